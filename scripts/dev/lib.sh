@@ -1,0 +1,60 @@
+# Shared by the scripts in this folder; sourced after `set -euo pipefail`.
+# shellcheck shell=bash
+
+cache=${TSDEPLOY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tsdeploy}
+mkdir -p "$cache"
+
+log() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+die() {
+  log "$*"
+  exit 1
+}
+
+# apt_install PACKAGE... installs those that are missing.
+apt_install() {
+  local missing=()
+  mapfile -t missing < <(missing_packages "$@")
+  [[ ${#missing[@]} -gt 0 ]] || return 0
+  (
+    # Other scripts may be installing too.
+    flock 9
+    mapfile -t missing < <(missing_packages "$@")
+    [[ ${#missing[@]} -gt 0 ]] || exit 0
+    log "installing ${missing[*]}"
+    # A package's init script must not start its daemon here (policy-rc.d does not exist on every host).
+    export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
+    apt=(apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 install -y --no-install-recommends)
+    "${apt[@]}" "${missing[@]}" >"$cache/apt.log" 2>&1 && exit 0
+    apt-get -qq update >"$cache/apt.log" 2>&1 || true
+    "${apt[@]}" "${missing[@]}" >>"$cache/apt.log" 2>&1 || {
+      cat "$cache/apt.log" >&2
+      die "could not install ${missing[*]}"
+    }
+  ) 9>"$cache/apt.lock"
+}
+
+missing_packages() {
+  local package
+  for package in "$@"; do
+    [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || printf '%s\n' "$package"
+  done
+}
+
+# use_host_docker makes docker speak to this machine's dockerd, whatever `machines env` was evaluated before.
+use_host_docker() {
+  export DOCKER_HOST=unix:///var/run/docker.sock
+  unset DOCKER_CONTEXT DOCKER_TLS_VERIFY DOCKER_CERT_PATH
+}
+
+has_cap_sys_resource() {
+  local bounding
+  bounding=$(awk '$1 == "CapBnd:" { print $2 }' /proc/self/status)
+  ((0x$bounding >> 24 & 1))
+}
+
+# runc_wrapper prints the path of a copy of ./runc alone in its folder, to be put into a PATH.
+runc_wrapper() {
+  local wrapper=$cache/runc-wrapper/runc
+  install -D -m 0755 "$(dirname "${BASH_SOURCE[0]}")/runc" "$wrapper"
+  printf '%s\n' "$wrapper"
+}

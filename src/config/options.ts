@@ -1,0 +1,99 @@
+/** Components whose command line a person may extend by `extraArgs`, and whose manifest or configuration by `--patches`. */
+export type PatchableComponent =
+  | "etcd"
+  | "apiserver"
+  | "controller-manager"
+  | "scheduler"
+  | "kubelet"
+  | "proxy"
+  | "addon-manager";
+
+/** Flag name without dashes -> value, per component. */
+export type ExtraArgs = Readonly<Partial<Record<PatchableComponent, Readonly<Record<string, string>>>>>;
+
+/** A patch as found in the folder of `--patches`, kubeadm's naming: `target[suffix][+type].json|yaml`. */
+export interface Patch {
+  readonly target: string;
+  readonly type: "strategic" | "merge" | "json";
+  /** Parsed content. */
+  readonly body: unknown;
+  /** For messages. */
+  readonly file: string;
+}
+
+export interface Taint {
+  readonly key: string;
+  readonly value?: string;
+  readonly effect: "NoSchedule" | "PreferNoSchedule" | "NoExecute";
+}
+
+/** Which Docker, and how to talk to the person. Known to every command. */
+export interface CommonOptions {
+  /** `--host`/`DOCKER_HOST`: unix://, tcp://, ssh://. Wins over a context. */
+  readonly dockerHost?: string;
+  /** `--context`/`DOCKER_CONTEXT`. */
+  readonly dockerContext?: string;
+  readonly output: "text" | "json";
+  /** `--yes`: answer every question. */
+  readonly yes: boolean;
+  readonly verbose: boolean;
+}
+
+/** What belongs to one node, master or worker. */
+export interface NodeOptions {
+  /** Image reference for everything; default `<registry>/hyperkube:<version>`. */
+  readonly image?: string;
+  /** Such as `registry.example.com/kubernetes`. */
+  readonly registry?: string;
+  /** Such as `v1.20.2`. Default: the cluster's (worker, or master with data), else the table's. */
+  readonly k8sVersion?: string;
+  /** The node's address; default that of the default route's interface. */
+  readonly ip?: string;
+  /** Default: the host's name in lower case. */
+  readonly nodeName?: string;
+  readonly nodeLabels: Readonly<Record<string, string>>;
+  readonly nodeTaints: readonly Taint[];
+  readonly extraArgs: ExtraArgs;
+  readonly patches: readonly Patch[];
+  readonly restartPolicy: "always" | "unless-stopped" | "on-failure";
+  /** For each wait: API answers, node Ready, … */
+  readonly timeoutMs: number;
+  /** For a pull. */
+  readonly pullTimeoutMs: number;
+  readonly dryRun: boolean;
+  readonly overwrite: boolean;
+  readonly keepOnFailure: boolean;
+}
+
+export interface MasterOptions extends CommonOptions, NodeOptions {
+  readonly clusterName: string;
+  readonly podCidr: string;
+  readonly serviceCidr: string;
+  readonly clusterDomain: string;
+  readonly apiserverSans: readonly string[];
+  /** Pod network; `bridge` is each node's own bridge, routes between nodes are the network's. */
+  readonly network: "bridge" | "none";
+  /** `~` resolved; undefined with `--no-kubeconfig`. */
+  readonly kubeconfig?: string;
+  /** Life of the join token that is printed. */
+  readonly tokenTtlMs: number;
+  /** Names of the options that the person gave, by flag, variable or file: the rest follows accepted ones of an earlier run. */
+  readonly given: ReadonlySet<string>;
+}
+
+export interface WorkerOptions extends CommonOptions, NodeOptions {
+  /** `address` or `address:port` of the API server. */
+  readonly master: string;
+  /** From `--token`, `--token-file`, `TSDEPLOY_TOKEN`, the operator's saved one or the prompt. */
+  readonly token?: string;
+  readonly given: ReadonlySet<string>;
+}
+
+export interface TeardownOptions extends CommonOptions {
+  /** No grace period for pods, no drain. */
+  readonly force: boolean;
+  /** Also etcd data, PKI and accepted options. */
+  readonly purge: boolean;
+  readonly dryRun: boolean;
+  readonly timeoutMs: number;
+}

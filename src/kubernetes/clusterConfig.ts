@@ -1,0 +1,20 @@
+import type { ExtraArgs } from "../config/options.js";
+
+/** What every node of a cluster has to know: the ConfigMap `kube-system/tsdeploy`, and the accepted options on the master. */
+export interface ClusterConfig {
+  readonly clusterName: string;
+  /** Such as `v1.20.2`. */
+  readonly version: string;
+  readonly image: string;
+  readonly registry?: string;
+  /** `https://10.0.0.5:6443` */
+  readonly apiserver: string;
+  readonly podCidr: string;
+  readonly serviceCidr: string;
+  readonly clusterDomain: string;
+  /** Service address of DNS, computed from the Service CIDR. */
+  readonly clusterDns: string;
+  readonly network: "bridge" | "none";
+  /** Those of the node components, `kubelet` and `proxy`. */
+  readonly extraArgs: ExtraArgs;
+}

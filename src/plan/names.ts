@@ -1,0 +1,56 @@
+import type { Component } from "./containerSpec.js";
+
+/** Labels on every container that tsdeploy starts. */
+export const labels = {
+  cluster: "io.tsdeploy.cluster",
+  role: "io.tsdeploy.role",
+  component: "io.tsdeploy.component",
+  version: "io.tsdeploy.version",
+  /** Digest of the container's spec, and of a manifest as it was rendered. */
+  spec: "io.tsdeploy.spec",
+} as const;
+
+/** Where things lie on a host. */
+export const paths = {
+  kubernetes: "/etc/kubernetes",
+  pki: "/etc/kubernetes/pki",
+  manifests: "/etc/kubernetes/manifests-multi",
+  /** setup-files.sh, start.sh, …: delivered to the host, so that any hyperkube image will do. */
+  scripts: "/etc/kubernetes/scripts",
+  addons: "/etc/kubernetes/addons",
+  options: "/etc/kubernetes/tsdeploy.yaml",
+  /** What the host was like before the first run: teardown goes back to it. */
+  hostBefore: "/etc/kubernetes/host-before.json",
+  adminConf: "/etc/kubernetes/admin.conf",
+  kubeletConf: "/etc/kubernetes/kubelet.conf",
+  bootstrapKubeletConf: "/etc/kubernetes/bootstrap-kubelet.conf",
+  proxyConf: "/etc/kubernetes/kube-proxy.conf",
+  controllerManagerConf: "/etc/kubernetes/controller-manager.conf",
+  schedulerConf: "/etc/kubernetes/scheduler.conf",
+  addonManagerConf: "/etc/kubernetes/addon-manager.conf",
+  kubeletConfig: "/etc/kubernetes/kubelet-config.yaml",
+  proxyConfig: "/etc/kubernetes/kube-proxy-config.yaml",
+  kubeletRoot: "/var/lib/kubelet",
+  etcd: "/var/lib/etcd",
+  cniConf: "/etc/cni/net.d",
+  cniConfigFile: "/etc/cni/net.d/10-tsdeploy.conflist",
+  cniBin: "/opt/cni/bin",
+  cniState: "/var/lib/cni",
+} as const;
+
+/** The bridge of the `bridge` pod network, and the iptables chains that are our own. */
+export const bridgeName = "cni0";
+export const forwardChain = "TSDEPLOY-FORWARD";
+export const postroutingChain = "TSDEPLOY-POSTROUTING";
+
+export const apiserverPort = 6443;
+export const kubeletPort = 10250;
+export const etcdPort = 2379;
+
+/** Where the host's root is in the helper container. */
+export const helperHostRoot = "/host";
+
+/** `kube_kubelet_V1StG`: docker-multinode's names; `id` makes them unique. */
+export function containerName(component: Component, id: string): string {
+  return `kube_${component}_${id}`;
+}

@@ -1,0 +1,59 @@
+import type { KubernetesObject } from "../kubernetes/kubernetesObject.js";
+import type { ContainerSpec } from "./containerSpec.js";
+
+/** A file that tsdeploy lays on a host. */
+export interface HostFile {
+  /** Absolute, on the host. */
+  readonly path: string;
+  /** Such as 0o600. */
+  readonly mode: number;
+  readonly content: string;
+  /** Content is shown by nobody: not by `--dry-run`, not as a digest, not in a difference. */
+  readonly secret: boolean;
+  /** A manifest that a person may have edited: kept and shown unless `--overwrite`. */
+  readonly editable?: boolean;
+}
+
+/** Something to wait for. Each has a deadline, and says what it saw last. */
+export type Probe =
+  /** `GET /healthz` of the API server says ok. */
+  | { readonly kind: "api-answers" }
+  /** The Node object is there. */
+  | { readonly kind: "node-registered"; readonly node: string }
+  /** The Node's Ready condition is True. `notBefore`: a heartbeat of this run, not of an earlier life. */
+  | { readonly kind: "node-ready"; readonly node: string }
+  /** The controller-manager has signed `cluster-info` for this token. */
+  | { readonly kind: "cluster-info-signed"; readonly tokenId: string };
+
+/** What one step does. */
+export type Action =
+  | { readonly kind: "write-files"; readonly files: readonly HostFile[] }
+  | { readonly kind: "remove-files"; readonly paths: readonly string[] }
+  /** Start it, replacing one of the same component whose spec differs; `ports` on 127.0.0.1 must accept for health. */
+  | { readonly kind: "run-container"; readonly container: ContainerSpec; readonly healthPort?: number }
+  | { readonly kind: "wait"; readonly probe: Probe }
+  /** Create or bring to this state, in order. */
+  | { readonly kind: "apply-objects"; readonly objects: readonly KubernetesObject[] }
+  /** Give the node its pod CIDR now instead of when the controller-manager first looks; no-op if it has one. */
+  | { readonly kind: "set-pod-cidr"; readonly node: string; readonly podCidr: string };
+
+/** A step runs as soon as all that it needs is done. */
+export interface Step {
+  readonly id: string;
+  /** What the report shows and times, such as `control plane`. Several steps may share one. */
+  readonly phase: string;
+  readonly needs: readonly string[];
+  readonly action: Action;
+}
+
+/** What a run will do on one host. Pure data: prints (`--dry-run`), compares, and is tested without Docker. */
+export interface Plan {
+  readonly role: "master" | "worker";
+  readonly clusterName: string;
+  /** Such as `v1.20.2`. */
+  readonly version: string;
+  readonly nodeName: string;
+  readonly steps: readonly Step[];
+  /** Shown before anything is done; each is one sentence. */
+  readonly warnings: readonly string[];
+}

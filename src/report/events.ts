@@ -1,0 +1,27 @@
+import type { Problem } from "../errors.js";
+import type { PullProgress } from "../docker/containerEngine.js";
+
+/** What a run tells while it goes; rendered by terminal, plain lines or JSON elsewhere. */
+export type ReportEvent =
+  | { readonly kind: "phase-started"; readonly phase: string }
+  | { readonly kind: "phase-finished"; readonly phase: string; readonly durationMs: number }
+  | { readonly kind: "phase-failed"; readonly phase: string; readonly durationMs: number }
+  /** What a wait saw last; shown beside the running phase. */
+  | { readonly kind: "waiting"; readonly phase: string; readonly seen: string }
+  | { readonly kind: "pull-progress"; readonly image: string; readonly progress: PullProgress }
+  | { readonly kind: "warning"; readonly message: string }
+  | { readonly kind: "notice"; readonly message: string }
+  /** A difference between what runs and what was asked for: `- old`, `+ new` lines. */
+  | { readonly kind: "difference"; readonly subject: string; readonly lines: readonly string[] }
+  | { readonly kind: "problems"; readonly title: string; readonly problems: readonly Problem[] };
+
+export type Report = (event: ReportEvent) => void;
+
+/**
+ * What a command ends with: `data` for `--output json`, `text` for people. Exactly one of them goes to stdout, and
+ * everything else (progress, warnings, errors) to stderr.
+ */
+export interface CommandResult {
+  readonly data: unknown;
+  readonly text: string;
+}
