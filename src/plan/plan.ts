@@ -20,7 +20,7 @@ export type Probe =
   | { readonly kind: "api-answers" }
   /** The Node object is there. */
   | { readonly kind: "node-registered"; readonly node: string }
-  /** The Node's Ready condition is True. `notBefore`: a heartbeat of this run, not of an earlier life. */
+  /** The Node's Ready condition is True. A heartbeat from before the kubelet container's start does not count. */
   | { readonly kind: "node-ready"; readonly node: string }
   /** The controller-manager has signed `cluster-info` for this token. */
   | { readonly kind: "cluster-info-signed"; readonly tokenId: string };
@@ -29,7 +29,7 @@ export type Probe =
 export type Action =
   | { readonly kind: "write-files"; readonly files: readonly HostFile[] }
   | { readonly kind: "remove-files"; readonly paths: readonly string[] }
-  /** Start it, replacing one of the same component whose spec differs; `ports` on 127.0.0.1 must accept for health. */
+  /** Start it, replacing one of the same component whose spec differs; healthy when `healthPort` accepts on loopback. */
   | { readonly kind: "run-container"; readonly container: ContainerSpec; readonly healthPort?: number }
   | { readonly kind: "wait"; readonly probe: Probe }
   /** Create or bring to this state, in order. */

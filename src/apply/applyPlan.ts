@@ -1,0 +1,212 @@
+import type { KubernetesClient } from "../api/kubernetesClient.js";
+import type { ContainerEngine, ContainerSummary } from "../docker/containerEngine.js";
+import { TsdeployError, unreachable } from "../errors.js";
+import type { ExistingFile } from "../facts/hostFacts.js";
+import type { Helper } from "../facts/helperSession.js";
+import type { ContainerSpec } from "../plan/containerSpec.js";
+import { containerName, labels } from "../plan/names.js";
+import type { Action, HostFile, Plan, Probe, Step } from "../plan/plan.js";
+import type { Report } from "../report/events.js";
+import { diagnose } from "./diagnose.js";
+import { nodeOf, probeApi, probeClusterInfo, probeNodeReady, probeNodeRegistered } from "./probes.js";
+import { type Aftermath, type PhaseTime, runSteps } from "./runSteps.js";
+import { runningPodContainers, staticPodsOf } from "./staticPods.js";
+import { DeadlineError, type Sight, throwIfAborted, waitFor } from "./waitFor.js";
+
+/** All that applying a plan needs from outside. */
+export interface ApplyContext {
+  readonly engine: ContainerEngine;
+  readonly helper: Helper;
+  /** The API server as this host reaches it. */
+  readonly api: KubernetesClient;
+  /** Containers of this cluster that were here when the plan was made. */
+  readonly containers: readonly ContainerSummary[];
+  /** Files below /etc/kubernetes as they were when the plan was made. */
+  readonly files: ReadonlyMap<string, ExistingFile>;
+  /** Edited files that stay as they are. */
+  readonly kept: ReadonlySet<string>;
+  readonly report: Report;
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number;
+  /** Leave everything where it is when a step fails: for a look, or for a teardown that takes all of it. */
+  readonly keepOnFailure: boolean;
+  readonly newId: () => string;
+}
+
+/** Carries the plan out. @returns the time by phase @throws TsdeployError when a step fails or a wait ends in vain */
+export async function applyPlan(plan: Plan, context: ApplyContext): Promise<PhaseTime[]> {
+  return new PlanRun(plan, context).run();
+}
+
+class PlanRun {
+  readonly #plan: Plan;
+  readonly #context: ApplyContext;
+  /** Static pods whose manifest this run has changed under a living kubelet -> the containers they then had. */
+  readonly #changedPods = new Map<string, readonly string[]>();
+  /** Heartbeats before this moment are of the kubelet's earlier life; milliseconds since 1970 on the host. */
+  #kubeletStartedAtMs = 0;
+
+  constructor(plan: Plan, context: ApplyContext) {
+    this.#plan = plan;
+    this.#context = context;
+  }
+
+  run(): Promise<PhaseTime[]> {
+    const { report, keepOnFailure } = this.#context;
+    return runSteps(this.#plan.steps, { report, keepOnFailure, run: (step) => this.#runStep(step) });
+  }
+
+  async #runStep(step: Step): Promise<Aftermath> {
+    const { api, signal } = this.#context;
+    throwIfAborted(signal);
+    const action: Action = step.action;
+    switch (action.kind) {
+      case "write-files":
+        return this.#writeFiles(action.files);
+      case "remove-files":
+        await this.#context.helper.removeFiles(action.paths);
+        return {};
+      case "run-container":
+        return this.#runContainer(step, action.container, action.healthPort);
+      case "wait":
+        await this.#wait(step, (probeSignal) => this.#probe(action.probe, probeSignal));
+        return {};
+      case "apply-objects":
+        // Right after its start the API server may still be laying down the roles that even an administrator needs.
+        for (const object of action.objects) await api.apply(object, { signal });
+        return {};
+      case "set-pod-cidr": {
+        const node = await nodeOf(api, action.node, signal);
+        if (node?.spec?.podCIDR === undefined) {
+          const spec = { podCIDR: action.podCidr, podCIDRs: [action.podCidr] };
+          await api.patch(`/api/v1/nodes/${action.node}`, { spec }, { signal });
+        }
+        return {};
+      }
+      case "label-node":
+        await api.patch(`/api/v1/nodes/${action.node}`, { metadata: { labels: action.labels } }, { signal });
+        return {};
+      default:
+        return unreachable(action);
+    }
+  }
+
+  async #writeFiles(files: readonly HostFile[]): Promise<Aftermath> {
+    const { engine, helper, files: before, kept } = this.#context;
+    const wanted = files.filter((file) => !kept.has(file.path) && !isSame(before.get(file.path), file));
+    if (wanted.length === 0) return {};
+    for (const pod of staticPodsOf(wanted.filter(({ path }) => before.has(path)))) {
+      this.#changedPods.set(pod, await runningPodContainers(engine, pod));
+    }
+    await helper.writeFiles(wanted);
+    return {
+      undo: async () => {
+        const restored: HostFile[] = [];
+        const added: string[] = [];
+        for (const { path, secret } of wanted) {
+          const old = before.get(path);
+          if (old) restored.push({ path, secret, ...old });
+          else added.push(path);
+        }
+        await helper.writeFiles(restored);
+        await helper.removeFiles(added);
+      },
+    };
+  }
+
+  async #runContainer(step: Step, spec: ContainerSpec, healthPort: number | undefined): Promise<Aftermath> {
+    const { engine, containers, newId } = this.#context;
+    const old = containers.filter((container) => container.labels[labels.component] === spec.component);
+    const same = old.find((container) => container.labels[labels.spec] === spec.labels[labels.spec]);
+    if (same) {
+      if (same.state !== "running") await engine.startContainer(same.id);
+      await this.#noteKubeletStart(spec, same.id);
+      return {};
+    }
+
+    for (const container of old) await engine.stopContainer(container.id, spec.stopGraceSeconds ?? 10);
+    const id = await engine.createContainer(containerName(spec.component, newId()), spec);
+    const undo = async (): Promise<void> => {
+      await engine.removeContainer(id);
+      for (const container of old) if (container.state === "running") await engine.startContainer(container.id);
+    };
+    try {
+      await engine.startContainer(id);
+      await this.#noteKubeletStart(spec, id);
+      if (old.length > 0 && healthPort !== undefined) await this.#wait(step, () => this.#accepts(healthPort));
+    } catch (error) {
+      if (!this.#context.keepOnFailure) await undo();
+      throw error;
+    }
+    return {
+      undo,
+      commit: async () => {
+        await Promise.all(old.map((container) => engine.removeContainer(container.id)));
+      },
+    };
+  }
+
+  async #noteKubeletStart(spec: ContainerSpec, id: string): Promise<void> {
+    if (spec.component !== "kubelet") return;
+    const details = await this.#context.engine.inspectContainer(id);
+    this.#kubeletStartedAtMs = details ? Date.parse(details.startedAt) : 0;
+  }
+
+  async #accepts(port: number): Promise<Sight> {
+    const script = `exec 3<>/dev/tcp/127.0.0.1/${port}`;
+    const result = await this.#context.engine.exec(this.#context.helper.id, ["bash", "-c", script]);
+    return result.exitCode === 0 ? { done: true } : { done: false, seen: `nothing listens on port ${port}` };
+  }
+
+  async #probe(probe: Probe, signal: AbortSignal): Promise<Sight> {
+    const { api, engine, helper } = this.#context;
+    switch (probe.kind) {
+      case "api-answers": {
+        for (const [pod, old] of this.#changedPods) {
+          const now = await runningPodContainers(engine, pod);
+          if (now.length < old.length || now.some((id) => old.includes(id))) {
+            return { done: false, seen: `the kubelet has not restarted pod ${pod} with its new manifest` };
+          }
+        }
+        return probeApi(api, helper, signal);
+      }
+      case "node-registered":
+        return probeNodeRegistered(api, probe.node, signal);
+      case "node-ready":
+        return probeNodeReady(api, probe.node, this.#kubeletStartedAtMs, signal);
+      case "cluster-info-signed":
+        return probeClusterInfo(api, probe.tokenId, signal);
+      default:
+        return unreachable(probe);
+    }
+  }
+
+  /** Waits; a wait in vain becomes an error that shows what the ill containers said last. */
+  async #wait(step: Step, probe: (signal: AbortSignal) => Promise<Sight>): Promise<void> {
+    const { engine, report, signal, timeoutMs } = this.#context;
+    try {
+      await waitFor(probe, {
+        timeoutMs,
+        signal,
+        onSeen: (seen) => {
+          report({ kind: "waiting", phase: step.phase, seen });
+        },
+      });
+    } catch (error) {
+      if (!(error instanceof DeadlineError)) throw error;
+      const logs = await diagnose(engine).catch(() => []);
+      throw new TsdeployError("failed", {
+        code: "WAIT_TIMEOUT",
+        message: [
+          `${step.phase}: not there after ${Math.round(timeoutMs / 1000)} s; last seen: ${error.seen}`,
+          ...logs,
+        ].join("\n"),
+        hint: "Run again with --keep-on-failure and look at `tsdeploy logs`, or give it longer with --timeout.",
+      });
+    }
+  }
+}
+
+function isSame(existing: ExistingFile | undefined, wanted: HostFile): boolean {
+  return existing !== undefined && existing.content === wanted.content && existing.mode === wanted.mode;
+}

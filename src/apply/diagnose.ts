@@ -1,0 +1,55 @@
+import type { ContainerEngine, ContainerSummary } from "../docker/containerEngine.js";
+import { labels } from "../plan/names.js";
+
+/** Labels that kubelets give to the containers they make. */
+export const kubeletLabels = {
+  containerName: "io.kubernetes.container.name",
+  podName: "io.kubernetes.pod.name",
+  podNamespace: "io.kubernetes.pod.namespace",
+} as const;
+
+/** The sandbox of a pod carries this instead of a container name. */
+export const sandboxName = "POD";
+
+/**
+ * The last log lines of what looks ill on this host: our own containers that are not running or were restarted, and
+ * control-plane containers that ended.
+ */
+export async function diagnose(engine: ContainerEngine): Promise<string[]> {
+  const containers = await engine.listContainers();
+  const ill = await Promise.all(
+    containers.map(async (container) => ((await isIll(engine, container)) ? container : undefined)),
+  );
+  const newestByName = new Map<string, ContainerSummary>();
+  for (const container of ill) {
+    if (!container) continue;
+    const known = newestByName.get(displayName(container));
+    if (!known || known.createdAt <= container.createdAt) newestByName.set(displayName(container), container);
+  }
+  return Promise.all(
+    [...newestByName].map(async ([name, container]) => {
+      const log = await engine.containerLogs(container.id, { tail: 5 }).catch(() => "");
+      const lines = log.trimEnd().split("\n").map((line) => `    ${line}`);
+      return [`${name} (${container.status}) said last:`, ...lines, `  more: docker logs ${container.name}`].join("\n");
+    }),
+  );
+}
+
+/** `etcd`, `apiserver`: what a person calls it. */
+export function displayName(container: ContainerSummary): string {
+  return container.labels[labels.component] ?? container.labels[kubeletLabels.containerName] ?? container.name;
+}
+
+async function isIll(engine: ContainerEngine, container: ContainerSummary): Promise<boolean> {
+  const component = container.labels[labels.component];
+  if (component === "helper") return false;
+  if (component) {
+    if (container.state !== "running") return true;
+    return ((await engine.inspectContainer(container.id))?.restartCount ?? 0) > 0;
+  }
+  return (
+    container.labels[kubeletLabels.podNamespace] === "kube-system" &&
+    container.labels[kubeletLabels.containerName] !== sandboxName &&
+    container.state === "exited"
+  );
+}

@@ -1,0 +1,113 @@
+import type { Step } from "../plan/plan.js";
+import type { Report } from "../report/events.js";
+
+/** How long each phase took, in the order in which they began. */
+export interface PhaseTime {
+  readonly phase: string;
+  readonly durationMs: number;
+}
+
+/** What a step leaves to be done later. */
+export interface Aftermath {
+  /** Takes the step back; called in reverse order if a later step fails. */
+  readonly undo?: () => Promise<void>;
+  /** What only makes sense when everything has worked, such as removing the container that was replaced. */
+  readonly commit?: () => Promise<void>;
+}
+
+export interface RunStepsOptions {
+  readonly report: Report;
+  readonly run: (step: Step) => Promise<Aftermath>;
+  /** Leaves what was done where it is, for those who want to look. */
+  readonly keepOnFailure: boolean;
+}
+
+/**
+ * The one loop: each step runs as soon as all that it needs is done. The first failure lets the steps under way end,
+ * undoes what was done in reverse order, and is thrown.
+ */
+export async function runSteps(steps: readonly Step[], options: RunStepsOptions): Promise<PhaseTime[]> {
+  const phases = new PhaseClock(steps, options.report);
+  const aftermaths: Aftermath[] = [];
+  const settled = new Map<string, Promise<boolean>>();
+  const failures: unknown[] = [];
+
+  const start = (step: Step): Promise<boolean> => {
+    const known = settled.get(step.id);
+    if (known) return known;
+    const needs = step.needs.map((id) => {
+      const needed = steps.find((other) => other.id === id);
+      if (!needed) throw new Error(`step ${step.id} needs ${id}, which is not in the plan`);
+      return start(needed);
+    });
+    const running = (async () => {
+      const ready = (await Promise.all(needs)).every(Boolean);
+      if (!ready || failures.length > 0) return false;
+      phases.begin(step);
+      try {
+        aftermaths.push(await options.run(step));
+        phases.end(step);
+        return true;
+      } catch (error) {
+        failures.push(error);
+        phases.fail(step);
+        return false;
+      }
+    })();
+    settled.set(step.id, running);
+    return running;
+  };
+
+  await Promise.all(steps.map(start));
+  if (failures.length > 0) {
+    if (!options.keepOnFailure) {
+      for (const aftermath of aftermaths.reverse()) {
+        await aftermath.undo?.().catch((error: unknown) => {
+          options.report({ kind: "warning", message: `could not be undone: ${String(error)}` });
+        });
+      }
+    }
+    throw failures[0];
+  }
+  for (const aftermath of aftermaths) await aftermath.commit?.();
+  return phases.times();
+}
+
+/** A phase runs from the beginning of its first step to the end of its last. */
+class PhaseClock {
+  readonly #report: Report;
+  readonly #left = new Map<string, number>();
+  readonly #began = new Map<string, number>();
+  readonly #took = new Map<string, number>();
+
+  constructor(steps: readonly Step[], report: Report) {
+    this.#report = report;
+    for (const { phase } of steps) this.#left.set(phase, (this.#left.get(phase) ?? 0) + 1);
+  }
+
+  begin({ phase }: Step): void {
+    if (this.#began.has(phase)) return;
+    this.#began.set(phase, performance.now());
+    this.#report({ kind: "phase-started", phase });
+  }
+
+  end({ phase }: Step): void {
+    const left = (this.#left.get(phase) ?? 1) - 1;
+    this.#left.set(phase, left);
+    if (left > 0) return;
+    this.#took.set(phase, this.#duration(phase));
+    this.#report({ kind: "phase-finished", phase, durationMs: this.#duration(phase) });
+  }
+
+  fail({ phase }: Step): void {
+    this.#report({ kind: "phase-failed", phase, durationMs: this.#duration(phase) });
+  }
+
+  times(): PhaseTime[] {
+    return [...this.#took].map(([phase, durationMs]) => ({ phase, durationMs }));
+  }
+
+  #duration(phase: string): number {
+    return performance.now() - (this.#began.get(phase) ?? performance.now());
+  }
+}

@@ -1,0 +1,54 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { TsdeployError } from "../errors.js";
+
+/** What a probe saw: `done`, or a few words on how far it is. */
+export type Sight = { readonly done: true } | { readonly done: false; readonly seen: string };
+
+export interface WaitOptions {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  readonly intervalMs?: number;
+  /** Called when what is seen changes. */
+  readonly onSeen?: (seen: string) => void;
+}
+
+/** Thrown at the deadline, with what was seen last; the caller adds what it knows (logs, next steps). */
+export class DeadlineError extends Error {
+  readonly seen: string;
+
+  constructor(seen: string) {
+    super(seen);
+    this.name = "DeadlineError";
+    this.seen = seen;
+  }
+}
+
+/**
+ * Asks the probe until it is done.
+ *
+ * @throws DeadlineError after `timeoutMs`; `ABORTED` as soon as the signal aborts; whatever the probe throws.
+ */
+export async function waitFor(probe: (signal: AbortSignal) => Promise<Sight>, options: WaitOptions): Promise<void> {
+  const deadline = AbortSignal.timeout(options.timeoutMs);
+  const signal = AbortSignal.any([deadline, options.signal]);
+  let seen = "nothing yet";
+  for (;;) {
+    throwIfAborted(options.signal);
+    try {
+      const sight = await probe(signal);
+      if (sight.done) return;
+      if (sight.seen !== seen) options.onSeen?.(sight.seen);
+      seen = sight.seen;
+    } catch (error) {
+      throwIfAborted(options.signal);
+      if (!deadline.aborted) throw error;
+    }
+    if (deadline.aborted) throw new DeadlineError(seen);
+    await delay(options.intervalMs ?? 100, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+/** @throws TsdeployError of kind `aborted` if the person pressed Ctrl-C. */
+export function throwIfAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw new TsdeployError("aborted", { code: "ABORTED", message: "stopped by a signal" });
+}

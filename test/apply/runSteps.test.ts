@@ -1,0 +1,70 @@
+import { describe, expect, it } from "vitest";
+import { type Aftermath, runSteps } from "../../src/apply/runSteps.js";
+import type { Step } from "../../src/plan/plan.js";
+import type { ReportEvent } from "../../src/report/events.js";
+
+const step = (id: string, needs: string[] = [], phase = id): Step => ({
+  id,
+  phase,
+  needs,
+  action: { kind: "remove-files", paths: [] },
+});
+
+/** Runs steps whose work is to note that they ran; `fail` names one that fails. */
+async function trial(steps: Step[], fail?: string, keepOnFailure = false) {
+  const log: string[] = [];
+  const events: ReportEvent[] = [];
+  const run = async ({ id }: Step): Promise<Aftermath> => {
+    log.push(`begin ${id}`);
+    await new Promise(setImmediate);
+    if (id === fail) throw new Error(`${id} failed`);
+    log.push(`end ${id}`);
+    return {
+      undo: () => Promise.resolve(void log.push(`undo ${id}`)),
+      commit: () => Promise.resolve(void log.push(`commit ${id}`)),
+    };
+  };
+  const outcome = await runSteps(steps, { run, keepOnFailure, report: (event) => events.push(event) }).then(
+    (times) => times.map(({ phase }) => phase),
+    (error: unknown) => String(error),
+  );
+  return { log, events, outcome };
+}
+
+describe("runSteps", () => {
+  it("runs what depends on nothing side by side, and the rest after what it needs", async () => {
+    const { log } = await trial([step("both", ["a", "b"]), step("a"), step("b")]);
+    expect(log.slice(0, 6)).toEqual(["begin a", "begin b", "end a", "end b", "begin both", "end both"]);
+  });
+
+  it("commits only when everything has worked", async () => {
+    const { log } = await trial([step("a"), step("b", ["a"])]);
+    expect(log.slice(-2)).toEqual(["commit a", "commit b"]);
+  });
+
+  it("undoes in reverse order what was done before the failure, and starts nothing more", async () => {
+    const { log, outcome } = await trial([step("a"), step("b", ["a"]), step("c", ["b"]), step("d", ["c"])], "c");
+    expect(outcome).toBe("Error: c failed");
+    expect(log).toEqual(["begin a", "end a", "begin b", "end b", "begin c", "undo b", "undo a"]);
+  });
+
+  it("leaves everything for a look when asked to", async () => {
+    const { log } = await trial([step("a"), step("b", ["a"])], "b", true);
+    expect(log).toEqual(["begin a", "end a", "begin b"]);
+  });
+
+  it("reports a phase from its first step to its last", async () => {
+    const { events, outcome } = await trial([step("a", [], "files"), step("b", ["a"], "files"), step("c", ["b"])]);
+    expect(events.map((event) => `${event.kind} ${"phase" in event ? event.phase : ""}`)).toEqual([
+      "phase-started files",
+      "phase-finished files",
+      "phase-started c",
+      "phase-finished c",
+    ]);
+    expect(outcome).toEqual(["files", "c"]);
+  });
+
+  it("refuses a plan whose step needs one that is not there", async () => {
+    expect((await trial([step("a", ["ghost"])])).outcome).toContain("needs ghost");
+  });
+});
