@@ -52,9 +52,9 @@ has_cap_sys_resource() {
   ((0x$bounding >> 24 & 1))
 }
 
-# runc_wrapper prints the path of a copy of ./runc alone in its folder, to be put into a PATH.
-runc_wrapper() {
-  local wrapper=$cache/runc-wrapper/runc
-  install -D -m 0755 "$(dirname "${BASH_SOURCE[0]}")/runc" "$wrapper"
-  printf '%s\n' "$wrapper"
+# put MODE SOURCE TARGET copies a file, without a moment in which the target is missing or incomplete.
+put() {
+  cmp -s "$2" "$3" && return
+  install -D -m "$1" "$2" "$3.$BASHPID"
+  mv "$3.$BASHPID" "$3"
 }
