@@ -1,8 +1,17 @@
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+
+/** The end-to-end files are chapters of one story: `01-…`, `02-…`. */
+class InOrder extends BaseSequencer {
+  override sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    return Promise.resolve(files.sort((one, other) => one.moduleId.localeCompare(other.moduleId)));
+  }
+}
 
 export default defineConfig({
   test: {
     fileParallelism: true,
+    sequence: { sequencer: InOrder },
     projects: [
       { test: { name: "unit", include: ["test/**/*.test.ts"], exclude: ["test/integration/**", "test/e2e/**"] } },
       {
@@ -17,10 +26,9 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
+          globalSetup: ["test/e2e/support/setup.ts"],
           testTimeout: 300_000,
           hookTimeout: 600_000,
-          sequence: { concurrent: false },
-          bail: 0,
         },
       },
     ],

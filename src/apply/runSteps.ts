@@ -1,10 +1,12 @@
 import type { Step } from "../plan/plan.js";
 import type { Report } from "../report/events.js";
 
-/** How long each phase took, in the order in which they began. */
+/** How long each phase took, in the order in which they ended. */
 export interface PhaseTime {
   readonly phase: string;
   readonly durationMs: number;
+  /** When it ended, in ms since this process began. */
+  readonly endedAtMs: number;
 }
 
 /** What a step leaves to be done later. */
@@ -78,7 +80,7 @@ class PhaseClock {
   readonly #report: Report;
   readonly #left = new Map<string, number>();
   readonly #began = new Map<string, number>();
-  readonly #took = new Map<string, number>();
+  readonly #times: PhaseTime[] = [];
 
   constructor(steps: readonly Step[], report: Report) {
     this.#report = report;
@@ -95,8 +97,9 @@ class PhaseClock {
     const left = (this.#left.get(phase) ?? 1) - 1;
     this.#left.set(phase, left);
     if (left > 0) return;
-    this.#took.set(phase, this.#duration(phase));
-    this.#report({ kind: "phase-finished", phase, durationMs: this.#duration(phase) });
+    const durationMs = this.#duration(phase);
+    this.#times.push({ phase, durationMs, endedAtMs: performance.now() });
+    this.#report({ kind: "phase-finished", phase, durationMs });
   }
 
   fail({ phase }: Step): void {
@@ -104,7 +107,7 @@ class PhaseClock {
   }
 
   times(): PhaseTime[] {
-    return [...this.#took].map(([phase, durationMs]) => ({ phase, durationMs }));
+    return this.#times;
   }
 
   #duration(phase: string): number {

@@ -16,12 +16,22 @@ export interface ListeningPort {
   /** Process name, if it could be told. */
   readonly process?: string;
   readonly pid?: number;
+  /** Id of the container that the process is in. */
+  readonly container?: string;
 }
 
 export interface InterfaceAddress {
   readonly interface: string;
   readonly address: string;
   readonly prefixLength: number;
+}
+
+export interface Route {
+  /** Network such as `10.0.0.0/8`; `0.0.0.0/0` for the default. */
+  readonly destination: string;
+  readonly interface: string;
+  /** Undefined for a network that the interface is in. */
+  readonly gateway?: string;
 }
 
 /** Second tier: what one helper container of the image sees of the host. */
@@ -31,6 +41,10 @@ export interface HostFacts {
   readonly addresses: readonly InterfaceAddress[];
   /** Source address of the default route; undefined without one. */
   readonly defaultAddress?: string;
+  /** IPv4. */
+  readonly routes: readonly Route[];
+  /** Names of all network interfaces. */
+  readonly links: readonly string[];
   readonly cpus: number;
   readonly memoryBytes: number;
   readonly swapBytes: number;
@@ -42,6 +56,8 @@ export interface HostFacts {
   readonly listeningPorts: readonly ListeningPort[];
   /** Which iptables Docker writes to. */
   readonly iptablesBackend: "nft" | "legacy";
+  /** Tables, such as `iptables-nft nat`, and chains of Kubernetes' kind, such as `iptables-nft nat KUBE-SERVICES`. */
+  readonly iptables: readonly string[];
   /** What kubelets should give pods: systemd-resolved's real file where /etc/resolv.conf is its stub. */
   readonly resolvConf: string;
   /** Free bytes of the file systems below Docker's root, /var/lib/kubelet, /var/lib/etcd and /etc. */
@@ -51,19 +67,22 @@ export interface HostFacts {
   readonly conntrackMaxWritable: boolean;
   /** Foreign CNI configuration files in /etc/cni/net.d. */
   readonly cniConfigurations: readonly string[];
-  /** `/hyperkube kubelet --version` of the image: `v1.20.2`. */
+  /** `/hyperkube kubelet --version` of the image: `v1.20.2`; empty if it has none. */
   readonly imageVersion: string;
   /** Folder of CNI plugins inside the image; undefined if there are none. */
   readonly imageCniDir?: string;
   /** Whether etcd data is there. */
   readonly etcdData: boolean;
-  /** Values before tsdeploy's first run, of all that Kubernetes changes: see `hostBefore.ts`. */
+  /** Values now of all that Kubernetes changes. Those before tsdeploy's first run: see `hostBefore.ts`. */
   readonly sysctls: Readonly<Record<string, string>>;
-  /** Which of the folders that we and Kubernetes make were there already. */
+  /** Which of the folders that we and Kubernetes make are there. */
   readonly existingPaths: readonly string[];
 }
 
-/** A file below /etc/kubernetes as it is on the host now. */
+/**
+ * A file below /etc/kubernetes as it is on the host now. A symbolic link has its type in `mode` (0o120777) and its
+ * target as `content`.
+ */
 export interface ExistingFile {
   readonly mode: number;
   readonly content: string;

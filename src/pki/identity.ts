@@ -40,6 +40,6 @@ export interface JoinToken {
   readonly id: string;
   /** Sixteen characters of [a-z0-9]. */
   readonly secret: string;
-  /** SHA-256 of the CA certificate's public key (SPKI), 64 hex digits, as kubeadm's `--discovery-token-ca-cert-hash`. */
+  /** SHA-256 of the CA's public key (SPKI), 64 hex digits, as kubeadm's `--discovery-token-ca-cert-hash`. */
   readonly caHash: string;
 }

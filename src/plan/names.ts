@@ -38,6 +38,9 @@ export const paths = {
   cniState: "/var/lib/cni",
 } as const;
 
+/** CNI's name for the pod network `bridge`: plugins put it into their rules and files. */
+export const podNetworkName = "tsdeploy";
+
 /** The bridge of the `bridge` pod network, and the iptables chains that are our own. */
 export const bridgeName = "cni0";
 export const forwardChain = "TSDEPLOY-FORWARD";

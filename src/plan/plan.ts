@@ -29,13 +29,15 @@ export type Probe =
 export type Action =
   | { readonly kind: "write-files"; readonly files: readonly HostFile[] }
   | { readonly kind: "remove-files"; readonly paths: readonly string[] }
-  /** Start it, replacing one of the same component whose spec differs; healthy when `healthPort` accepts on loopback. */
+  /** Start it, replacing one of its component whose spec differs; healthy when `healthPort` accepts on loopback. */
   | { readonly kind: "run-container"; readonly container: ContainerSpec; readonly healthPort?: number }
   | { readonly kind: "wait"; readonly probe: Probe }
   /** Create or bring to this state, in order. */
   | { readonly kind: "apply-objects"; readonly objects: readonly KubernetesObject[] }
   /** Give the node its pod CIDR now instead of when the controller-manager first looks; no-op if it has one. */
-  | { readonly kind: "set-pod-cidr"; readonly node: string; readonly podCidr: string };
+  | { readonly kind: "set-pod-cidr"; readonly node: string; readonly podCidr: string }
+  /** Labels that a kubelet may not give to its own node. */
+  | { readonly kind: "label-node"; readonly node: string; readonly labels: Readonly<Record<string, string>> };
 
 /** A step runs as soon as all that it needs is done. */
 export interface Step {

@@ -1,0 +1,162 @@
+#!/usr/bin/env bash
+# Prints what src/facts/parseHostFacts.ts reads: lines of a key and its values, separated by blanks.
+set -euo pipefail
+
+usage() {
+  cat <<END
+usage: facts.sh DOCKER_ROOT [CNI_DIR]
+
+Run in the helper container: host network, host PIDs, privileged, the host's / at /host. CNI_DIR is where the image says
+its CNI plugins are. Changes nothing.
+END
+}
+[[ ${1:-} != --help ]] || { usage && exit; }
+[[ $# -ge 1 ]] || { usage >&2 && exit 2; }
+docker_root=$1 cni_dir=${2:-}
+host=/host
+
+# Slow (60 ms), so beside the rest. Some images have only the programs, without hyperkube.
+image_version() {
+  local version=''
+  if [[ -x /hyperkube ]]; then
+    version=$(/hyperkube kubelet --version 2>/dev/null) || true
+  elif command -v kubelet >/dev/null; then
+    version=$(kubelet --version 2>/dev/null) || true
+  fi
+  echo "imageVersion ${version##* }"
+}
+exec {version_fd}< <(image_version)
+
+# What an image lacks, the host may have.
+for tool in ip ss; do
+  command -v "$tool" >/dev/null || eval "$tool() { chroot $host $tool \"\$@\"; }"
+done
+
+# nearest PATH sets $nearest to it or its first existing parent, on the host.
+nearest() {
+  nearest=$host$1
+  while [[ ! -e $nearest ]]; do nearest=${nearest%/*}; done
+}
+
+read -r hostname </proc/sys/kernel/hostname
+echo "hostname $hostname"
+echo "cpus $(nproc)"
+while read -r key value _; do
+  if [[ $key == MemTotal: ]]; then echo "memoryBytes $((value * 1024))" && break; fi
+done </proc/meminfo
+swap=0
+while read -r _ _ size _; do [[ $size == Size ]] || swap=$((swap + size)); done </proc/swaps
+echo "swapBytes $((swap * 1024))"
+if [[ -e $host/sys/fs/cgroup/cgroup.controllers ]]; then echo "cgroupVersion 2"; else echo "cgroupVersion 1"; fi
+if [[ -e $host/var/lib/etcd/member ]]; then echo "etcdData true"; else echo "etcdData false"; fi
+
+ip -4 -o addr show scope global | while read -r _ interface _ address _; do echo "address $interface $address"; done
+ip -4 route show | while read -r line; do echo "route $line"; done
+for link in /sys/class/net/*; do echo "link ${link##*/}"; done
+
+# In the mount namespace that binds are made from: that of our parent, the container's shim.
+mountinfo=/proc/$PPID/mountinfo
+[[ -r $mountinfo ]] || mountinfo=/proc/1/mountinfo
+longest='' propagation=private
+while read -r _ _ _ _ mount_point _ optional; do
+  prefix=${mount_point%/}/
+  [[ /var/lib/kubelet/ == "$prefix"* && ${#prefix} -ge ${#longest} ]] || continue
+  longest=$prefix
+  case ${optional%% - *} in
+    shared:* | *' shared:'*) propagation=shared ;;
+    master:* | *' master:'*) propagation=slave ;;
+    *) propagation=private ;;
+  esac
+done <"$mountinfo"
+echo "propagation $propagation"
+
+# Naming the processes means reading all of /proc, so only if it is about one of Kubernetes' ports.
+listening=$(ss -ltnH)
+kubernetes_port=':(6443|2379|2380|10248|10249|10250|10256|10257|10259)[[:space:]]'
+if [[ $listening =~ $kubernetes_port ]]; then listening=$(ss -ltnpH); fi
+while read -r _ _ _ address _ users; do
+  [[ -n $address ]] || continue
+  pid='' container='' process=''
+  if [[ $users =~ \"([^\"]*)\",pid=([0-9]+) ]]; then
+    process=${BASH_REMATCH[1]// /_} pid=${BASH_REMATCH[2]}
+    while read -r cgroup; do
+      if [[ $cgroup =~ .*([0-9a-f]{64}) ]]; then container=${BASH_REMATCH[1]} && break; fi
+    done 2>/dev/null <"/proc/$pid/cgroup" || true
+  fi
+  echo "listening $address ${pid:--} ${process:--} ${container:--}"
+done <<<"$listening"
+
+# Legacy first looks whether the kernel has such tables: asking for one by name would load it.
+legacy=no nft=no
+for family in iptables ip6tables; do
+  for backend in nft legacy; do
+    save=$family-$backend-save
+    command -v "$save" >/dev/null || continue
+    if [[ $backend == legacy && ! -s /proc/net/${family/tables/_tables}_names ]]; then continue; fi
+    table=''
+    while read -r line; do
+      case $line in
+        '*'*) table=${line#?} && echo "iptables $family-$backend $table" ;;
+        ':DOCKER '*) declare "$backend=yes" ;;
+        ':KUBE-'* | ':CNI-'* | ':TSDEPLOY-'*) line=${line#:} && echo "iptables $family-$backend $table ${line%% *}" ;;
+      esac
+    done < <("$save" 2>/dev/null || true)
+  done
+done
+if [[ $legacy == yes && $nft == no ]]; then echo "iptablesBackend legacy"; else echo "iptablesBackend nft"; fi
+
+resolv_conf=/etc/resolv.conf
+while read -r key value _; do
+  # systemd-resolved's stub, of no use in a pod.
+  if [[ $key == nameserver && $value == 127.0.0.53 && -s $host/run/systemd/resolve/resolv.conf ]]; then
+    resolv_conf=/run/systemd/resolve/resolv.conf
+  fi
+done 2>/dev/null <"$host/etc/resolv.conf" || true
+echo "resolvConf $resolv_conf"
+
+for path in "$docker_root" /var/lib/kubelet /var/lib/etcd /etc; do
+  nearest "$path"
+  [[ -w $nearest ]] || echo "readOnly $path"
+  echo "free $(stat -f -c '%a %S' "$nearest") $path"
+done
+
+# The same value goes back: only a network namespace that is not the first refuses.
+max=/proc/sys/net/netfilter/nf_conntrack_max
+if [[ -e $max ]] && read -r value <$max && { echo "$value" >$max; } 2>/dev/null; then
+  echo "conntrackMaxWritable true"
+else
+  echo "conntrackMaxWritable false"
+fi
+
+for file in "$host"/etc/cni/net.d/*; do
+  case $file in
+    */10-tsdeploy.conflist) ;;
+    *.conf | *.conflist | *.json) echo "cni ${file##*/}" ;;
+  esac
+done
+
+# kubelet (setupKernelTunables), kube-proxy (iptables and ipvs), CNI's bridge and portmap.
+for name in vm.overcommit_memory vm.panic_on_oom kernel.panic kernel.panic_on_oops kernel.keys.root_maxkeys \
+  kernel.keys.root_maxbytes net.ipv4.ip_forward net.ipv6.conf.all.forwarding net.ipv4.conf.all.route_localnet \
+  net.ipv4.conf.all.arp_ignore net.ipv4.conf.all.arp_announce net.bridge.bridge-nf-call-iptables \
+  net.bridge.bridge-nf-call-ip6tables net.netfilter.nf_conntrack_max \
+  net.netfilter.nf_conntrack_tcp_timeout_established net.netfilter.nf_conntrack_tcp_timeout_close_wait \
+  net.ipv4.vs.conntrack net.ipv4.vs.conn_reuse_mode net.ipv4.vs.expire_nodest_conn \
+  net.ipv4.vs.expire_quiescent_template; do
+  file=/proc/sys/${name//./\/}
+  if [[ -r $file ]] && read -r value <"$file"; then echo "sysctl $name $value"; fi
+done
+
+# Docker makes folders that are to be bound; kubelet and CNI make theirs.
+for path in /etc/kubernetes /etc/cni /etc/cni/net.d /lib/modules /opt /opt/cni /opt/cni/bin /usr/libexec/kubernetes \
+  /var/lib/kubelet /var/lib/etcd /var/lib/cni /var/lib/dockershim /var/lib/cri-dockerd /var/log/containers \
+  /var/log/pods; do
+  [[ ! -e $host$path ]] || echo "path $path"
+done
+
+for dir in "$cni_dir" /opt/cni/bin /usr/lib/cni; do
+  if [[ -n $dir && -x $dir/loopback ]]; then echo "imageCniDir $dir" && break; fi
+done
+
+cat <&"$version_fd"
+echo "clock ${EPOCHREALTIME:-$(date +%s.%N)}"

@@ -1,0 +1,272 @@
+#!/usr/bin/env bash
+# What Kubernetes left on the host: shows it, or removes just that.
+set -euo pipefail
+shopt -s nullglob
+
+usage() {
+  cat <<END
+usage: teardown.sh show|clean [OPTION VALUE]...
+
+Run in the helper container: host network, host PIDs, privileged, the host's / at /host (rshared, for mounts to go).
+show prints lines of a kind and a value for what is there, as src/facts/footprint.ts reads them.
+clean removes it. What cannot be removed stays and is told by the next show.
+
+  --network NAME       of the CNI rules that are ours
+  --before TEXT        a table or chain that was there before, such as "iptables-nft nat KUBE-MARK"; stays
+  --sysctl NAME        show its value
+  --sysctl NAME=VALUE  set it
+  --path PATTERN       show or delete the files and folders of this pattern
+  --empty-folder PATH  show or delete it, if nothing is in it
+  --link NAME          show or delete it, with the veths on it
+END
+}
+
+mode=${1:-}
+case $mode in
+  show | clean) shift ;;
+  --help) usage && exit ;;
+  *) usage >&2 && exit 2 ;;
+esac
+host=/host network='' sysctls=() patterns=() folders=() links=()
+declare -A before=()
+while (($#)); do
+  case $1 in
+    --network) network=$2 ;;
+    --before) before[$2]=1 ;;
+    --sysctl) sysctls+=("$2") ;;
+    --path) patterns+=("$2") ;;
+    --empty-folder) folders+=("$2") ;;
+    --link) links+=("$2") ;;
+    *) usage >&2 && exit 2 ;;
+  esac
+  shift 2
+done
+
+# mounts FILE ROOT: those below the kubelet's folder, the last first.
+mounts() {
+  local mount_point found=()
+  while read -r _ _ _ _ mount_point _; do
+    printf -v mount_point %b "$mount_point"
+    [[ $mount_point != "$2"/var/lib/kubelet/* ]] || found=("$mount_point" "${found[@]}")
+  done <"$1"
+  ((${#found[@]} == 0)) || printf '%s\n' "${found[@]}"
+}
+
+# The host's mounts are those of our parent, the container's shim.
+mountinfo=/proc/$PPID/mountinfo
+[[ -r $mountinfo ]] || mountinfo=/proc/1/mountinfo
+
+clean_mounts() {
+  local found
+  mapfile -t found < <(mounts /proc/self/mountinfo $host)
+  ((${#found[@]})) || return 0
+  # The server of a network volume may be gone: then only lazily.
+  timeout 10 umount --no-canonicalize "${found[@]}" 2>/dev/null || true
+  mapfile -t found < <(mounts /proc/self/mountinfo $host)
+  ((${#found[@]})) || return 0
+  umount --no-canonicalize --lazy "${found[@]}" || true
+}
+
+for_each_backend() { # FUNCTION
+  local family backend
+  for family in iptables ip6tables; do
+    for backend in nft legacy; do
+      command -v "$family-$backend-save" >/dev/null || continue
+      # To ask for a legacy table loads it into the kernel.
+      if [[ $backend == legacy && ! -s /proc/net/${family/tables/_tables}_names ]]; then continue; fi
+      "$1" "$family-$backend"
+    done
+  done
+}
+
+# find_ours BACKEND sets $rules (its dump) and $ours ("TABLE CHAIN" -> 1).
+find_ours() {
+  local line table='' chain target foreign_ports=no
+  declare -gA ours=()
+  mapfile -t rules < <("$1-save" 2>/dev/null || true)
+  for line in "${rules[@]}"; do
+    case $line in
+      '*'*) table=${line#?} ;;
+      ':KUBE-'* | ':TSDEPLOY-'* | ':CNI-HOSTPORT-'*)
+        chain=${line#:} chain=${chain%% *}
+        [[ ${before[$1 $table $chain]:-} ]] || ours[$table $chain]=1
+        ;;
+      # CNI plugins serve others as well (podman, nerdctl): ours are told by our network's name.
+      -A*' -j CNI-'*)
+        target=${line##* -j } target=${target%% *}
+        if [[ $line == *"name: \\\"$network\\\""* ]]; then
+          ours[$table $target]=1
+        elif [[ $line == '-A CNI-HOSTPORT-DNAT '* ]]; then
+          foreign_ports=yes
+        fi
+        ;;
+    esac
+  done
+  [[ $foreign_ports == yes ]] || return 0
+  unset 'ours[nat CNI-HOSTPORT-DNAT]' 'ours[nat CNI-HOSTPORT-MASQ]' 'ours[nat CNI-HOSTPORT-SETMARK]'
+}
+
+show_rules() { # BACKEND
+  local key table='' line
+  find_ours "$1"
+  for key in "${!ours[@]}"; do echo "chain $1 $key"; done
+  for line in "${rules[@]}"; do
+    case $line in
+      '*'*) table=${line#?} ;;
+      COMMIT) if is_empty_leftover "$1" "$table"; then echo "table $1 $table"; fi ;;
+    esac
+  done
+}
+
+# is_empty_leftover BACKEND TABLE tells whether in $rules there is this nft table, with nothing in it, and was not before.
+is_empty_leftover() {
+  local line in_table=no
+  [[ $1 == *-nft && ! ${before[$1 $2]:-} ]] || return 1
+  for line in "${rules[@]}"; do
+    case $line in
+      "*$2") in_table=yes ;;
+      COMMIT) [[ $in_table == no ]] || return 0 ;;
+      :*' ACCEPT '* | '#'*) ;;
+      *) [[ $in_table == no ]] || return 1 ;;
+    esac
+  done
+  return 1
+}
+
+# One transaction a table: our chains emptied, the jumps to them deleted, the chains deleted.
+clean_rules() { # BACKEND
+  local line table='' chain target flushes='' jumps='' chains='' input=''
+  find_ours "$1"
+  for line in "${rules[@]}"; do
+    case $line in
+      '*'*) table=${line#?} flushes='' jumps='' chains='' ;;
+      :*)
+        chain=${line#:} chain=${chain%% *}
+        if [[ ${ours[$table $chain]:-} ]]; then flushes+=":$chain - [0:0]"$'\n' chains+="-X $chain"$'\n'; fi
+        ;;
+      -A*)
+        read -r _ chain _ <<<"$line"
+        if [[ $line =~ ' '-[jg]' '([^ ]+) ]]; then target=${BASH_REMATCH[1]}; else target=''; fi
+        if [[ ! ${ours[$table $chain]:-} && $target && ${ours[$table $target]:-} ]]; then
+          jumps+="-D${line#-A}"$'\n'
+        fi
+        ;;
+      COMMIT) [[ -z $chains ]] || input+="*$table"$'\n'$flushes$jumps$chains$'COMMIT\n' ;;
+    esac
+  done
+  [[ -z $input ]] || "$1-restore" --noflush --wait 5 <<<"$input" || true
+  [[ $1 == *-nft ]] || return 0
+  mapfile -t rules < <("$1-save" 2>/dev/null || true)
+  for line in "${rules[@]}"; do
+    [[ $line == '*'* ]] || continue
+    # To restore a table to nothing deletes it.
+    if is_empty_leftover "$1" "${line#?}"; then printf '%s\nCOMMIT\n' "$line" | "$1-restore" || true; fi
+  done
+}
+
+ip_() { if command -v ip >/dev/null; then ip "$@"; else chroot $host ip "$@"; fi; }
+
+clean_links() {
+  local link port
+  for link in "${links[@]}"; do
+    [[ -e /sys/class/net/$link ]] || continue
+    for port in /sys/class/net/"$link"/brif/*; do ip_ link delete "${port##*/}" type veth 2>/dev/null || true; done
+    ip_ link delete "$link" || true
+  done
+}
+
+clean_sysctls() {
+  local setting
+  for setting in "${sysctls[@]}"; do
+    name=${setting%%=*}
+    { echo "${setting#*=}" >"/proc/sys/${name//./\/}"; } 2>/dev/null || true
+  done
+}
+
+# A kubelet makes one for each pod: folders that only the kernel fills.
+cgroups() {
+  local roots=("$host"/sys/fs/cgroup/kubepods{,.slice} "$host"/sys/fs/cgroup/*/kubepods{,.slice}) root
+  for root in "${roots[@]}"; do [[ ! -d $root ]] || find "$root" -depth -type d; done
+}
+
+# Links to logs of containers that are no more.
+dead_logs() {
+  local link target
+  for link in "$host"/var/log/pods/*/*.log "$host"/var/log/pods/*/*/*.log "$host"/var/log/containers/*.log; do
+    [[ -L $link ]] || continue
+    target=$(readlink "$link")
+    [[ -e $host$target || -L $host$target ]] || echo "$link"
+  done
+}
+
+clean_paths() {
+  local pattern path folder found
+  # What is still mounted there is not ours to delete.
+  if [[ -n $(mounts /proc/self/mountinfo $host; mounts "$mountinfo" '') ]]; then
+    echo "something is still mounted below /var/lib/kubelet" >&2
+    return
+  fi
+  for pattern in "${patterns[@]}"; do
+    mapfile -t found < <(compgen -G "$host$pattern" || true)
+    ((${#found[@]} == 0)) || rm -rf --one-file-system -- "${found[@]}" || true
+  done
+  find $host/etc/kubernetes $host/etc/cni/net.d -maxdepth 3 -type d -name .tsdeploy-new -exec rm -rf {} + 2>/dev/null || true
+  # Those of the containers lead to those of the pods, so these first.
+  for _ in 1 2; do
+    mapfile -t found < <(dead_logs)
+    ((${#found[@]} == 0)) || rm -f -- "${found[@]}"
+  done
+  [[ ! -d $host/var/log/pods ]] || find $host/var/log/pods -mindepth 1 -type d -empty -delete
+  for folder in "${folders[@]}"; do rmdir "$host$folder" 2>/dev/null || true; done
+}
+
+show_paths() {
+  local pattern path folder name
+  for pattern in "${patterns[@]}"; do
+    for path in $(compgen -G "$host$pattern" || true); do echo "path ${path#"$host"}"; done
+  done
+  for folder in "${folders[@]}"; do
+    if [[ -d $host$folder && -z $(compgen -G "$host$folder/*" || compgen -G "$host$folder/.[!.]*" || true) ]]; then
+      echo "empty-folder $folder"
+    fi
+  done
+  dead_logs | while read -r path; do echo "dead-log ${path#"$host"}"; done
+}
+
+# Those in a PID namespace of their own manage another machine, such as one that is a container here.
+show_kubelets() {
+  local file name line container
+  for file in /proc/[0-9]*/comm; do
+    { read -r name <"$file"; } 2>/dev/null || continue
+    [[ $name == kubelet && ${file%comm}ns/pid -ef /proc/1/ns/pid ]] || continue
+    container=-
+    while read -r line; do
+      if [[ $line =~ .*([0-9a-f]{64}) ]]; then container=${BASH_REMATCH[1]} && break; fi
+    done 2>/dev/null <"${file%comm}cgroup" || true
+    file=${file#/proc/}
+    echo "kubelet ${file%/comm} $container"
+  done
+}
+
+if [[ $mode == clean ]]; then
+  clean_mounts
+  for_each_backend clean_rules
+  clean_links
+  clean_sysctls
+  mapfile -t found < <(cgroups)
+  ((${#found[@]} == 0)) || rmdir "${found[@]}" 2>/dev/null || true
+  clean_paths
+fi
+
+mounts "$mountinfo" '' | while read -r path; do echo "mount $path"; done
+for_each_backend show_rules
+for link in "${links[@]}"; do [[ ! -e /sys/class/net/$link ]] || echo "link $link"; done
+for setting in "${sysctls[@]}"; do
+  name=${setting%%=*}
+  file=/proc/sys/${name//./\/}
+  if [[ -r $file ]] && read -r value <"$file"; then echo "sysctl $name $value"; fi
+done
+cgroups | while read -r path; do echo "cgroup ${path#"$host"}"; done
+show_paths
+show_kubelets
+if [[ -e $host/var/lib/etcd/member ]]; then echo "etcd-data /var/lib/etcd"; fi

@@ -1,0 +1,98 @@
+import type { Duplex } from "node:stream";
+import { TsdeployError } from "../errors.js";
+import { clusterConfigPath, parseClusterConfig } from "../kubernetes/bootstrapObjects.js";
+import type { ClusterConfig } from "../kubernetes/clusterConfig.js";
+import { clusterInfoPath, isSignatureOf, readClusterInfo } from "../kubernetes/clusterInfo.js";
+import type { JoinToken } from "../pki/identity.js";
+import { bootstrapToken, caHash } from "../pki/joinToken.js";
+import { apiFault, ApiError, caMismatch, notKubernetes, tokenRefused } from "./apiFault.js";
+import { KubernetesClient, type RequestOptions } from "./kubernetesClient.js";
+
+export interface DiscoverOptions extends RequestOptions {
+  readonly token: JoinToken;
+  /** `10.0.0.5:6443`, as the user named it. */
+  readonly apiserver: string;
+  /** A raw byte stream to it. */
+  readonly connect: () => Promise<Duplex>;
+  readonly timeoutMs?: number;
+}
+
+/** What a worker learns of the cluster by its token alone. */
+export interface DiscoveredCluster {
+  readonly caPem: string;
+  readonly config: ClusterConfig;
+}
+
+/**
+ * Finds out by a join token what cluster this is, as `kubeadm join` does: cluster-info from whoever answers, believed
+ * for its pinned CA and its signature by the token's secret; then the cluster's configuration over verified TLS.
+ *
+ * @throws TsdeployError `TOKEN_REFUSED`, `CA_MISMATCH`, `NOT_TSDEPLOY`, `NOT_KUBERNETES`, `API_UNREACHABLE`,
+ * `CLOCK_SKEW`, `ADDRESS_MISMATCH`
+ */
+export async function discoverCluster(options: DiscoverOptions): Promise<DiscoveredCluster> {
+  const { token, apiserver } = options;
+  const server = `https://${apiserver}`;
+  const caPem = await discoverCa(server, options);
+
+  const credentials = { token: bootstrapToken(token) };
+  const client = new KubernetesClient({ ...clientOptions(server, options), caPem, credentials });
+  try {
+    return { caPem, config: parseClusterConfig(await client.get(clusterConfigPath, options)) };
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    if (error.status === 401) throw tokenRefused(apiserver, "it has expired or was revoked");
+    if (error.status === 403 || error.status === 404) throw notTsdeploy(apiserver, "ConfigMap kube-system/tsdeploy", error);
+    throw apiFault(server, error);
+  } finally {
+    client.close();
+  }
+}
+
+async function discoverCa(server: string, options: DiscoverOptions): Promise<string> {
+  const { token, apiserver } = options;
+  const anyone = new KubernetesClient(clientOptions(server, options));
+  try {
+    const claim = readClusterInfo(await anyone.get(clusterInfoPath, options));
+    if (!claim) throw notTsdeploy(apiserver, "a cluster-info with its CA");
+    if (hashOf(claim.caPem) !== token.caHash) throw caMismatch(apiserver);
+    const signature = claim.signatures.get(token.id);
+    if (signature === undefined) throw tokenRefused(apiserver, "it has expired, was revoked, or was never this cluster's");
+    if (!isSignatureOf(signature, claim.kubeconfig, token)) throw tokenRefused(apiserver, "its secret is wrong");
+    return claim.caPem;
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    if (error.reason === "") throw notKubernetes(apiserver, `it answered ${error.status} without a word of Kubernetes'`);
+    if ([401, 403, 404].includes(error.status)) throw notTsdeploy(apiserver, "a public cluster-info", error);
+    throw apiFault(server, error);
+  } finally {
+    anyone.close();
+  }
+}
+
+function clientOptions(
+  server: string,
+  { connect, timeoutMs }: DiscoverOptions,
+): { server: string; connect: () => Promise<Duplex>; timeoutMs?: number } {
+  return { server, connect, ...(timeoutMs !== undefined && { timeoutMs }) };
+}
+
+function hashOf(caPem: string): string | undefined {
+  try {
+    return caHash(caPem);
+  } catch {
+    return undefined;
+  }
+}
+
+function notTsdeploy(apiserver: string, missing: string, cause?: unknown): TsdeployError {
+  return new TsdeployError(
+    "conflict",
+    {
+      code: "NOT_TSDEPLOY",
+      message: `the Kubernetes at ${apiserver} was not made by tsdeploy: it shows no ${missing}`,
+      hint: "Name a master that `tsdeploy master` made; if it is one, run that again there.",
+    },
+    { cause },
+  );
+}

@@ -1,0 +1,54 @@
+import { messageOf, TsdeployError } from "../errors.js";
+import { type DataOrFile, readKubeconfig } from "../kubernetes/kubeconfig.js";
+import { KubernetesClient, type KubernetesClientOptions } from "./kubernetesClient.js";
+
+export interface FromKubeconfigOptions extends Pick<KubernetesClientOptions, "connect" | "timeoutMs"> {
+  /** Where the text comes from, for messages. */
+  readonly path: string;
+  readonly text: string;
+  /** Default: the current one. */
+  readonly context?: string;
+  /** Reads files that the kubeconfig names, such as a kubelet's rotated certificate. */
+  readonly readFile: (path: string) => Promise<string>;
+}
+
+/**
+ * A client with a kubeconfig's server, CA and credentials.
+ *
+ * @throws TsdeployError `KUBECONFIG_BROKEN`, without any of the content
+ */
+export async function fromKubeconfig(options: FromKubeconfigOptions): Promise<KubernetesClient> {
+  try {
+    const { server, ca, certificate, key, token } = readKubeconfig(options.text, options.context);
+    const read = async (value: DataOrFile | undefined): Promise<string | undefined> => {
+      if (value === undefined) return undefined;
+      return "data" in value ? value.data : options.readFile(value.file);
+    };
+    const [caPem, certPem, keyPem, tokenText] = await Promise.all([ca, certificate, key, token].map(read));
+    if (caPem === undefined) throw new Error("names no CA");
+    return new KubernetesClient({
+      server,
+      connect: options.connect,
+      caPem,
+      ...(options.timeoutMs !== undefined && { timeoutMs: options.timeoutMs }),
+      ...credentialsOf(certPem, keyPem, tokenText),
+    });
+  } catch (error) {
+    throw new TsdeployError(
+      "environment",
+      { code: "KUBECONFIG_BROKEN", message: `${options.path} ${messageOf(error)}` },
+      { cause: error },
+    );
+  }
+}
+
+function credentialsOf(
+  certificate: string | undefined,
+  privateKey: string | undefined,
+  token: string | undefined,
+): Pick<KubernetesClientOptions, "credentials"> {
+  if (certificate !== undefined && privateKey !== undefined) {
+    return { credentials: { keyPair: { certificate, privateKey } } };
+  }
+  return token === undefined ? {} : { credentials: { token: token.trim() } };
+}

@@ -1,0 +1,60 @@
+import { TsdeployError } from "../errors.js";
+import { fromKubeconfig } from "../api/fromKubeconfig.js";
+import { KubernetesClient } from "../api/kubernetesClient.js";
+import type { Helper } from "../facts/helperSession.js";
+import type { ExistingFile } from "../facts/hostFacts.js";
+import type { ClusterIdentity } from "../pki/identity.js";
+import { apiserverPort, paths } from "../plan/names.js";
+
+/** A link's absolute target is meant from the host's root. */
+const readThroughLinks = `file=$1
+while [[ -L /host$file ]]; do
+  link=$(readlink "/host$file")
+  if [[ $link == /* ]]; then file=$link; else file=\${file%/*}/$link; fi
+done
+cat -- "/host$file"`;
+
+/** The API server of a master, as its administrator, through its own loopback. */
+export function masterApi(helper: Helper, identity: ClusterIdentity): KubernetesClient {
+  return new KubernetesClient({
+    server: `https://127.0.0.1:${apiserverPort}`,
+    connect: () => helper.openTcp("127.0.0.1", apiserverPort),
+    caPem: identity.ca.certificate,
+    credentials: { keyPair: identity.admin },
+  });
+}
+
+/**
+ * The API server as a node's kubeconfig names it, through the node's network.
+ *
+ * @returns undefined if the node has no such kubeconfig
+ */
+export async function apiByKubeconfig(
+  helper: Helper,
+  files: ReadonlyMap<string, ExistingFile>,
+  path: string = paths.kubeletConf,
+): Promise<KubernetesClient | undefined> {
+  const file = files.get(path);
+  if (!file) return undefined;
+  let server: URL | undefined;
+  const client = await fromKubeconfig({
+    path: `${path} on the host`,
+    text: file.content,
+    connect: () => helper.openTcp(server?.hostname ?? "127.0.0.1", Number(server?.port ?? apiserverPort)),
+    // The kubelet's own certificate lies outside /etc/kubernetes and is replaced by itself.
+    readFile: async (name) => (await helper.run(readThroughLinks, [name])).stdout.toString(),
+  });
+  server = new URL(client.server);
+  return client;
+}
+
+/** An administrator's client on a master. @throws TsdeployError `NOT_A_MASTER` */
+export async function adminApi(helper: Helper, files: ReadonlyMap<string, ExistingFile>): Promise<KubernetesClient> {
+  const client = await apiByKubeconfig(helper, files, paths.adminConf);
+  if (client) return client;
+  throw new TsdeployError("environment", {
+    code: "NOT_A_MASTER",
+    message: `this host has no ${paths.adminConf}: it is not the master of a cluster`,
+    hint: "Say which Docker host is, with --host or --context.",
+  });
+}

@@ -1,0 +1,68 @@
+import { displayName } from "../apply/diagnose.js";
+import { withEngine } from "../apply/openHost.js";
+import type { LogsOptions } from "../config/options.js";
+import type { ContainerEngine, ContainerSummary } from "../docker/containerEngine.js";
+import { TsdeployError } from "../errors.js";
+import { isKubeletMade, isOurs } from "../plan/ownership.js";
+import type { CommandResult } from "../report/events.js";
+import type { CommandContext } from "./context.js";
+
+/** Without a component: which ones there are. With one: its newest container's log, running or not. */
+export async function logs(options: LogsOptions, context: CommandContext): Promise<CommandResult> {
+  return withEngine(options, context, async (engine) => {
+    const containers = newestByName(await engine.listContainers());
+    const { component } = options;
+    if (component === undefined) {
+      const rows = [...containers].map(([name, { state, status }]) => ({ component: name, state, status }));
+      const width = Math.max(0, ...rows.map((row) => row.component.length));
+      return {
+        data: { components: rows },
+        text: rows.map((row) => `${row.component.padEnd(width)}  ${row.status}`).join("\n"),
+      };
+    }
+    const container = containers.get(component);
+    if (!container) {
+      const known = [...containers.keys()].join(", ");
+      throw new TsdeployError("usage", {
+        code: "NO_SUCH_COMPONENT",
+        message: `nothing called ${component} runs on ${engine.endpoint}`,
+        hint: known === "" ? "Nothing of tsdeploy's is here." : `There are: ${known}.`,
+      });
+    }
+    return showLog(engine, container, options, context);
+  });
+}
+
+async function showLog(
+  engine: ContainerEngine,
+  container: ContainerSummary,
+  { tail, follow }: LogsOptions,
+  context: CommandContext,
+): Promise<CommandResult> {
+  if (follow) {
+    const stream = await engine.followLogs(container.id, { tail, signal: context.signal });
+    for await (const chunk of stream) context.write(String(chunk));
+    return { data: {}, text: "" };
+  }
+  const log = await engine.containerLogs(container.id, { tail });
+  return { data: { container: container.name, log }, text: log.trimEnd() };
+}
+
+/** Our own containers and those of the control plane's pods; of several lives of one, the latest. */
+function newestByName(containers: readonly ContainerSummary[]): Map<string, ContainerSummary> {
+  const newest = new Map<string, ContainerSummary>();
+  for (const container of containers) {
+    if (!isOurs(container) && !isControlPlane(container)) continue;
+    const known = newest.get(displayName(container));
+    if (!known || known.createdAt < container.createdAt) newest.set(displayName(container), container);
+  }
+  return new Map([...newest].sort(([a], [b]) => a.localeCompare(b)));
+}
+
+function isControlPlane(container: ContainerSummary): boolean {
+  return (
+    isKubeletMade(container) &&
+    container.labels["io.kubernetes.pod.namespace"] === "kube-system" &&
+    container.labels["io.kubernetes.container.name"] !== "POD"
+  );
+}

@@ -1,0 +1,262 @@
+import { nanoid } from "nanoid";
+import { applyPlan } from "../apply/applyPlan.js";
+import { checkTier, type HostSession, openSession, presentOn } from "../apply/hostSession.js";
+import { masterApi } from "../apply/hostApi.js";
+import { withEngine } from "../apply/openHost.js";
+import { readBundled } from "../apply/readBundled.js";
+import type { PhaseTime } from "../apply/runSteps.js";
+import { undoFirstRun } from "../apply/undoFirstRun.js";
+import {
+  type AcceptedOptions,
+  acceptedOptionsFile,
+  followAccepted,
+  parseAcceptedOptions,
+} from "../config/acceptedOptions.js";
+import { imageReference } from "../config/imageReference.js";
+import type { MasterOptions } from "../config/options.js";
+import type { ContainerEngine } from "../docker/containerEngine.js";
+import { collectEngineFacts } from "../facts/engineFacts.js";
+import { hostBeforeFile } from "../facts/hostBefore.js";
+import type { EngineFacts, ObservedHost } from "../facts/hostFacts.js";
+import { bootstrapObjects } from "../kubernetes/bootstrapObjects.js";
+import type { ClusterConfig } from "../kubernetes/clusterConfig.js";
+import { tokenSecret } from "../kubernetes/clusterInfo.js";
+import { addressAt } from "../kubernetes/networks.js";
+import { defaultVersion, featuresOf, resolveVersion } from "../kubernetes/versions.js";
+import type { JoinToken } from "../pki/identity.js";
+import { formatJoinToken, makeJoinToken } from "../pki/joinToken.js";
+import { type MadeIdentity, makeIdentity } from "../pki/makeIdentity.js";
+import { describePlan } from "../plan/describePlan.js";
+import { diffPlan, type PlanDiff } from "../plan/diff.js";
+import { apiserverPort, labels, paths } from "../plan/names.js";
+import { nodeIdentity } from "../plan/nodeIdentity.js";
+import { isOurs } from "../plan/ownership.js";
+import type { Plan } from "../plan/plan.js";
+import { planMaster } from "../plan/planMaster.js";
+import type { Wanted } from "../preflight/check.js";
+import { runPreflight } from "../preflight/runPreflight.js";
+import type { CommandResult } from "../report/events.js";
+import { phaseTable } from "../report/phaseTable.js";
+import type { CommandContext } from "./context.js";
+import { mergeIntoKubeconfig } from "./operatorKubeconfig.js";
+import { tellDifference } from "./tellDifference.js";
+import { TokenStore } from "./tokenStore.js";
+
+/** `tsdeploy master`: this Docker host becomes, or stays, the control plane of a cluster. */
+export async function master(asked: MasterOptions, context: CommandContext): Promise<CommandResult> {
+  return withEngine(asked, context, async (engine) => {
+    const engineFacts = await collectEngineFacts(engine);
+    const session = await openMasterHost(engine, engineFacts, asked, context);
+    try {
+      return await runMaster(session, asked, context);
+    } finally {
+      await session.helper.close();
+    }
+  });
+}
+
+/** Opens the host with the image that it is to run from. */
+async function openMasterHost(
+  engine: ContainerEngine,
+  engineFacts: EngineFacts,
+  asked: MasterOptions,
+  context: CommandContext,
+): Promise<HostSession> {
+  const running = engineFacts.containers.find(
+    (container) => isOurs(container) && container.labels[labels.component] === "kubelet",
+  );
+  const version = resolveVersion(asked.k8sVersion ?? running?.labels[labels.version] ?? defaultVersion);
+  const wanted = wantedOf(asked, version);
+  checkTier(runPreflight("engine", engineFacts, wanted), context);
+  const open = (image: string): Promise<HostSession> =>
+    openSession({ engine, engineFacts, image, wanted, options: asked, context });
+
+  const first = imageReference({ image: asked.image, registry: asked.registry, version });
+  const session = await open(first);
+  // What an earlier run accepted is on the host; it may name another image than the one that let us read it.
+  const options = followAccepted(asked, acceptedOf(session.observed));
+  const image = imageReference({ ...options, version: options.k8sVersion ?? version });
+  if (image === first) return session;
+  await session.helper.close();
+  return open(image);
+}
+
+async function runMaster(session: HostSession, asked: MasterOptions, context: CommandContext): Promise<CommandResult> {
+  const { engine, helper, observed } = session;
+  const accepted = acceptedOf(observed);
+  const options = followAccepted(asked, accepted);
+  const { nodeName, nodeIp } = nodeIdentity(options, observed.host);
+  const version = resolveVersion(options.k8sVersion ?? defaultVersion);
+  const image = imageReference({ ...options, version });
+  checkTier(
+    runPreflight("host", observed, {
+      ...wantedOf(options, version),
+      ...(accepted && { accepted: { ...accepted, version: accepted.k8sVersion } }),
+    }),
+    context,
+  );
+
+  const config: ClusterConfig = {
+    clusterName: options.clusterName,
+    version,
+    image,
+    ...(options.registry === undefined ? {} : { registry: options.registry }),
+    apiserver: `https://${nodeIp}:${apiserverPort}`,
+    podCidr: options.podCidr,
+    serviceCidr: options.serviceCidr,
+    clusterDomain: options.clusterDomain,
+    clusterDns: addressAt(options.serviceCidr, 10),
+    network: options.network,
+    extraArgs: onlyNodeArgs(options),
+  };
+  const made = await makeIdentity({
+    existing: observed.files,
+    clusterName: config.clusterName,
+    etcdData: observed.host.etcdData,
+    nowMs: Date.now(),
+    nodeName,
+    nodeIp,
+    serviceIp: addressAt(config.serviceCidr, 1),
+    clusterDomain: config.clusterDomain,
+    extraSans: options.apiserverSans,
+  });
+  const isFirstRun = !observed.engine.containers.some(isOurs);
+  const joinToken = isFirstRun ? makeJoinToken(made.identity.ca.certificate) : undefined;
+  const expiresMs = observed.host.clockMs + options.tokenTtlMs;
+  const hostBefore = hostBeforeFile(observed.host, observed.files);
+  const plan = planMaster({
+    options: { ...options, k8sVersion: version },
+    config,
+    observed,
+    bundled: await readBundled(),
+    pkiFiles: made.files,
+    otherFiles: [
+      ...(hostBefore ? [hostBefore] : []),
+      acceptedOptionsFile({ ...options, k8sVersion: version, ip: nodeIp, nodeName }),
+    ],
+    bootstrapObjects: [
+      ...bootstrapObjects(config, made.identity.ca.certificate, featuresOf(version).apis),
+      ...(joinToken ? [tokenSecret(joinToken, { expiresMs, description: "made by tsdeploy master" })] : []),
+    ],
+    ...(joinToken && { joinTokenId: joinToken.id }),
+  });
+  const difference = diffPlan(plan, await presentOn(session), { overwrite: options.overwrite });
+  if (options.dryRun) return describePlan(plan);
+
+  tellDifference(plan, difference, isFirstRun, context);
+  const api = masterApi(helper, made.identity);
+  let times: PhaseTime[];
+  try {
+    times = await applyPlan(plan, {
+      engine,
+      helper,
+      api,
+      containers: observed.engine.containers.filter(isOurs),
+      files: observed.files,
+      kept: new Set(difference.kept.map(({ path }) => path)),
+      report: context.report,
+      signal: context.signal,
+      timeoutMs: options.timeoutMs,
+      keepOnFailure: options.keepOnFailure || isFirstRun,
+      newId: () => nanoid(6),
+    });
+    return await summary({ plan, difference, times, options, made, joinToken, config, context });
+  } catch (error) {
+    if (isFirstRun && !options.keepOnFailure) await undoFirstRun({ engine, image, keepData: accepted !== undefined, context });
+    throw error;
+  } finally {
+    api.close();
+  }
+}
+
+/** What checks have to know of a run; the rest of its options is theirs alone. */
+function wantedOf(options: MasterOptions, version: string): Wanted {
+  return {
+    role: "master",
+    clusterName: options.clusterName,
+    version,
+    supportsCgroupV2: featuresOf(version).supportsCgroupV2,
+    ...(options.nodeName !== undefined && { nodeName: options.nodeName }),
+    ...(options.ip !== undefined && { ip: options.ip }),
+    podCidr: options.podCidr,
+    serviceCidr: options.serviceCidr,
+    clusterDomain: options.clusterDomain,
+    network: options.network,
+    allowSwap: options.extraArgs.kubelet?.["fail-swap-on"] === "false",
+  };
+}
+
+function acceptedOf(observed: ObservedHost): AcceptedOptions | undefined {
+  const file = observed.files.get(paths.options);
+  return file && parseAcceptedOptions(file.content);
+}
+
+/** Extra arguments that workers take over. */
+function onlyNodeArgs({ extraArgs }: MasterOptions): ClusterConfig["extraArgs"] {
+  const { kubelet, proxy } = extraArgs;
+  return { ...(kubelet && { kubelet }), ...(proxy && { proxy }) };
+}
+
+interface SummaryInput {
+  readonly plan: Plan;
+  readonly difference: PlanDiff;
+  readonly times: readonly PhaseTime[];
+  readonly options: MasterOptions;
+  readonly made: MadeIdentity;
+  readonly joinToken: JoinToken | undefined;
+  readonly config: ClusterConfig;
+  readonly context: CommandContext;
+}
+
+/** What the operator gets: a kubeconfig, the token saved, and the line to run elsewhere. */
+async function summary(input: SummaryInput): Promise<CommandResult> {
+  const { plan, difference, times, options, made, config, context } = input;
+  const address = new URL(config.apiserver).hostname;
+  const store = new TokenStore(context.env);
+  const apiserver = `${address}:${apiserverPort}`;
+  if (input.joinToken) await store.save(apiserver, formatJoinToken(input.joinToken));
+  const token = input.joinToken ? formatJoinToken(input.joinToken) : undefined;
+
+  const adminConf = made.files.find(({ path }) => path === paths.adminConf)?.content ?? "";
+  const kubeconfig =
+    options.kubeconfig === undefined
+      ? undefined
+      : await mergeIntoKubeconfig(adminConf, config.clusterName, options.kubeconfig, context);
+
+  const endedAt = (phase: string): number | undefined => times.find((time) => time.phase === phase)?.endedAtMs;
+  const joinCommand = token === undefined ? undefined : `tsdeploy worker --master ${address} --token ${token}`;
+  const changed = difference.changes.length > 0;
+  return {
+    data: {
+      role: "master",
+      cluster: config.clusterName,
+      version: config.version,
+      node: plan.nodeName,
+      address,
+      apiserver: config.apiserver,
+      changed,
+      phases: times,
+      apiAnswersMs: endedAt("control plane"),
+      nodeReadyMs: endedAt("node"),
+      ...(kubeconfig && { kubeconfig }),
+      ...(joinCommand !== undefined && { joinCommand }),
+    },
+    text: [
+      changed
+        ? `Kubernetes ${config.version} runs: node ${plan.nodeName}, ${config.apiserver}`
+        : `Nothing to change: Kubernetes ${config.version} runs on node ${plan.nodeName}, ${config.apiserver}`,
+      "",
+      phaseTable(times),
+      "",
+      ...(kubeconfig
+        ? [`kubectl: context ${kubeconfig.context} in ${kubeconfig.path}`]
+        : ["kubectl: `tsdeploy kubeconfig` prints a kubeconfig"]),
+      ...(kubeconfig?.previousContext === undefined
+        ? []
+        : [`  before: kubectl config use-context ${kubeconfig.previousContext}`]),
+      ...(joinCommand === undefined
+        ? ["More workers: `tsdeploy token create` prints the line to run there"]
+        : ["More workers, on each of them:", "", `  ${joinCommand}`]),
+    ].join("\n"),
+  };
+}

@@ -1,0 +1,20 @@
+import type { Change, PlanDiff } from "../plan/diff.js";
+import type { Plan } from "../plan/plan.js";
+import type { CommandContext } from "./context.js";
+
+/** Shows warnings, and what a run changes on a node that is there already. */
+export function tellDifference(plan: Plan, difference: PlanDiff, isFirstRun: boolean, context: CommandContext): void {
+  for (const message of plan.warnings) context.report({ kind: "warning", message });
+  for (const { path, lines } of difference.kept) {
+    const message = `${path} was edited on the host and stays as it is; --overwrite replaces it`;
+    context.report({ kind: "difference", subject: message, lines });
+  }
+  if (isFirstRun) return;
+  for (const change of difference.changes) {
+    context.report({ kind: "difference", subject: describeChange(change), lines: change.lines });
+  }
+}
+
+function describeChange(change: Change): string {
+  return change.kind === "container" ? `${change.change} container ${change.component}` : `${change.change} ${change.path}`;
+}

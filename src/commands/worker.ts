@@ -1,0 +1,309 @@
+import { connect as tcpConnect } from "node:net";
+import type { Duplex } from "node:stream";
+import { nanoid } from "nanoid";
+import { ApiError } from "../api/apiFault.js";
+import { discoverCluster } from "../api/discoverCluster.js";
+import { KubernetesClient } from "../api/kubernetesClient.js";
+import { applyPlan } from "../apply/applyPlan.js";
+import { apiByKubeconfig } from "../apply/hostApi.js";
+import { checkTier, type HostSession, openSession, presentOn } from "../apply/hostSession.js";
+import { withEngine } from "../apply/openHost.js";
+import { nodeOf } from "../apply/probes.js";
+import { readBundled } from "../apply/readBundled.js";
+import type { PhaseTime } from "../apply/runSteps.js";
+import { undoFirstRun } from "../apply/undoFirstRun.js";
+import { imageReference } from "../config/imageReference.js";
+import type { WorkerOptions } from "../config/options.js";
+import type { ContainerEngine } from "../docker/containerEngine.js";
+import { TsdeployError } from "../errors.js";
+import { collectEngineFacts } from "../facts/engineFacts.js";
+import { hostBeforeFile } from "../facts/hostBefore.js";
+import type { EngineFacts } from "../facts/hostFacts.js";
+import { clusterConfigPath, parseClusterConfig } from "../kubernetes/bootstrapObjects.js";
+import type { ClusterConfig } from "../kubernetes/clusterConfig.js";
+import { makeKubeconfig } from "../kubernetes/kubeconfig.js";
+import { featuresOf, resolveVersion } from "../kubernetes/versions.js";
+import { checkSkew } from "../kubernetes/versionSkew.js";
+import { bootstrapToken, parseJoinToken } from "../pki/joinToken.js";
+import { describePlan } from "../plan/describePlan.js";
+import { diffPlan } from "../plan/diff.js";
+import { imageLabels } from "../plan/images.js";
+import { apiserverPort, labels, paths } from "../plan/names.js";
+import { nodeIdentity } from "../plan/nodeIdentity.js";
+import { isOurs } from "../plan/ownership.js";
+import type { HostFile } from "../plan/plan.js";
+import { planWorker } from "../plan/planWorker.js";
+import type { Wanted } from "../preflight/check.js";
+import { runPreflight } from "../preflight/runPreflight.js";
+import type { CommandResult } from "../report/events.js";
+import { phaseTable } from "../report/phaseTable.js";
+import type { CommandContext } from "./context.js";
+import { tellDifference } from "./tellDifference.js";
+import { TokenStore } from "./tokenStore.js";
+
+/** `tsdeploy worker`: this Docker host joins, or stays in, a cluster. */
+export async function worker(asked: WorkerOptions, context: CommandContext): Promise<CommandResult> {
+  return withEngine(asked, context, async (engine) => {
+    const run = new WorkerRun(engine, await collectEngineFacts(engine), asked, context);
+    try {
+      return await run.run();
+    } finally {
+      await run.close();
+    }
+  });
+}
+
+/** What is known of the cluster, and by which credential this run asks it. */
+interface Membership {
+  readonly config: ClusterConfig;
+  readonly api: KubernetesClient;
+  /** CA certificate, and the bootstrap kubeconfig of a node that has not joined. */
+  readonly credentials: readonly HostFile[];
+  readonly hasJoined: boolean;
+}
+
+class WorkerRun {
+  readonly #engine: ContainerEngine;
+  readonly #engineFacts: EngineFacts;
+  readonly #asked: WorkerOptions;
+  readonly #context: CommandContext;
+  #session: { readonly image: string; readonly host: HostSession } | undefined;
+  #api: KubernetesClient | undefined;
+
+  constructor(engine: ContainerEngine, engineFacts: EngineFacts, asked: WorkerOptions, context: CommandContext) {
+    this.#engine = engine;
+    this.#engineFacts = engineFacts;
+    this.#asked = asked;
+    this.#context = context;
+  }
+
+  async run(): Promise<CommandResult> {
+    const asked = this.#asked;
+    const context = this.#context;
+    checkTier(runPreflight("engine", this.#engineFacts, this.#wanted()), context);
+
+    // With an image that is here the host itself asks the master, on the way that its kubelet will take.
+    const local = await this.#localImage();
+    if (local !== undefined) await this.#open(local, this.#wanted());
+    const membership = await this.#membership();
+    this.#api = membership.api;
+    const { config } = membership;
+
+    const version = resolveVersion(asked.k8sVersion ?? config.version);
+    checkSkew({ master: config.version, worker: version });
+    const ownImage = asked.image !== undefined || asked.registry !== undefined || version !== config.version;
+    const image = ownImage ? imageReference({ registry: config.registry, ...asked, version }) : config.image;
+    const wanted = this.#wanted(config, version);
+    const session = await this.#open(image, wanted);
+    const { observed, helper } = session;
+    checkTier(runPreflight("host", observed, wanted), context);
+
+    const { nodeName } = nodeIdentity(asked, observed.host);
+    if (!membership.hasJoined) await this.#refuseTakenName(membership.api, nodeName);
+    const hostBefore = hostBeforeFile(observed.host, observed.files);
+    const plan = planWorker({
+      options: { ...asked, k8sVersion: version, image },
+      config,
+      observed,
+      bundled: await readBundled(),
+      credentials: membership.credentials,
+      otherFiles: hostBefore ? [hostBefore] : [],
+    });
+    const difference = diffPlan(plan, await presentOn(session), { overwrite: asked.overwrite });
+    if (asked.dryRun) return describePlan(plan);
+
+    const isFirstRun = !observed.engine.containers.some(isOurs);
+    tellDifference(plan, difference, isFirstRun, context);
+    let times: PhaseTime[];
+    try {
+      times = await applyPlan(plan, {
+        engine: this.#engine,
+        helper,
+        api: membership.api,
+        containers: observed.engine.containers.filter(isOurs),
+        files: observed.files,
+        kept: new Set(difference.kept.map(({ path }) => path)),
+        report: context.report,
+        signal: context.signal,
+        timeoutMs: asked.timeoutMs,
+        keepOnFailure: asked.keepOnFailure || isFirstRun,
+        newId: () => nanoid(6),
+      });
+    } catch (error) {
+      if (isFirstRun && !asked.keepOnFailure) {
+        await undoFirstRun({ engine: this.#engine, image, keepData: false, context });
+      }
+      throw error;
+    }
+    const changed = difference.changes.length > 0;
+    return {
+      data: {
+        role: "worker",
+        cluster: config.clusterName,
+        version,
+        node: nodeName,
+        apiserver: config.apiserver,
+        changed,
+        phases: times,
+        nodeReadyMs: times.find(({ phase }) => phase === "node")?.endedAtMs,
+      },
+      text: [
+        changed
+          ? `Node ${nodeName} (${version}) of cluster ${config.clusterName} is Ready`
+          : `Nothing to change: node ${nodeName} (${version}) of cluster ${config.clusterName} is Ready`,
+        "",
+        phaseTable(times),
+      ].join("\n"),
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#api?.close();
+    await this.#session?.host.helper.close();
+  }
+
+  #wanted(config?: ClusterConfig, version?: string): Wanted {
+    const asked = this.#asked;
+    return {
+      role: "worker",
+      ...(version !== undefined && { version, supportsCgroupV2: featuresOf(version).supportsCgroupV2 }),
+      ...(asked.nodeName !== undefined && { nodeName: asked.nodeName }),
+      ...(asked.ip !== undefined && { ip: asked.ip }),
+      ...(config && {
+        clusterName: config.clusterName,
+        podCidr: config.podCidr,
+        serviceCidr: config.serviceCidr,
+        clusterDomain: config.clusterDomain,
+        network: config.network,
+      }),
+      allowSwap: { ...config?.extraArgs.kubelet, ...asked.extraArgs.kubelet }["fail-swap-on"] === "false",
+    };
+  }
+
+  /** An image here that a helper can run from, before the cluster has told which one the node is to run from. */
+  async #localImage(): Promise<string | undefined> {
+    const { image, registry, k8sVersion } = this.#asked;
+    const running = this.#engineFacts.containers.find(
+      (container) => isOurs(container) && container.labels[labels.component] === "kubelet",
+    );
+    const named = [
+      image,
+      k8sVersion === undefined ? undefined : imageReference({ registry, version: resolveVersion(k8sVersion) }),
+      running?.image,
+    ];
+    for (const reference of named) {
+      if (reference !== undefined && (await this.#engine.inspectImage(reference))) return reference;
+    }
+    const [any] = (await this.#engine.listImages([imageLabels.pause])).flatMap(({ tags }) => tags);
+    return any;
+  }
+
+  /** The session of this image; the facts of an earlier one hold if it is the same. */
+  async #open(image: string, wanted: Wanted): Promise<HostSession> {
+    if (this.#session?.image === image) return this.#session.host;
+    await this.#session?.host.helper.close();
+    this.#session = undefined;
+    const host = await openSession({
+      engine: this.#engine,
+      engineFacts: this.#engineFacts,
+      image,
+      wanted,
+      options: this.#asked,
+      context: this.#context,
+    });
+    this.#session = { image, host };
+    return host;
+  }
+
+  /** By the node's own credential if it has joined, else by a token. */
+  async #membership(): Promise<Membership> {
+    const { signal } = this.#context;
+    const master = masterAddress(this.#asked.master);
+    const host = this.#session?.host;
+    const joined = host && (await apiByKubeconfig(host.helper, host.observed.files));
+    const caFile = host?.observed.files.get(`${paths.pki}/ca.crt`);
+    if (joined && caFile) {
+      if (new URL(joined.server).host !== `${master.host}:${master.port}`) {
+        joined.close();
+        throw new TsdeployError("conflict", {
+          code: "ALREADY_JOINED",
+          message: `this host is a node of the cluster at ${joined.server}, not of that at ${this.#asked.master}`,
+          hint: "Run `tsdeploy teardown` here first.",
+        });
+      }
+      const config = parseClusterConfig(await joined.get(clusterConfigPath, { signal }));
+      return { config, api: joined, credentials: [caCertificate(caFile.content)], hasJoined: true };
+    }
+
+    const token = parseJoinToken(await this.#token(`${master.host}:${master.port}`));
+    const connect = (): Promise<Duplex> =>
+      host ? host.helper.openTcp(master.host, master.port) : openDirectly(master.host, master.port);
+    const apiserver = `${master.host}:${master.port}`;
+    const { caPem, config } = await discoverCluster({ token, apiserver, connect, signal });
+    const api = new KubernetesClient({
+      server: `https://${apiserver}`,
+      connect,
+      caPem,
+      credentials: { token: bootstrapToken(token) },
+    });
+    const kubeconfig = makeKubeconfig({
+      clusterName: config.clusterName,
+      server: config.apiserver,
+      caPem,
+      user: "tls-bootstrap-token-user",
+      credentials: { token: bootstrapToken(token) },
+    });
+    const bootstrap = { path: paths.bootstrapKubeletConf, mode: 0o600, content: kubeconfig, secret: true };
+    return { config, api, credentials: [caCertificate(caPem), bootstrap], hasJoined: false };
+  }
+
+  async #token(apiserver: string): Promise<string> {
+    const { isTTY, askSecret, env } = this.#context;
+    const token = this.#asked.token ?? (await new TokenStore(env).load(apiserver));
+    if (token !== undefined) return token;
+    if (isTTY) return askSecret(`Join token of ${apiserver} (\`tsdeploy token create\` on the master prints one): `);
+    throw new TsdeployError("usage", {
+      code: "TOKEN_MISSING",
+      message: `a join token is needed to join the cluster at ${apiserver}`,
+      hint: "Run `tsdeploy token create` on the master; give what it prints by --token, --token-file - or TSDEPLOY_TOKEN.",
+    });
+  }
+
+  /** Two kubelets under one name would overwrite each other's state. */
+  async #refuseTakenName(api: KubernetesClient, nodeName: string): Promise<void> {
+    const node = await nodeOf(api, nodeName, this.#context.signal).catch((error: unknown) => {
+      // An older cluster may not let who joins see its nodes.
+      if (error instanceof ApiError && error.status === 403) return undefined;
+      throw error;
+    });
+    const isReady = node?.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True");
+    if (isReady !== true) return;
+    throw new TsdeployError("conflict", {
+      code: "NODE_NAME_TAKEN",
+      message: `the cluster has a Ready node named ${nodeName}`,
+      hint: `Give this one another name with --node-name, or remove the other: kubectl delete node ${nodeName}.`,
+    });
+  }
+}
+
+function caCertificate(content: string): HostFile {
+  return { path: `${paths.pki}/ca.crt`, mode: 0o644, content, secret: false };
+}
+
+function masterAddress(text: string): { readonly host: string; readonly port: number } {
+  const { hostname, port } = new URL(`https://${text}`);
+  return { host: hostname, port: port === "" ? (text.endsWith(":443") ? 443 : apiserverPort) : Number(port) };
+}
+
+/** From the operator's machine: the worker has no image yet from which its own network could be used. */
+function openDirectly(host: string, port: number): Promise<Duplex> {
+  return new Promise((resolve, reject) => {
+    const socket = tcpConnect({ host, port, timeout: 10_000 });
+    socket.once("connect", () => {
+      socket.setTimeout(0);
+      resolve(socket);
+    });
+    socket.once("timeout", () => socket.destroy(new Error(`no answer from ${host}:${port}`)));
+    socket.once("error", reject);
+  });
+}

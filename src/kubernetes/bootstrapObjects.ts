@@ -1,0 +1,158 @@
+import { z } from "zod";
+import { TsdeployError } from "../errors.js";
+import type { JoinToken } from "../pki/identity.js";
+import { bootstrapGroup, clusterInfo } from "./clusterInfo.js";
+import type { ClusterConfig } from "./clusterConfig.js";
+import type { KubernetesObject } from "./kubernetesObject.js";
+
+/** Where nodes and their administrators read what every node has to know. */
+export const clusterConfigPath = "/api/v1/namespaces/kube-system/configmaps/tsdeploy";
+
+/**
+ * Objects that let workers join, in the order in which they are to be laid down.
+ *
+ * @param tokens those that cluster-info is signed for right away; the controller-manager signs for the others
+ */
+export function bootstrapObjects(
+  config: ClusterConfig,
+  caPem: string,
+  apiVersions: { readonly rbac: string },
+  tokens: readonly Pick<JoinToken, "id" | "secret">[] = [],
+): KubernetesObject[] {
+  const rbac = rbacObjects(apiVersions.rbac);
+  const bootstrappers = { kind: "Group", name: bootstrapGroup };
+  const nodes = { kind: "Group", name: "system:nodes" };
+  const anonymous = { kind: "User", name: "system:anonymous" };
+  return [
+    clusterInfo(config.apiserver, caPem, tokens),
+    rbac.role("kube-public", "tsdeploy:cluster-info", [
+      { apiGroups: [""], resources: ["configmaps"], resourceNames: ["cluster-info"], verbs: ["get"] },
+    ]),
+    rbac.bind({ kind: "Role", name: "tsdeploy:cluster-info" }, "tsdeploy:cluster-info", [anonymous], "kube-public"),
+
+    clusterConfigMap(config),
+    rbac.role("kube-system", "tsdeploy:cluster-config", [
+      { apiGroups: [""], resources: ["configmaps"], resourceNames: ["tsdeploy"], verbs: ["get"] },
+    ]),
+    rbac.bind(
+      { kind: "Role", name: "tsdeploy:cluster-config" },
+      "tsdeploy:cluster-config",
+      [bootstrappers, nodes],
+      "kube-system",
+    ),
+
+    rbac.clusterBind("system:node-bootstrapper", "tsdeploy:kubelet-bootstrap", [bootstrappers]),
+    rbac.clusterBind(
+      "system:certificates.k8s.io:certificatesigningrequests:nodeclient",
+      "tsdeploy:node-autoapprove-bootstrap",
+      [bootstrappers],
+    ),
+    rbac.clusterBind(
+      "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient",
+      "tsdeploy:node-autoapprove-certificate-rotation",
+      [nodes],
+    ),
+    rbac.clusterBind("system:node-proxier", "tsdeploy:node-proxier", [nodes]),
+
+    // Confined to the node's own object by the NodeRestriction admission plugin.
+    rbac.clusterRole("tsdeploy:node-delete-self", [{ apiGroups: [""], resources: ["nodes"], verbs: ["delete"] }]),
+    rbac.clusterBind("tsdeploy:node-delete-self", "tsdeploy:node-delete-self", [nodes]),
+    // Who joins sees first whether a node of this name is there.
+    rbac.clusterRole("tsdeploy:get-nodes", [{ apiGroups: [""], resources: ["nodes"], verbs: ["get"] }]),
+    rbac.clusterBind("tsdeploy:get-nodes", "tsdeploy:get-nodes", [bootstrappers]),
+  ];
+}
+
+/** ConfigMap `kube-system/tsdeploy`. */
+export function clusterConfigMap(config: ClusterConfig): KubernetesObject {
+  return {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "tsdeploy", namespace: "kube-system" },
+    data: { "cluster.json": `${JSON.stringify(config, null, 2)}\n` },
+  };
+}
+
+const extraArgs = z.record(z.string(), z.string()).exactOptional();
+const clusterConfigSchema: z.ZodType<ClusterConfig> = z.object({
+  clusterName: z.string(),
+  version: z.string().regex(/^v\d+\.\d+\.\d+/),
+  image: z.string(),
+  registry: z.string().exactOptional(),
+  apiserver: z.url({ protocol: /^https$/ }),
+  podCidr: z.cidrv4(),
+  serviceCidr: z.cidrv4(),
+  clusterDomain: z.string(),
+  clusterDns: z.ipv4(),
+  network: z.enum(["bridge", "none"]),
+  extraArgs: z.object({
+    etcd: extraArgs,
+    apiserver: extraArgs,
+    "controller-manager": extraArgs,
+    scheduler: extraArgs,
+    kubelet: extraArgs,
+    proxy: extraArgs,
+    "addon-manager": extraArgs,
+  }),
+});
+
+/**
+ * Reads ConfigMap `kube-system/tsdeploy`.
+ *
+ * @throws TsdeployError `NOT_TSDEPLOY` (conflict) if it is not as we write it
+ */
+export function parseClusterConfig(configMap: unknown): ClusterConfig {
+  const text = z.object({ data: z.object({ "cluster.json": z.string() }) }).safeParse(configMap);
+  const config = clusterConfigSchema.safeParse(text.success ? parseJson(text.data.data["cluster.json"]) : undefined);
+  if (config.success) return config.data;
+  const fields = config.error.issues.map((issue) => issue.path.join(".")).filter((path) => path !== "");
+  const what = fields.length > 0 ? `: ${fields.join(", ")}` : "";
+  throw new TsdeployError("conflict", {
+    code: "NOT_TSDEPLOY",
+    message: `the cluster's ConfigMap kube-system/tsdeploy is not one that this tsdeploy understands${what}`,
+    hint: "Use the same release of tsdeploy as on the master, and run `tsdeploy master` there again.",
+  });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+interface Subject {
+  readonly kind: string;
+  readonly name: string;
+}
+
+interface RbacObjects {
+  role(namespace: string, name: string, rules: readonly unknown[]): KubernetesObject;
+  clusterRole(name: string, rules: readonly unknown[]): KubernetesObject;
+  bind(role: Subject, name: string, subjects: readonly Subject[], namespace: string): KubernetesObject;
+  clusterBind(clusterRole: string, name: string, subjects: readonly Subject[]): KubernetesObject;
+}
+
+function rbacObjects(apiVersion: string): RbacObjects {
+  const apiGroup = apiVersion.slice(0, apiVersion.indexOf("/"));
+  const grouped = (subjects: readonly Subject[]): unknown[] => subjects.map((subject) => ({ apiGroup, ...subject }));
+  return {
+    role: (namespace, name, rules) => ({ apiVersion, kind: "Role", metadata: { name, namespace }, rules }),
+    clusterRole: (name, rules) => ({ apiVersion, kind: "ClusterRole", metadata: { name }, rules }),
+    bind: (role, name, subjects, namespace) => ({
+      apiVersion,
+      kind: "RoleBinding",
+      metadata: { name, namespace },
+      roleRef: { apiGroup, ...role },
+      subjects: grouped(subjects),
+    }),
+    clusterBind: (clusterRole, name, subjects) => ({
+      apiVersion,
+      kind: "ClusterRoleBinding",
+      metadata: { name },
+      roleRef: { apiGroup, kind: "ClusterRole", name: clusterRole },
+      subjects: grouped(subjects),
+    }),
+  };
+}

@@ -1,0 +1,244 @@
+import { z } from "zod";
+import type { ExtraArgs, Patch, PatchableComponent } from "../config/options.js";
+import { TsdeployError } from "../errors.js";
+import { apiserverPort, labels } from "../plan/names.js";
+import { specDigest } from "../plan/specDigest.js";
+import { applyPatch } from "./applyPatch.js";
+import type { ClusterConfig } from "./clusterConfig.js";
+import { fromArguments, toArguments, versionFlags } from "./commandFlags.js";
+import { addressAt, nodeCidrMaskSize } from "./networks.js";
+import type { VersionFeatures } from "./versions.js";
+import type { Program } from "./versionTable.js";
+
+/** The bundled manifests: file name in manifests-multi/ -> JSON text. */
+export type BundledManifests = Readonly<Record<string, string>>;
+
+const podSchema = z.looseObject({
+  apiVersion: z.string(),
+  kind: z.literal("Pod"),
+  metadata: z.looseObject({
+    name: z.string(),
+    labels: z.record(z.string(), z.string()).optional(),
+    annotations: z.record(z.string(), z.string()).optional(),
+  }),
+  spec: z.looseObject({
+    containers: z
+      .array(z.looseObject({ name: z.string(), image: z.string(), command: z.array(z.string()).optional() }))
+      .min(1),
+  }),
+});
+
+/** A manifest, as far as we look into it. */
+export type Pod = z.infer<typeof podSchema>;
+
+/** All that rendering needs. */
+export interface RenderInput {
+  readonly manifests: BundledManifests;
+  readonly config: ClusterConfig;
+  readonly features: VersionFeatures;
+  readonly nodeName: string;
+  readonly nodeIp: string;
+  readonly apiserverSans: readonly string[];
+  readonly iptablesBackend: "nft" | "legacy";
+  readonly extraArgs: ExtraArgs;
+  readonly patches: readonly Patch[];
+  /** Per pod: digests of files that its programs read only once, so that a change of them restarts the pod. */
+  readonly inputs: Readonly<Record<string, string>>;
+}
+
+/** A rendered manifest and its file name in the host's manifests-multi/. */
+export interface RenderedManifest {
+  readonly file: string;
+  readonly pod: Pod;
+}
+
+const programOfContainer: Readonly<Record<string, Program>> = {
+  apiserver: "apiserver",
+  "controller-manager": "controller-manager",
+  scheduler: "scheduler",
+  "kube-proxy": "proxy",
+};
+
+/** Targets of `--patches` -> pod, by our names and by kubeadm's. */
+const patchedPods: Readonly<Record<string, string>> = {
+  apiserver: "k8s-master",
+  "kube-apiserver": "k8s-master",
+  "controller-manager": "k8s-master",
+  "kube-controller-manager": "k8s-master",
+  scheduler: "k8s-master",
+  "kube-scheduler": "k8s-master",
+  "addon-manager": "kube-addon-manager",
+};
+
+/** Targets of `--patches` that are the kubelet's and kube-proxy's configuration. */
+const patchedConfigurations: Readonly<Record<string, "kubelet" | "proxy">> = {
+  kubelet: "kubelet",
+  kubeletconfiguration: "kubelet",
+  proxy: "proxy",
+  "kube-proxy": "proxy",
+};
+
+/** Annotation with the digests of what a pod's programs read only once. */
+const inputsAnnotation = "io.tsdeploy.inputs";
+
+/**
+ * The bundled manifests with this cluster's values, flags by version, extra arguments and patches. Each carries the
+ * digest of itself as a label.
+ *
+ * @throws TsdeployError of kind usage: `PATCH_FAILED`, `PATCH_TARGET`, `PATCH_INVALID`
+ */
+export function renderManifests(input: RenderInput): RenderedManifest[] {
+  checkPatchTargets(input.patches);
+  const values = placeholders(input);
+  return Object.entries(input.manifests).map(([file, text]) => {
+    const pod = podSchema.parse(fill(JSON.parse(text), values));
+    const containers = pod.spec.containers.map((container) => ({
+      ...container,
+      ...(container.command && { command: commandOf(container.name, container.command, input) }),
+    }));
+    const rendered = patched({ ...withInputs(pod, input), spec: { ...pod.spec, containers } }, input.patches);
+    return { file, pod: withDigest(rendered) };
+  });
+}
+
+/** Whether somebody has changed a manifest since it was rendered; what is not a pod of ours counts as changed. */
+export function isEdited(text: string): boolean {
+  try {
+    const pod = podSchema.parse(JSON.parse(text));
+    return pod.metadata.labels?.[labels.spec] !== manifestDigest(pod);
+  } catch {
+    return true;
+  }
+}
+
+/** A manifest as the file that it becomes. */
+export function manifestText(pod: Pod): string {
+  return `${JSON.stringify(pod, undefined, 2)}\n`;
+}
+
+/** The patches for a configuration file. @throws TsdeployError `PATCH_FAILED` */
+export function patchConfiguration(
+  component: "kubelet" | "proxy",
+  document: unknown,
+  patches: readonly Patch[],
+): unknown {
+  return patches
+    .filter(({ target }) => Object.hasOwn(patchedConfigurations, target) && patchedConfigurations[target] === component)
+    .reduce(applyPatch, document);
+}
+
+/** @throws TsdeployError of kind usage, `PATCH_TARGET`, for what no patch can be applied to */
+export function checkPatchTargets(patches: readonly Patch[]): void {
+  const unknown = patches.filter(
+    ({ target }) => !Object.hasOwn(patchedPods, target) && !Object.hasOwn(patchedConfigurations, target),
+  );
+  if (unknown.length === 0) return;
+  const known = [...Object.keys(patchedPods), ...Object.keys(patchedConfigurations)].sort().join(", ");
+  throw new TsdeployError(
+    "usage",
+    unknown.map(({ target, file }) => ({
+      code: "PATCH_TARGET",
+      message: `${file}: there is nothing to patch for ${JSON.stringify(target)}`,
+      hint: target === "etcd" ? "etcd is no pod here: use extraArgs." : `Name the file after one of: ${known}.`,
+    })),
+  );
+}
+
+/** The API server certificate's names in openssl's form: what `setup-files.sh` makes one of if it is missing. */
+export function subjectAltNames(input: Pick<RenderInput, "config" | "nodeName" | "nodeIp" | "apiserverSans">): string {
+  const { config, nodeName, nodeIp, apiserverSans } = input;
+  const names = [
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    `kubernetes.default.svc.${config.clusterDomain}`,
+    "localhost",
+    nodeName,
+    addressAt(config.serviceCidr, 1),
+    "127.0.0.1",
+    nodeIp,
+    ...apiserverSans,
+  ];
+  return [...new Set(names)].map((name) => (/^[\d.]+$|:/.test(name) ? `IP:${name}` : `DNS:${name}`)).join(",");
+}
+
+function placeholders(input: RenderInput): Readonly<Record<string, string>> {
+  const { config, features } = input;
+  return {
+    image: config.image,
+    nodeIp: input.nodeIp,
+    apiserverPort: String(apiserverPort),
+    apiserverSans: subjectAltNames(input),
+    authorizationMode: features.authorizationMode,
+    clusterDomain: config.clusterDomain,
+    clusterName: config.clusterName,
+    serviceCidr: config.serviceCidr,
+    podCidr: config.podCidr,
+    nodeCidrMaskSize: String(nodeCidrMaskSize(config.podCidr)),
+    iptablesBackend: input.iptablesBackend,
+  };
+}
+
+function fill(value: unknown, values: Readonly<Record<string, string>>): unknown {
+  if (typeof value === "string") {
+    return value.replace(/\{\{(\w+)\}\}/g, (_whole, name: string) => {
+      const filled = values[name];
+      if (filled === undefined) throw new Error(`a bundled manifest has the unknown placeholder ${name}`);
+      return filled;
+    });
+  }
+  if (Array.isArray(value)) return value.map((element) => fill(element, values));
+  if (typeof value === "object" && value !== null) {
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, fill(inner, values)]));
+  }
+  return value;
+}
+
+function commandOf(container: string, command: readonly string[], input: RenderInput): string[] {
+  const program = programOfContainer[container];
+  if (program === undefined) {
+    return container === "kube-addon-manager" ? [...command, ...extra("addon-manager", input)] : [...command];
+  }
+  const start = command.indexOf("/hyperkube");
+  if (start < 0) throw new Error(`container ${container} of the bundled manifests does not run /hyperkube`);
+  // kube-proxy's extra arguments go into its configuration file; what is left of them the caller has put there.
+  const extraArgs = input.extraArgs[program];
+  const flags = versionFlags(program, fromArguments(command.slice(start + 2)), input.features, extraArgs);
+  return [...command.slice(0, start + 1), input.features.programs[program], ...toArguments(flags)];
+}
+
+function extra(component: PatchableComponent, input: RenderInput): string[] {
+  return toArguments(input.extraArgs[component] ?? {});
+}
+
+function withInputs(pod: Pod, input: RenderInput): Pod {
+  const digest = input.inputs[pod.metadata.name];
+  if (digest === undefined) return pod;
+  const annotations = { ...pod.metadata.annotations, [inputsAnnotation]: digest };
+  return { ...pod, metadata: { ...pod.metadata, annotations } };
+}
+
+function patched(pod: Pod, patches: readonly Patch[]): Pod {
+  const mine = patches.filter(
+    ({ target }) => Object.hasOwn(patchedPods, target) && patchedPods[target] === pod.metadata.name,
+  );
+  const result = podSchema.safeParse(mine.reduce<unknown>(applyPatch, pod));
+  if (result.success && result.data.metadata.name === pod.metadata.name) return result.data;
+  const [issue] = result.error?.issues ?? [];
+  throw new TsdeployError("usage", {
+    code: "PATCH_INVALID",
+    message:
+      `${mine.map(({ file }) => file).join(", ")}: pod ${pod.metadata.name} is no longer itself: ` +
+      (issue ? `${issue.path.join(".")}: ${issue.message}` : "its name may not change"),
+  });
+}
+
+function withDigest(pod: Pod): Pod {
+  const all = { ...pod.metadata.labels, [labels.spec]: manifestDigest(pod) };
+  return { ...pod, metadata: { ...pod.metadata, labels: all } };
+}
+
+function manifestDigest(pod: Pod): string {
+  const others = Object.entries(pod.metadata.labels ?? {}).filter(([key]) => key !== labels.spec);
+  return specDigest({ ...pod, metadata: { ...pod.metadata, labels: Object.fromEntries(others) } });
+}

@@ -1,0 +1,55 @@
+import { createHash } from "node:crypto";
+import { customAlphabet } from "nanoid";
+import { TsdeployError } from "../errors.js";
+import type { JoinToken } from "./identity.js";
+import { readCertificate } from "./readCertificate.js";
+
+const alphabet = "0123456789abcdefghijklmnopqrstuvwxyz";
+const makeId = customAlphabet(alphabet, 6);
+const makeSecret = customAlphabet(alphabet, 16);
+
+/** A new random token for the cluster with this CA (PEM). */
+export function makeJoinToken(caPem: string): JoinToken {
+  return { id: makeId(), secret: makeSecret(), caHash: caHash(caPem) };
+}
+
+/** `<id>.<secret>.<CA hash>`: the one string that a worker needs. A secret. */
+export function formatJoinToken(token: JoinToken): string {
+  return `${bootstrapToken(token)}.${token.caHash}`;
+}
+
+/** `<id>.<secret>`: what Kubernetes itself calls a bootstrap token, and takes as a bearer token. A secret. */
+export function bootstrapToken(token: Pick<JoinToken, "id" | "secret">): string {
+  return `${token.id}.${token.secret}`;
+}
+
+/**
+ * Reads a join token; white space around it does not matter.
+ *
+ * @throws TsdeployError `TOKEN_MALFORMED` (usage), which does not repeat the token
+ */
+export function parseJoinToken(text: string): JoinToken {
+  const match = /^([a-z0-9]{6})\.([a-z0-9]{16})\.([0-9a-f]{64})$/.exec(text.trim());
+  if (match) {
+    const [, id = "", secret = "", hash = ""] = match;
+    return { id, secret, caHash: hash };
+  }
+  const isBootstrapToken = /^[a-z0-9]{6}\.[a-z0-9]{16}$/.test(text.trim());
+  throw new TsdeployError("usage", {
+    code: "TOKEN_MALFORMED",
+    message: isBootstrapToken
+      ? "the join token has no CA hash: this is a bootstrap token as kubeadm prints it"
+      : "the join token is not of the form <6 characters>.<16 characters>.<64 hexadecimal digits>",
+    hint: "Copy the whole token from the master's `tsdeploy worker …` line, or make one there: `tsdeploy token create`.",
+  });
+}
+
+/**
+ * SHA-256 of the CA's public key (DER of its SPKI) as 64 hex digits, as kubeadm's `--discovery-token-ca-cert-hash`.
+ *
+ * @throws Error if it is not a certificate
+ */
+export function caHash(caPem: string): string {
+  const spki = readCertificate(caPem).publicKey.export({ type: "spki", format: "der" });
+  return createHash("sha256").update(spki).digest("hex");
+}

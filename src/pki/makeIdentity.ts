@@ -1,0 +1,213 @@
+import { generateKeyPair as generateKeyPairCallback, type X509Certificate } from "node:crypto";
+import { promisify } from "node:util";
+import { type KubeconfigView, makeKubeconfig } from "../kubernetes/kubeconfig.js";
+import { apiserverPort, paths } from "../plan/names.js";
+import type { HostFile } from "../plan/plan.js";
+import type { ClusterIdentity, KeyPair } from "./identity.js";
+import { mapValues, mapValuesAsync } from "./mapValues.js";
+import { isSignedBy, namesOf, publicHalf, readCertificate, subjectOf } from "./readCertificate.js";
+import { type FoundIdentity, type FoundPair, readIdentity } from "./readIdentity.js";
+import {
+  authorities,
+  type IdentityNames,
+  nameDifference,
+  type WantedCertificate,
+  wantedKubeconfigs,
+  wantedPairs,
+} from "./wantedCertificates.js";
+
+const generateKeyPair = promisify(generateKeyPairCallback);
+
+const dayMs = 24 * 60 * 60 * 1000;
+const caLifeMs = 3650 * dayMs;
+const leafLifeMs = 365 * dayMs;
+const renewalMs = 90 * dayMs;
+/** The clocks of the cluster's machines may be this far behind. */
+const backdateMs = 5 * 60 * 1000;
+
+export interface IdentityRequest extends IdentityNames {
+  /** Absolute host path -> file, for everything below /etc/kubernetes. */
+  readonly existing: ReadonlyMap<string, { readonly content: string; readonly mode: number }>;
+  readonly clusterName: string;
+  /** Whether etcd holds data: then a lost CA or service-account key is not made anew. */
+  readonly etcdData: boolean;
+  readonly nowMs: number;
+}
+
+/** A file that was made, and why: `new`, `was missing`, `ends on …`, … */
+export interface MadeFile {
+  readonly path: string;
+  readonly reason: string;
+}
+
+export interface MadeIdentity {
+  readonly identity: ClusterIdentity;
+  /**
+   * All PKI files and kubeconfigs of the master, unchanged ones too. Keys come first: whoever writes them in this order
+   * and is cut off leaves keys without certificates at worst, which the next run completes.
+   */
+  readonly files: readonly HostFile[];
+  /** Empty if everything was there and good. */
+  readonly made: readonly MadeFile[];
+}
+
+/**
+ * The cluster's identity: what is on the host is kept; what is missing, or ends within 90 days, or is not what the
+ * request says, is made. A renewed certificate keeps its key.
+ *
+ * @throws TsdeployError of kind `conflict` with all that is wrong: `CA_MISSING`, `CA_EXPIRED`, `PKI_BROKEN`
+ */
+export async function makeIdentity(request: IdentityRequest): Promise<MadeIdentity> {
+  const { nowMs, nodeName } = request;
+  const pairs = wantedPairs(request);
+  const kubeconfigs = wantedKubeconfigs(nodeName);
+  const found = readIdentity({ ...request, pairs, kubeconfigs });
+  const made: MadeFile[] = [];
+
+  // The RSA key takes longest, on a thread of its own: first.
+  const serviceAccountMade = makeServiceAccount(found.serviceAccount, made);
+  const cas = await mapValuesAsync(authorities, async (wanted, name) => {
+    const ca = await makeCa(wanted.commonName, found.authorities[name], nowMs);
+    if (ca.reason !== undefined) made.push({ path: `${wanted.path}.crt`, reason: ca.reason });
+    return ca.pair;
+  });
+  const [serviceAccount, leaves, users] = await Promise.all([
+    serviceAccountMade,
+    mapValuesAsync(pairs, async (wanted, name) => {
+      const leaf = await makeLeaf(wanted, found.pairs[name], cas[wanted.ca], nowMs);
+      if (leaf.reason !== undefined) made.push({ path: `${wanted.path}.crt`, reason: leaf.reason });
+      return leaf.pair;
+    }),
+    mapValuesAsync(kubeconfigs, (wanted, name) =>
+      makeLeaf(wanted, found.kubeconfigs[name] ?? {}, cas[wanted.ca], nowMs),
+    ),
+  ]);
+
+  const texts = mapValues(kubeconfigs, ({ path, commonName }, name) => {
+    // The master's components find the API server whatever becomes of its address; an administrator may be elsewhere.
+    const server = `https://${name === "admin" ? request.nodeIp : "127.0.0.1"}:${apiserverPort}`;
+    const caPem = cas.ca.certificate;
+    const existing = found.kubeconfigs[name];
+    const reason = users[name].reason ?? (existing && kubeconfigFault(existing.view, server, caPem));
+    if (existing && reason === undefined) return existing.text;
+    made.push({ path, reason: reason ?? "new" });
+    const { clusterName } = request;
+    return makeKubeconfig({ clusterName, server, caPem, user: commonName, credentials: { keyPair: users[name].pair } });
+  });
+
+  return {
+    identity: { ...cas, serviceAccount, ...leaves, ...mapValues(users, ({ pair }) => pair) },
+    files: filesOf({ ...authorities, ...pairs }, { ...cas, ...leaves }, serviceAccount, kubeconfigs, texts),
+    made,
+  };
+}
+
+function filesOf<PairName extends string, ConfName extends string>(
+  wanted: Readonly<Record<PairName, { readonly path: string }>>,
+  pairs: Readonly<Record<PairName, KeyPair>>,
+  serviceAccount: ClusterIdentity["serviceAccount"],
+  kubeconfigs: Readonly<Record<ConfName, { readonly path: string }>>,
+  texts: Readonly<Record<ConfName, string>>,
+): HostFile[] {
+  const secret = (path: string, content: string): HostFile => ({ path, mode: 0o600, content, secret: true });
+  const open = (path: string, content: string): HostFile => ({ path, mode: 0o644, content, secret: false });
+  return [
+    ...Object.values(mapValues(wanted, ({ path }, name) => secret(`${path}.key`, pairs[name].privateKey))),
+    secret(`${paths.pki}/sa.key`, serviceAccount.privateKey),
+    ...Object.values(mapValues(wanted, ({ path }, name) => open(`${path}.crt`, pairs[name].certificate))),
+    open(`${paths.pki}/sa.pub`, serviceAccount.publicKey),
+    ...Object.values(mapValues(kubeconfigs, ({ path }, name) => secret(path, texts[name]))),
+  ] as HostFile[];
+}
+
+async function makeServiceAccount(
+  found: FoundIdentity["serviceAccount"],
+  made: MadeFile[],
+): Promise<ClusterIdentity["serviceAccount"]> {
+  const { privateKey, publicKey } = found;
+  if (privateKey !== undefined) {
+    if (publicKey !== undefined) return { privateKey, publicKey };
+    made.push({ path: `${paths.pki}/sa.pub`, reason: "was missing" });
+    return { privateKey, publicKey: publicHalf(privateKey) };
+  }
+  made.push({ path: `${paths.pki}/sa.key`, reason: "new" });
+  return generateKeyPair("rsa", {
+    modulusLength: 2048,
+    // v1.3 reads no other form.
+    privateKeyEncoding: { type: "pkcs1", format: "pem" },
+    publicKeyEncoding: { type: "spki", format: "pem" },
+  });
+}
+
+/** `reason` says why it was made; undefined if it is the one that was found. */
+interface MadePair {
+  readonly pair: KeyPair;
+  readonly reason?: string;
+}
+
+async function makeCa(commonName: string, found: FoundPair, nowMs: number): Promise<MadePair> {
+  const privateKey = found.privateKey ?? (await newKey());
+  if (found.certificate !== undefined) return { pair: { privateKey, certificate: found.certificate } };
+  const { makeCertificate } = await import("./makeCertificate.js");
+  const validity = { notBeforeMs: nowMs - backdateMs, notAfterMs: nowMs + caLifeMs };
+  const certificate = await makeCertificate({ commonName, privateKey, usages: [], names: [], ...validity });
+  return { pair: { privateKey, certificate }, reason: found.privateKey === undefined ? "new" : "was missing" };
+}
+
+async function makeLeaf(
+  wanted: WantedCertificate,
+  found: FoundPair,
+  issuer: KeyPair,
+  nowMs: number,
+): Promise<MadePair> {
+  const ca = readCertificate(issuer.certificate);
+  const privateKey = found.privateKey ?? (await newKey());
+  const reason = leafFault(wanted, found, ca, nowMs);
+  if (reason === undefined && found.certificate !== undefined) {
+    return { pair: { privateKey, certificate: found.certificate } };
+  }
+  const { makeCertificate } = await import("./makeCertificate.js");
+  const notAfterMs = Math.min(nowMs + leafLifeMs, Date.parse(ca.validTo));
+  const validity = { notBeforeMs: nowMs - backdateMs, notAfterMs };
+  const certificate = await makeCertificate({ ...wanted, privateKey, issuer, ...validity });
+  return { pair: { privateKey, certificate }, reason: reason ?? "new" };
+}
+
+/** What is wrong with the certificate that was found; undefined if nothing is. */
+function leafFault(
+  wanted: WantedCertificate,
+  found: FoundPair,
+  ca: X509Certificate,
+  nowMs: number,
+): string | undefined {
+  if (found.certificate === undefined) return found.privateKey === undefined ? "new" : "was missing";
+  if (found.privateKey === undefined) return "its key was missing";
+  const certificate = readCertificate(found.certificate);
+  if (!isSignedBy(certificate, ca)) return "was not signed by this CA";
+  const notAfterMs = Date.parse(certificate.validTo);
+  // One that ends with its CA would only be made the same again.
+  if (notAfterMs - nowMs < renewalMs && notAfterMs < Date.parse(ca.validTo)) {
+    return `${notAfterMs < nowMs ? "ended" : "ends"} on ${new Date(notAfterMs).toISOString()}`;
+  }
+  const { organization, commonName } = wanted;
+  const subject = organization === undefined ? `CN=${commonName}` : `O=${organization}, CN=${commonName}`;
+  const foundSubject = subjectOf(certificate);
+  if (foundSubject !== subject) return `was for ${foundSubject}, not ${subject}`;
+  const difference = nameDifference(wanted.names, namesOf(certificate));
+  return difference.length > 0 ? `its names have changed: ${difference.join(", ")}` : undefined;
+}
+
+function kubeconfigFault(view: KubeconfigView, server: string, caPem: string): string | undefined {
+  if (view.server !== server) return `its server was ${view.server}, not ${server}`;
+  return view.ca && "data" in view.ca && view.ca.data === caPem ? undefined : "held another CA certificate";
+}
+
+/** ECDSA P-256 in the form that kubeadm writes. */
+async function newKey(): Promise<string> {
+  const { privateKey } = await generateKeyPair("ec", {
+    namedCurve: "P-256",
+    privateKeyEncoding: { type: "sec1", format: "pem" },
+    publicKeyEncoding: { type: "spki", format: "pem" },
+  });
+  return privateKey;
+}

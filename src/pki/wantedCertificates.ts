@@ -1,0 +1,132 @@
+import { paths } from "../plan/names.js";
+import { normalName } from "./readCertificate.js";
+
+/** What certificates are made of, besides keys and time. */
+export interface IdentityNames {
+  readonly nodeName: string;
+  readonly nodeIp: string;
+  /** The first address of the Service CIDR: the API server's Service. */
+  readonly serviceIp: string;
+  readonly clusterDomain: string;
+  readonly extraSans: readonly string[];
+}
+
+export type CaName = "ca" | "frontProxyCa" | "etcdCa";
+
+/** Files without `.crt` and `.key`; common names as in Kubernetes' docs, "PKI certificates and requirements". */
+export const authorities: Readonly<Record<CaName, { readonly path: string; readonly commonName: string }>> = {
+  ca: { path: `${paths.pki}/ca`, commonName: "kubernetes-ca" },
+  frontProxyCa: { path: `${paths.pki}/front-proxy-ca`, commonName: "front-proxy-ca" },
+  etcdCa: { path: `${paths.pki}/etcd/ca`, commonName: "etcd-ca" },
+};
+
+/** A certificate signed by one of the CAs. */
+export interface WantedCertificate {
+  readonly path: string;
+  readonly ca: CaName;
+  readonly commonName: string;
+  readonly organization?: string;
+  readonly usages: readonly ("server" | "client")[];
+  readonly names: readonly string[];
+}
+
+/** Certificates in files of their own. */
+export type PairName =
+  | "apiserver"
+  | "apiserverKubeletClient"
+  | "apiserverEtcdClient"
+  | "frontProxyClient"
+  | "etcdServer";
+
+/** Certificates inside kubeconfigs. */
+export type KubeconfigName = "admin" | "controllerManager" | "scheduler" | "proxy" | "addonManager" | "kubelet";
+
+/** `path` is without `.crt` and `.key`. */
+export function wantedPairs(request: IdentityNames): Readonly<Record<PairName, WantedCertificate>> {
+  const { nodeName, nodeIp, serviceIp, clusterDomain, extraSans } = request;
+  const services = ["kubernetes", "kubernetes.default", "kubernetes.default.svc"];
+  return {
+    apiserver: {
+      path: `${paths.pki}/apiserver`,
+      ca: "ca",
+      commonName: "kube-apiserver",
+      usages: ["server"],
+      names: unique([
+        ...services,
+        `kubernetes.default.svc.${clusterDomain}`,
+        "localhost",
+        nodeName,
+        nodeIp,
+        serviceIp,
+        "127.0.0.1",
+        ...extraSans,
+      ]),
+    },
+    apiserverKubeletClient: {
+      path: `${paths.pki}/apiserver-kubelet-client`,
+      ca: "ca",
+      commonName: "kube-apiserver-kubelet-client",
+      organization: "system:masters",
+      usages: ["client"],
+      names: [],
+    },
+    apiserverEtcdClient: {
+      path: `${paths.pki}/apiserver-etcd-client`,
+      ca: "etcdCa",
+      commonName: "kube-apiserver-etcd-client",
+      usages: ["client"],
+      names: [],
+    },
+    frontProxyClient: {
+      path: `${paths.pki}/front-proxy-client`,
+      ca: "frontProxyCa",
+      commonName: "front-proxy-client",
+      usages: ["client"],
+      names: [],
+    },
+    etcdServer: {
+      path: `${paths.pki}/etcd/server`,
+      ca: "etcdCa",
+      commonName: nodeName,
+      // etcd presents it to itself, as a client too.
+      usages: ["server", "client"],
+      names: unique([nodeName, "localhost", nodeIp, "127.0.0.1", "::1"]),
+    },
+  };
+}
+
+/** `path` is the kubeconfig. */
+export function wantedKubeconfigs(nodeName: string): Readonly<Record<KubeconfigName, WantedCertificate>> {
+  const client = { ca: "ca", usages: ["client"], names: [] } as const;
+  const masters = "system:masters";
+  return {
+    admin: { ...client, path: paths.adminConf, commonName: "kubernetes-admin", organization: masters },
+    controllerManager: { ...client, path: paths.controllerManagerConf, commonName: "system:kube-controller-manager" },
+    scheduler: { ...client, path: paths.schedulerConf, commonName: "system:kube-scheduler" },
+    proxy: { ...client, path: paths.proxyConf, commonName: "system:kube-proxy" },
+    addonManager: {
+      ...client,
+      path: paths.addonManagerConf,
+      commonName: "tsdeploy:addon-manager",
+      organization: masters,
+    },
+    kubelet: {
+      ...client,
+      path: paths.kubeletConf,
+      commonName: `system:node:${nodeName}`,
+      organization: "system:nodes",
+    },
+  };
+}
+
+/** What differs in a certificate's subject alternative names: `+ wanted`, `- unwanted`; empty if nothing does. */
+export function nameDifference(wanted: readonly string[], present: readonly string[]): string[] {
+  return [
+    ...wanted.filter((name) => !present.includes(name)).map((name) => `+ ${name}`),
+    ...present.filter((name) => !wanted.includes(name)).map((name) => `- ${name}`),
+  ];
+}
+
+function unique(names: readonly string[]): string[] {
+  return [...new Set(names.map(normalName))];
+}

@@ -1,0 +1,20 @@
+import type { ClusterConfig } from "../kubernetes/clusterConfig.js";
+import type { Component } from "./containerSpec.js";
+import { labels } from "./names.js";
+
+/** Labels by which any run finds what is ours; the spec's digest comes with `withSpecLabel`. */
+export function containerLabels(
+  role: "master" | "worker",
+  component: Component,
+  config: ClusterConfig,
+): Record<string, string> {
+  return {
+    [labels.cluster]: config.clusterName,
+    [labels.role]: role,
+    [labels.component]: component,
+    [labels.version]: config.version,
+  };
+}
+
+/** Digest of the configuration file that the program reads only once: a change of it makes a new container. */
+export const configLabel = "io.tsdeploy.config";

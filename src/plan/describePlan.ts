@@ -1,0 +1,152 @@
+import { unreachable } from "../errors.js";
+import type { ContainerSpec } from "./containerSpec.js";
+import { bindText, type Change, containersOf, filesOf, type PlanDiff } from "./diff.js";
+import { paths } from "./names.js";
+import type { Action, HostFile, Plan, Probe } from "./plan.js";
+import { sha256 } from "./specDigest.js";
+
+/** A plan for `--dry-run`: text for people, data for `--output json`. Neither holds a secret. */
+export interface PlanDescription {
+  readonly text: string;
+  readonly data: unknown;
+}
+
+const secretText = "secret, not shown";
+
+/**
+ * Says all that a plan will do: steps in order, containers with every bind and flag, files, manifests as a whole; and
+ * with a difference, what of that is not so already.
+ */
+export function describePlan(plan: Plan, difference?: PlanDiff): PlanDescription {
+  const containers = containersOf(plan);
+  const files = filesOf(plan);
+  const shown = files.filter(isShown);
+  const text = [
+    `${plan.role} of cluster ${plan.clusterName}, Kubernetes ${plan.version}, node ${plan.nodeName}`,
+    ...plan.warnings.map((warning) => `warning: ${warning}`),
+    "",
+    ...(difference ? [...describeDifference(difference), ""] : []),
+    "Steps",
+    ...plan.steps.map(({ id, needs, action }) => {
+      const after = needs.length > 0 ? ` (after ${needs.join(", ")})` : "";
+      return `  ${id}: ${describeAction(action)}${after}`;
+    }),
+    "",
+    ...containers.flatMap((container) => [...describeContainer(container), ""]),
+    "Files",
+    ...files.map((file) => `  ${modeOf(file)} ${file.path}  ${digestOf(file)}`),
+    ...shown.flatMap((file) => ["", file.path, ...file.content.trimEnd().split("\n").map((line) => `  ${line}`)]),
+    "",
+  ].join("\n");
+  const data = {
+    role: plan.role,
+    clusterName: plan.clusterName,
+    version: plan.version,
+    nodeName: plan.nodeName,
+    warnings: plan.warnings,
+    ...(difference && { changes: difference.changes, kept: difference.kept }),
+    steps: plan.steps.map(({ id, phase, needs, action }) => ({ id, phase, needs, does: describeAction(action) })),
+    containers,
+    files: files.map((file) => ({
+      path: file.path,
+      mode: modeOf(file),
+      ...(file.secret ? { secret: true } : { sha256: sha256(file.content) }),
+      ...(isShown(file) && { content: file.content }),
+    })),
+  };
+  return { text, data };
+}
+
+function describeDifference({ changes, kept }: PlanDiff): string[] {
+  const indented = (lines: readonly string[]): string[] => lines.map((line) => `    ${line}`);
+  return [
+    changes.length === 0 ? "Changes: none" : "Changes",
+    ...changes.flatMap((change) => [`  ${describeChange(change)}`, ...indented(change.lines)]),
+    ...kept.flatMap(({ path, lines }) => [`  keep ${path} as it was edited on the host`, ...indented(lines)]),
+  ];
+}
+
+/** `replace container kubelet`, `add /etc/kubernetes/…`. */
+export function describeChange(change: Change): string {
+  return change.kind === "container"
+    ? `${change.change} container ${change.component}`
+    : `${change.change} ${change.path}`;
+}
+
+/** Manifests and configuration files; scripts and certificates are told by their digest. */
+function isShown(file: HostFile): boolean {
+  const shown =
+    file.path.startsWith(`${paths.manifests}/`) ||
+    [paths.kubeletConfig, paths.proxyConfig, paths.cniConfigFile].some((path) => path === file.path);
+  return shown && !file.secret;
+}
+
+function describeContainer(spec: ContainerSpec): string[] {
+  const settings = [
+    "host network",
+    ...(spec.hostPid ? ["host PIDs"] : []),
+    ...(spec.hostCgroupNamespace ? ["host cgroup namespace"] : []),
+    ...(spec.privileged ? ["privileged"] : []),
+    `restart ${spec.restartPolicy}`,
+  ];
+  return [
+    `Container ${spec.component}`,
+    `  image ${spec.image}`,
+    `  ${settings.join(", ")}`,
+    "  command",
+    ...spec.command.map((word) => `    ${word}`),
+    ...Object.entries(spec.env ?? {}).map(([name, value]) => `  environment ${name}=${value}`),
+    "  binds",
+    ...spec.binds.map((bind) => `    ${bindText(bind)}`),
+    "  labels",
+    ...Object.entries(spec.labels).map(([name, value]) => `    ${name}=${value}`),
+  ];
+}
+
+function describeAction(action: Action): string {
+  switch (action.kind) {
+    case "write-files":
+      return `write ${action.files.length} files`;
+    case "remove-files":
+      return `remove ${action.paths.join(", ")}`;
+    case "run-container":
+      return `run container ${action.container.component}`;
+    case "wait":
+      return `wait until ${describeProbe(action.probe)}`;
+    case "apply-objects":
+      return `apply ${action.objects
+        .map(({ kind, metadata }) => [kind, metadata.namespace, metadata.name].filter(Boolean).join(" "))
+        .join(", ")}`;
+    case "set-pod-cidr":
+      return `give node ${action.node} the pod CIDR ${action.podCidr}`;
+    case "label-node":
+      return `label node ${action.node} ${Object.entries(action.labels)
+        .map(([name, value]) => `${name}=${value}`)
+        .join(" ")}`;
+    default:
+      return unreachable(action);
+  }
+}
+
+function describeProbe(probe: Probe): string {
+  switch (probe.kind) {
+    case "api-answers":
+      return "the API server answers";
+    case "node-registered":
+      return `node ${probe.node} has registered`;
+    case "node-ready":
+      return `node ${probe.node} is Ready`;
+    case "cluster-info-signed":
+      return `cluster-info is signed for token ${probe.tokenId}`;
+    default:
+      return unreachable(probe);
+  }
+}
+
+function modeOf(file: HostFile): string {
+  return file.mode.toString(8).padStart(4, "0");
+}
+
+function digestOf(file: HostFile): string {
+  return file.secret ? secretText : `sha256:${sha256(file.content)}`;
+}

@@ -1,0 +1,57 @@
+import type { ExtraArgs, NodeOptions } from "../config/options.js";
+import type { ClusterConfig } from "../kubernetes/clusterConfig.js";
+import { toArguments, versionFlags } from "../kubernetes/commandFlags.js";
+import type { VersionFeatures } from "../kubernetes/versions.js";
+import { containerLabels } from "./containerLabels.js";
+import type { ContainerSpec } from "./containerSpec.js";
+import { etcdPort, paths } from "./names.js";
+import { withSpecLabel } from "./specDigest.js";
+
+export interface EtcdInput {
+  readonly config: ClusterConfig;
+  readonly features: VersionFeatures;
+  readonly options: Pick<NodeOptions, "restartPolicy">;
+  readonly image: string;
+  readonly extraArgs: ExtraArgs;
+}
+
+const peerPort = 2380;
+
+/** etcd on loopback alone, and even there only for client certificates: any pod on the host's network reaches it. */
+export function etcdContainer(input: EtcdInput): ContainerSpec {
+  const pki = `${paths.pki}/etcd`;
+  const client = `https://127.0.0.1:${etcdPort}`;
+  const peer = `https://127.0.0.1:${peerPort}`;
+  const flags = {
+    name: "default",
+    "data-dir": paths.etcd,
+    "advertise-client-urls": client,
+    "listen-client-urls": client,
+    "initial-advertise-peer-urls": peer,
+    "initial-cluster": `default=${peer}`,
+    "listen-peer-urls": peer,
+    "cert-file": `${pki}/server.crt`,
+    "key-file": `${pki}/server.key`,
+    "client-cert-auth": "true",
+    "trusted-ca-file": `${pki}/ca.crt`,
+    "peer-cert-file": `${pki}/server.crt`,
+    "peer-key-file": `${pki}/server.key`,
+    "peer-client-cert-auth": "true",
+    "peer-trusted-ca-file": `${pki}/ca.crt`,
+  };
+  return withSpecLabel({
+    component: "etcd",
+    image: input.image,
+    command: ["etcd", ...toArguments(versionFlags("etcd", flags, input.features, input.extraArgs.etcd))],
+    binds: [
+      { source: paths.etcd, target: paths.etcd },
+      { source: pki, target: pki, readOnly: true },
+    ],
+    labels: containerLabels("master", "etcd", input.config),
+    hostPid: false,
+    privileged: false,
+    hostCgroupNamespace: false,
+    restartPolicy: input.options.restartPolicy,
+    stopGraceSeconds: 10,
+  });
+}

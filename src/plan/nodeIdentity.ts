@@ -1,0 +1,26 @@
+import type { NodeOptions } from "../config/options.js";
+import { TsdeployError } from "../errors.js";
+import type { HostFacts } from "../facts/hostFacts.js";
+
+/** What a node is called and where it is reached. */
+export interface NodeIdentity {
+  readonly nodeName: string;
+  readonly nodeIp: string;
+}
+
+/**
+ * From the options, else from the host: its name in lower case, the address of its default route.
+ *
+ * @throws TsdeployError `environment`, `NO_ADDRESS`, on a host without a default route if `--ip` is not given
+ */
+export function nodeIdentity(options: Pick<NodeOptions, "nodeName" | "ip">, host: HostFacts): NodeIdentity {
+  const nodeIp = options.ip ?? host.defaultAddress;
+  if (nodeIp === undefined) {
+    throw new TsdeployError("environment", {
+      code: "NO_ADDRESS",
+      message: "the host has no default route that would tell its address",
+      hint: "Give the node's address with --ip.",
+    });
+  }
+  return { nodeName: options.nodeName ?? host.hostname.toLowerCase(), nodeIp };
+}

@@ -1,0 +1,55 @@
+import type { ImageDetails } from "../docker/containerEngine.js";
+import type { Problem } from "../errors.js";
+import type { EngineFacts, ObservedHost } from "../facts/hostFacts.js";
+
+/** What a run wants of a host, as far as checks look at it. What is not known yet is left out, and not checked. */
+export interface Wanted {
+  readonly role: "master" | "worker";
+  /** A worker learns it from its master. */
+  readonly clusterName?: string;
+  /** Such as `v1.20.2`. */
+  readonly version?: string;
+  /** Whether that version of Kubernetes knows cgroup v2. */
+  readonly supportsCgroupV2?: boolean;
+  /** Given by `--node-name`; else it is the host's name in lower case. */
+  readonly nodeName?: string;
+  /** Given by `--ip`. */
+  readonly ip?: string;
+  readonly podCidr?: string;
+  readonly serviceCidr?: string;
+  readonly clusterDomain?: string;
+  readonly network?: "bridge" | "none";
+  /** The kubelet runs with `fail-swap-on=false`. */
+  readonly allowSwap?: boolean;
+  /** What the cluster whose data is on this host was made with. */
+  readonly accepted?: { readonly version: string; readonly serviceCidr: string; readonly clusterDomain: string };
+  /** In which time the certificates that this run uses are valid, and the clock they were made by. Since 1970. */
+  readonly validity?: { readonly notBeforeMs: number; readonly notAfterMs: number };
+}
+
+/** Facts of the second tier: the image is here, nothing of it has run. */
+export interface ImageFacts {
+  readonly engine: EngineFacts;
+  readonly image: ImageDetails;
+}
+
+/** Why a host will not do: `environment` or `conflict`; a `warning` does not stop anything. */
+export interface Finding extends Problem {
+  readonly kind: "environment" | "conflict" | "warning";
+}
+
+/** One thing to look at; pure. Finds nothing, one or several things. */
+export interface Check<Facts> {
+  /** What is checked, for lists and tests: `mount-propagation`. */
+  readonly name: string;
+  check(facts: Facts, wanted: Wanted): Finding | readonly Finding[] | undefined;
+}
+
+/** What each tier's checks look at: before any pull, before the image runs, with the helper container's facts. */
+export interface TierFacts {
+  readonly engine: EngineFacts;
+  readonly image: ImageFacts;
+  readonly host: ObservedHost;
+}
+
+export type Tier = keyof TierFacts;

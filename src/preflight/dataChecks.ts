@@ -1,0 +1,76 @@
+import { gt, minor, parse } from "semver";
+import type { ObservedHost } from "../facts/hostFacts.js";
+import { paths } from "../plan/names.js";
+import type { Check, Finding } from "./check.js";
+
+/** What a master must not do to the data that an earlier one left. */
+export const dataChecks: readonly Check<ObservedHost>[] = [
+  {
+    name: "identity-lost",
+    check({ host, files }, { role }) {
+      if (role === "worker" || !host.etcdData) {
+        return undefined;
+      }
+      const missing = ["ca.crt", "ca.key", "sa.key"]
+        .map((name) => `${paths.pki}/${name}`)
+        .filter((path) => !files.has(path));
+      if (missing.length === 0) {
+        return undefined;
+      }
+      return {
+        kind: "conflict",
+        code: "IDENTITY_LOST",
+        message: `${paths.etcd} holds a cluster's data, but ${missing.join(", ")} of that cluster is gone`,
+        hint: `Put it back from a backup, or start anew with \`tsdeploy teardown --purge\`, which deletes the data.`,
+      };
+    },
+  },
+  {
+    name: "version-change",
+    check(_, { role, accepted, version }) {
+      const [from, to] = [parse(accepted?.version), parse(version)];
+      if (role === "worker" || from === null || to === null) {
+        return undefined;
+      }
+      if (gt(from, to)) {
+        return {
+          kind: "conflict",
+          code: "DOWNGRADE",
+          message: `The cluster runs Kubernetes v${from.version}; its data cannot go back to v${to.version}`,
+          hint: `Say --k8s-version v${from.version} or later.`,
+        };
+      }
+      if (from.major === to.major && minor(to) - minor(from) <= 1) {
+        return undefined;
+      }
+      return {
+        kind: "conflict",
+        code: "MINOR_SKIPPED",
+        message: `The cluster runs Kubernetes v${from.version}; v${to.version} is more than one minor version up`,
+        hint: `Go to v${from.major}.${from.minor + 1} first.`,
+      };
+    },
+  },
+  {
+    name: "cluster-addresses",
+    check(_, { role, accepted, serviceCidr, clusterDomain }) {
+      if (role === "worker" || accepted === undefined) {
+        return undefined;
+      }
+      const found: Finding[] = [];
+      const refuse = (code: string, what: string, option: string, was: string, is: string | undefined): void => {
+        if (is !== undefined && is !== was) {
+          found.push({
+            kind: "conflict",
+            code,
+            message: `The cluster's ${what} is ${was} and cannot become ${is}: Services and pods hold on to it`,
+            hint: `Leave out ${option}, or start anew with \`tsdeploy teardown --purge\`, which deletes the data.`,
+          });
+        }
+      };
+      refuse("SERVICE_CIDR_CHANGED", "Service CIDR", "--service-cidr", accepted.serviceCidr, serviceCidr);
+      refuse("CLUSTER_DOMAIN_CHANGED", "domain", "--cluster-domain", accepted.clusterDomain, clusterDomain);
+      return found;
+    },
+  },
+];

@@ -1,0 +1,159 @@
+import type { EngineFacts } from "../facts/hostFacts.js";
+import { labels } from "../plan/names.js";
+import { hasOurKubelet, isKubeletMade, isOurs } from "../plan/ownership.js";
+import type { Check, Finding } from "./check.js";
+
+/** The first that says its cgroup version and starts containers in the host's cgroup namespace. */
+const oldestDocker = "20.10";
+
+/** What the Docker API alone can tell, so before any pull. */
+export const engineChecks: readonly Check<EngineFacts>[] = [
+  {
+    name: "linux",
+    check({ info, version }) {
+      if (info.osType === "linux" && version.os === "linux") {
+        return undefined;
+      }
+      return {
+        kind: "environment",
+        code: "NOT_LINUX",
+        message: `Docker runs ${info.osType || version.os} containers; Kubernetes' nodes here are Linux hosts`,
+        hint: "Name a Linux host's Docker with --host or --context.",
+      };
+    },
+  },
+  {
+    name: "docker-version",
+    check({ version }) {
+      // Not a semantic version: `19.03.15`, `20.10.24+dfsg1`, `dev`.
+      const [, major = "99", minor = "0"] = /^(\d+)\.(\d+)/.exec(version.version) ?? [];
+      if (Number(major) * 100 + Number(minor) >= 2010) {
+        return undefined;
+      }
+      return {
+        kind: "environment",
+        code: "DOCKER_TOO_OLD",
+        message: `Docker Engine ${version.version} is too old`,
+        hint: `Install Docker Engine ${oldestDocker} or later.`,
+      };
+    },
+  },
+  {
+    name: "docker-desktop",
+    check({ info }) {
+      if (!info.operatingSystem.includes("Docker Desktop")) {
+        return undefined;
+      }
+      return {
+        kind: "environment",
+        code: "DOCKER_DESKTOP",
+        message: "This is Docker Desktop: its virtual machine keeps no host folders and no network of its own",
+        hint: "Use Docker Engine on a Linux host or virtual machine.",
+      };
+    },
+  },
+  {
+    name: "rootless",
+    check({ info }) {
+      if (!hasSecurityOption(info.securityOptions, "rootless")) {
+        return undefined;
+      }
+      return {
+        kind: "environment",
+        code: "DOCKER_ROOTLESS",
+        message: "Docker runs without root's rights (rootless mode), so a kubelet cannot manage this host",
+        hint: "Use the system's Docker, such as --host unix:///var/run/docker.sock.",
+      };
+    },
+  },
+  {
+    name: "user-namespaces",
+    check({ info }) {
+      if (!hasSecurityOption(info.securityOptions, "userns")) {
+        return undefined;
+      }
+      return {
+        kind: "environment",
+        code: "DOCKER_USERNS_REMAP",
+        message: "Docker maps containers' users to others (userns-remap), so a kubelet cannot manage this host",
+        hint: 'Remove "userns-remap" from /etc/docker/daemon.json and restart Docker.',
+      };
+    },
+  },
+  {
+    name: "log-driver",
+    check({ info }) {
+      if (info.loggingDriver === "json-file") {
+        return undefined;
+      }
+      return {
+        kind: "environment",
+        code: "LOG_DRIVER",
+        message: `Docker's log driver is ${info.loggingDriver}, which \`kubectl logs\` cannot read`,
+        hint: 'Set "log-driver": "json-file" in /etc/docker/daemon.json and restart Docker.',
+      };
+    },
+  },
+  {
+    name: "cgroup-version",
+    check({ info }, { version, supportsCgroupV2 }) {
+      if (info.cgroupVersion === "1" || supportsCgroupV2 !== false) {
+        return undefined;
+      }
+      return {
+        kind: "environment",
+        code: "CGROUP_VERSION",
+        message: `The host has cgroup v2, which Kubernetes ${version ?? "of this version"} does not know`,
+        hint: "Boot the host with systemd.unified_cgroup_hierarchy=0, or take a newer --k8s-version.",
+      };
+    },
+  },
+  {
+    name: "other-cluster",
+    check({ containers, info }, wanted) {
+      const found: Finding[] = [];
+      const ours = containers.filter(isOurs);
+      const cluster = ours.map((container) => container.labels[labels.cluster]).find((name) => name !== undefined);
+      const role = ours.map((container) => container.labels[labels.role]).find((name) => name !== undefined);
+      const hint = "Run `tsdeploy teardown` here first, or name another host's Docker.";
+      if (cluster !== undefined && wanted.clusterName !== undefined && cluster !== wanted.clusterName) {
+        found.push({
+          kind: "conflict",
+          code: "OTHER_CLUSTER",
+          message: `${info.hostname} already belongs to the cluster ${cluster}, not ${wanted.clusterName}`,
+          hint,
+        });
+      }
+      if (role !== undefined && role !== wanted.role) {
+        found.push({
+          kind: "conflict",
+          code: "OTHER_ROLE",
+          message: `${info.hostname} is already a ${role} of the cluster ${cluster ?? "of unknown name"}`,
+          hint,
+        });
+      }
+      return found;
+    },
+  },
+  {
+    name: "other-kubelet",
+    check({ containers }) {
+      const foreign = containers.filter(isKubeletMade);
+      const [first] = foreign;
+      if (first === undefined || hasOurKubelet(containers)) {
+        return undefined;
+      }
+      return {
+        kind: "conflict",
+        code: "OTHER_KUBELET",
+        message: `Another kubelet uses this Docker: ${foreign.length} containers such as ${first.name} are pods of it`,
+        hint: "Remove that Kubernetes and its containers first; two kubelets on one Docker kill each other's pods.",
+      };
+    },
+  },
+];
+
+/** Options read `name=seccomp,profile=default`. */
+function hasSecurityOption(options: readonly string[], name: string): boolean {
+  return options.some((option) => option.split(",").includes(`name=${name}`));
+}

@@ -1,0 +1,156 @@
+import ipaddr from "ipaddr.js";
+import type { ListeningPort, ObservedHost } from "../facts/hostFacts.js";
+import { paths } from "../plan/names.js";
+import { hasOurKubelet, isKubeletMade, isOurs } from "../plan/ownership.js";
+import type { Check, Finding } from "./check.js";
+
+interface NeededPort {
+  readonly port: number;
+  readonly user: string;
+  /** It is opened on loopback only, so that a listener on another address is no obstacle. */
+  readonly loopback?: boolean;
+}
+
+const nodePorts: readonly NeededPort[] = [
+  { port: 10250, user: "kubelet" },
+  { port: 10248, user: "kubelet's health check", loopback: true },
+  { port: 10249, user: "kube-proxy's metrics", loopback: true },
+  { port: 10256, user: "kube-proxy's health check" },
+];
+
+const masterPorts: readonly NeededPort[] = [
+  { port: 6443, user: "the API server" },
+  { port: 2379, user: "etcd" },
+  { port: 2380, user: "etcd's peers" },
+  { port: 10257, user: "the controller manager" },
+  { port: 10259, user: "the scheduler" },
+];
+
+/** Links that Kubernetes makes, ours and those of the usual pod networks: their addresses are no obstacle. */
+const clusterLinks = /^(cni0|cbr0|kube-|nodelocaldns|flannel|cali|tunl|vxlan\.calico|weave|cilium|lxc)/;
+
+/** Ports, addresses, address ranges, pod network. */
+export const networkChecks: readonly Check<ObservedHost>[] = [
+  {
+    name: "ports",
+    check({ engine, host }, { role }) {
+      const withOurKubelet = hasOurKubelet(engine.containers);
+      const needed = role === "master" ? [...masterPorts, ...nodePorts] : nodePorts;
+      return needed.flatMap(({ port, user, loopback }): Finding[] => {
+        const listeners = host.listeningPorts.filter(
+          (listener) => listener.port === port && (loopback !== true || coversLoopback(listener)),
+        );
+        for (const listener of listeners) {
+          const container = engine.containers.find(({ id }) => id === listener.container);
+          if (container !== undefined && (isOurs(container) || (withOurKubelet && isKubeletMade(container)))) {
+            continue;
+          }
+          const process = listener.process === undefined ? "something" : `${listener.process} (PID ${listener.pid ?? "?"})`;
+          const where = container === undefined ? "" : ` in the container ${container.name}`;
+          const hint =
+            container === undefined
+              ? `Stop it, or see what it is with \`ss -ltnp sport = :${port}\` on the host.`
+              : `Stop it with \`docker stop ${container.name}\`, or give it another port.`;
+          return [
+            {
+              kind: "conflict",
+              code: "PORT_TAKEN",
+              message: `Port ${port}, which ${user} needs, is taken by ${process}${where}`,
+              hint,
+            },
+          ];
+        }
+        return [];
+      });
+    },
+  },
+  {
+    name: "address",
+    check({ host }, { ip }) {
+      const addresses = host.addresses.filter((address) => !clusterLinks.test(address.interface));
+      const known = addresses.map((address) => `${address.address} (${address.interface})`).join(", ") || "none";
+      if (ip === undefined) {
+        return host.defaultAddress === undefined
+          ? {
+              kind: "environment",
+              code: "NO_ADDRESS",
+              message: `The host has no default route that would tell which of its addresses to use: ${known}`,
+              hint: "Choose one with --ip.",
+            }
+          : undefined;
+      }
+      if (addresses.some((address) => address.address === ip)) {
+        return undefined;
+      }
+      return {
+        kind: "environment",
+        code: "NOT_AN_ADDRESS",
+        message: `${ip} is not an address of the host; it has: ${known}`,
+        hint: "Choose one of them with --ip.",
+      };
+    },
+  },
+  {
+    name: "address-ranges",
+    check({ host }, wanted) {
+      const ranges = [
+        { name: "pod", option: "--pod-cidr", cidr: wanted.podCidr },
+        { name: "Service", option: "--service-cidr", cidr: wanted.serviceCidr },
+      ];
+      // A network behind a gateway may be the way to other nodes' pods; one that the host is in cannot.
+      const networks = [
+        ...host.addresses.map((address) => ({
+          interface: address.interface,
+          cidr: `${address.address}/${address.prefixLength}`,
+        })),
+        ...host.routes
+          .filter((route) => route.gateway === undefined && route.destination !== "0.0.0.0/0")
+          .map((route) => ({ interface: route.interface, cidr: route.destination })),
+      ].filter((network) => !clusterLinks.test(network.interface));
+      return ranges.flatMap(({ name, option, cidr }): Finding[] => {
+        const network = networks.find((candidate) => cidr !== undefined && overlap(candidate.cidr, cidr));
+        if (network === undefined || cidr === undefined) {
+          return [];
+        }
+        return [
+          {
+            kind: "environment",
+            code: "RANGE_OVERLAP",
+            message: `The ${name} addresses ${cidr} overlap the host's network ${network.cidr} on ${network.interface}`,
+            hint: `Choose another range with ${option}.`,
+          },
+        ];
+      });
+    },
+  },
+  {
+    name: "pod-network",
+    check({ host }, { network }) {
+      const ours = paths.cniConfigFile.slice(paths.cniConf.length + 1);
+      // Kubelets take the first by name.
+      const [first] = host.cniConfigurations.filter((name) => name < ours).sort();
+      if (network !== "bridge" || first === undefined) {
+        return undefined;
+      }
+      return {
+        kind: "conflict",
+        code: "OTHER_POD_NETWORK",
+        message: `${paths.cniConf}/${first} would be used in place of tsdeploy's pod network (${ours})`,
+        hint: "Move it away, or say --network none if it is the pod network you want.",
+      };
+    },
+  },
+];
+
+function coversLoopback({ address }: ListeningPort): boolean {
+  return address === "0.0.0.0" || address === "::" || address.startsWith("127.") || address === "::ffff:127.0.0.1";
+}
+
+function overlap(one: string, other: string): boolean {
+  const [a, b] = [ipaddr.parseCIDR(one), ipaddr.parseCIDR(other)];
+  if (a[0].kind() !== b[0].kind()) {
+    return false;
+  }
+  const [wide, narrow] = a[1] <= b[1] ? [a, b] : [b, a];
+  return wide[0].match(narrow[0], wide[1]);
+}

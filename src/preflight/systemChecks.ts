@@ -1,0 +1,157 @@
+import type { ObservedHost } from "../facts/hostFacts.js";
+import type { Check } from "./check.js";
+
+const mebibyte = 1024 ** 2;
+
+/** kubeadm's minimum for a control plane. */
+const recommendedMemoryBytes = 1700 * mebibyte;
+const recommendedCpus = 2;
+
+/** Room for containers, logs and etcd's first files; in /etc for certificates and manifests. */
+const neededBytes = (path: string): number => (path === "/etc" ? 16 * mebibyte : 512 * mebibyte);
+
+/** The host as a machine: kernel, mounts, memory, disk, clock, name. */
+export const systemChecks: readonly Check<ObservedHost>[] = [
+  {
+    name: "image-version",
+    check({ host, image }, { version }) {
+      const name = image.tags[0] ?? image.id;
+      if (host.imageVersion === "") {
+        return {
+          kind: "environment",
+          code: "IMAGE_NOT_HYPERKUBE",
+          message: `The image ${name} has no hyperkube and no kubelet`,
+          hint: "Name a hyperkube image with --image.",
+        };
+      }
+      if (version === undefined || host.imageVersion === version) {
+        return undefined;
+      }
+      return {
+        kind: "environment",
+        code: "IMAGE_VERSION",
+        message: `The image ${name} holds Kubernetes ${host.imageVersion}, not ${version}`,
+        hint: `Name another image with --image, or say --k8s-version ${host.imageVersion}.`,
+      };
+    },
+  },
+  {
+    name: "mount-propagation",
+    check({ host }) {
+      if (host.propagation === "shared") {
+        return undefined;
+      }
+      return {
+        kind: "environment",
+        code: "MOUNT_PROPAGATION",
+        message: `Mounts below /var/lib/kubelet are ${host.propagation}: pods would not see the volumes that kubelet mounts`,
+        hint: "Run `mount --make-rshared /` on the host (systemd does so at boot), then restart Docker.",
+      };
+    },
+  },
+  {
+    name: "read-only",
+    check({ host }) {
+      if (host.readOnlyPaths.length === 0) {
+        return undefined;
+      }
+      return {
+        kind: "environment",
+        code: "READ_ONLY",
+        message: `Cannot write to ${host.readOnlyPaths.join(", ")}: mounted read-only`,
+        hint: "Mount them writable (`mount -o remount,rw …`); the kernel's log tells if a disk error made them so.",
+      };
+    },
+  },
+  {
+    name: "disk-space",
+    check({ host }) {
+      return Object.entries(host.diskFreeBytes)
+        .filter(([path, free]) => free < neededBytes(path))
+        .map(([path, free]) => ({
+          kind: "environment" as const,
+          code: "DISK_FULL",
+          message:
+            `${Math.floor(free / mebibyte)} MiB are free for ${path}; ` +
+            `Kubernetes needs ${neededBytes(path) / mebibyte} MiB to start`,
+          hint: "Free some room; `docker system df` shows what Docker holds.",
+        }));
+    },
+  },
+  {
+    name: "swap",
+    check({ host }, { allowSwap }) {
+      if (host.swapBytes === 0 || allowSwap === true) {
+        return undefined;
+      }
+      return {
+        kind: "environment",
+        code: "SWAP_ON",
+        message: `Swap is on (${Math.ceil(host.swapBytes / mebibyte)} MiB), with which a kubelet does not start`,
+        hint: 'Run `swapoff -a` and take swap out of /etc/fstab, or set extraArgs: kubelet: fail-swap-on: "false".',
+      };
+    },
+  },
+  {
+    name: "node-name",
+    check({ host }, wanted) {
+      const name = wanted.nodeName ?? host.hostname.toLowerCase();
+      // A DNS subdomain (the Node's name) that is also a label's value (kubernetes.io/hostname).
+      if (name.length <= 63 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(name)) {
+        return undefined;
+      }
+      return {
+        kind: "environment",
+        code: "NODE_NAME",
+        message:
+          `Kubernetes refuses ${JSON.stringify(name)} as a node's name: ` +
+          "it takes at most 63 of a-z, 0-9, - and ., a letter or digit at both ends",
+        hint: "Name the node with --node-name.",
+      };
+    },
+  },
+  {
+    name: "clock",
+    check({ host }, { validity, role }) {
+      if (validity === undefined) {
+        return undefined;
+      }
+      const { notBeforeMs, notAfterMs } = validity;
+      if (host.clockMs >= notBeforeMs && host.clockMs <= notAfterMs) {
+        return undefined;
+      }
+      const [side, bound] = host.clockMs < notBeforeMs ? ["behind", notBeforeMs] : ["ahead", notAfterMs];
+      const other = role === "master" ? "this machine's clock" : "the master's clock";
+      return {
+        kind: "environment",
+        code: "CLOCK_SKEW",
+        message:
+          `The host's clock says ${isoTime(host.clockMs)}, ${side} of what the cluster's certificates allow ` +
+          `(${side === "behind" ? "valid from" : "valid until"} ${isoTime(bound)})`,
+        hint: `Set the host's clock, or ${other}, by NTP (\`timedatectl set-ntp true\`).`,
+      };
+    },
+  },
+  {
+    name: "resources",
+    check({ host }, { role }) {
+      if (role === "worker") {
+        return undefined;
+      }
+      const few = host.cpus < recommendedCpus;
+      const little = host.memoryBytes < recommendedMemoryBytes;
+      const has = `The host has ${host.cpus} CPU(s) and ${Math.floor(host.memoryBytes / mebibyte)} MiB of memory`;
+      return few || little
+        ? {
+            kind: "warning",
+            code: "FEW_RESOURCES",
+            message: `${has}; a control plane wants ${recommendedCpus} and ${recommendedMemoryBytes / mebibyte} MiB`,
+          }
+        : undefined;
+    },
+  },
+];
+
+function isoTime(timeMs: number): string {
+  return new Date(timeMs).toISOString().replace(/\.\d+Z$/, "Z");
+}

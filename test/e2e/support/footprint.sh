@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Prints all that a person could find changed on a machine, one "section: line" each. Run in the machine.
+set -euo pipefail
+export LC_ALL=C
+
+# A pair of interfaces gets random names; eth0's peer is another one after each boot.
+names() { sed -E 's/veth[0-9a-f]+/veth*/g; s/@[a-z0-9*]+//g'; }
+section() { sort -u | sed "s|^|$1: |"; }
+
+docker ps -a --format '{{.Names}} {{.Image}}' | section container
+docker volume ls -q | section volume
+docker network ls --format '{{.Name}} {{.Driver}}' | section network
+docker images -a --format '{{.Repository}}:{{.Tag}} {{.ID}}' | section image
+
+# Mount point, propagation, type; without those that Docker makes for its containers.
+awk '{ shared = ""; for (i = 7; $i != "-"; i++) if ($i ~ /^shared/) shared = "shared"; print $5, shared, $(i + 1) }' \
+  /proc/1/mountinfo | { grep -vE '^/(var/lib/docker|run/docker|var/run/docker|run/containerd)/' || true; } | section mount
+
+# Docker's own link goes up and down with its containers.
+ip -o link | awk '{ print $2, $5, /master/ ? $0 : "" }' | sed -E 's/^([^ ]+ [0-9]+).*(master [^ ]+).*/\1 \2/' |
+  names | section link
+ip -o -4 addr | awk '{ print $2, $4 }' | names | section address
+{ ip -4 route show table all; ip -6 route show table all; } |
+  { grep -vE 'table local|fe80::|^(multicast|anycast|local) ' || true; } | sed -E 's/ (linkdown|metric.*$)//g; s/ +$//' |
+  names | section route
+{ ip -4 rule; ip -6 rule; } | section rule
+
+# A table that holds no rule, no chain and no policy does nothing.
+for save in iptables-nft-save iptables-legacy-save ip6tables-nft-save ip6tables-legacy-save; do
+  $save 2>/dev/null | sed -E 's/ \[[0-9]+:[0-9]+\]$//' | awk '
+    /^\*/ { table = substr($0, 2) }
+    /^:/ && $2 != "ACCEPT" { print table, $0 }
+    /^-/ { print table, $0 }' | section "$save"
+done
+
+# These change by themselves, or with the interfaces of the moment.
+volatile='_count =|tcp_fastopen_key|\.(veth|cni|docker|br-)[^ ]*|stable_secret|\.neigh\.|ipv[46]\.route\.'
+{
+  sysctl -a 2>/dev/null | grep -E '^net\.(ipv4|ipv6|netfilter|bridge)\.' | grep -vE "$volatile"
+  sysctl vm.overcommit_memory vm.panic_on_oom kernel.panic kernel.panic_on_oops kernel.keys.root_maxkeys \
+    kernel.keys.root_maxbytes
+} | section sysctl
+
+# Without ourselves and sshd's sessions.
+ps -e -o comm= | { grep -vE '^(bash|sh|ps|sort|sed|grep|sleep|docker|runc|awk|tail)$' || true; } | section process
+
+find /sys/fs/cgroup -type d -printf '/%P\n' | sed -E 's|^/[a-z_,]+||' |
+  { grep -vE '^(/docker(/.*)?|)$' || true; } | section cgroup
+
+find /etc /opt /srv /home /root /usr/local /usr/libexec /var /run /tmp -xdev \
+  \( -path /var/lib/docker -o -path /var/lib/containerd -o -path /run/docker -o -path /run/containerd \) -prune -o \
+  -printf '%y %m %U:%G %p %l\n' | sed -E 's/ +$//' | section file
+find /etc /opt -xdev -type f -exec sha256sum {} + | section content

@@ -1,0 +1,73 @@
+import { run, runOk, type RunResult } from "./run.js";
+
+/** Ways in which a Docker client reaches a machine. */
+export type Via = "socket" | "tcp" | "ssh";
+
+const scripts = "scripts/dev/machines";
+
+/** A test machine as `scripts/dev/machines` makes it. */
+export class Machine {
+  readonly number: number;
+
+  constructor(number: number) {
+    this.number = number;
+  }
+
+  get name(): string {
+    return `machine-${this.number}`;
+  }
+
+  get address(): string {
+    return `10.77.0.${10 + this.number}`;
+  }
+
+  /** What a shell has after `eval "$(scripts/dev/machines env N VIA)"`, as far as Docker clients look at it. */
+  async environment(via: Via): Promise<NodeJS.ProcessEnv> {
+    const script = `eval "$(${scripts} env ${this.number} ${via})" && env -0`;
+    const lines = (await runOk("bash", ["-euc", script])).split("\0");
+    return Object.fromEntries(
+      lines
+        .map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)] as const)
+        .filter(([name]) => ["DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "PATH"].includes(name)),
+    );
+  }
+
+  /** Runs a bash script on the machine. @returns its stdout */
+  async sh(script: string): Promise<string> {
+    return runOk(scripts, ["exec", String(this.number), "bash", "-euo", "pipefail", "-s"], { input: script });
+  }
+
+  /** The same for what may fail. */
+  async trySh(script: string): Promise<RunResult> {
+    return run(scripts, ["exec", String(this.number), "bash", "-uo", "pipefail", "-s"], { input: script });
+  }
+
+  /** The machine's own Docker. @returns its stdout */
+  async docker(...args: string[]): Promise<string> {
+    return runOk("docker", args, { env: { ...process.env, ...(await this.environment("socket")) } });
+  }
+
+  /** Ids of containers by name or label filter, running ones only. */
+  async containers(...filters: string[]): Promise<string[]> {
+    const args = filters.flatMap((filter) => ["--filter", filter]);
+    return (await this.docker("ps", "-q", "--no-trunc", ...args)).split("\n").filter(Boolean).sort();
+  }
+
+  /** The id of our running container of this component. */
+  async component(component: "etcd" | "kubelet" | "proxy"): Promise<string> {
+    const ids = await this.containers(`label=io.tsdeploy.component=${component}`);
+    if (ids.length !== 1) throw new Error(`${this.name} runs ${ids.length} ${component} containers`);
+    return ids[0] ?? "";
+  }
+
+  async reboot(): Promise<void> {
+    await runOk(scripts, ["reboot", String(this.number)]);
+  }
+
+  async restartDocker(): Promise<void> {
+    await runOk(scripts, ["restart-docker", String(this.number)]);
+  }
+}
+
+export const machines = [new Machine(1), new Machine(2), new Machine(3)] as const;
+export const [machine1, machine2, machine3] = machines;

@@ -1,0 +1,53 @@
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+/** The root of the repository. */
+export const root = fileURLToPath(new URL("../../..", import.meta.url));
+
+export interface RunOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  readonly input?: string;
+  readonly timeoutMs?: number;
+  /** Sends SIGINT, as Ctrl-C does, when it aborts. */
+  readonly interrupt?: AbortSignal;
+}
+
+export interface RunResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly durationMs: number;
+}
+
+/** Runs a program in the repository's root, without a terminal, and collects what it says. No exit code is an error. */
+export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  const { env = process.env, input, timeoutMs = 300_000, interrupt } = options;
+  const began = performance.now();
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd: root, env, timeout: timeoutMs, stdio: "pipe" });
+    let stdout = "";
+    let stderr = "";
+    interrupt?.addEventListener("abort", () => child.kill("SIGINT"));
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+    // A program that does not read its input is no failure.
+    child.stdin.on("error", () => undefined).end(input ?? "");
+    child.on("error", reject);
+    child.on("close", (code, signal) => {
+      const ended = signal === null ? "" : `\nended by ${signal} after ${Math.round(performance.now() - began)} ms`;
+      resolve({ exitCode: code ?? -1, stdout, stderr: stderr + ended, durationMs: performance.now() - began });
+    });
+  });
+}
+
+/** The same for what has to succeed. @returns its stdout @throws Error with all that it said */
+export async function runOk(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
+  const result = await run(command, args, options);
+  if (result.exitCode !== 0) throw new Error(describe(`${command} ${args.join(" ")}`, result));
+  return result.stdout;
+}
+
+/** For failure messages. */
+export function describe(what: string, { exitCode, stdout, stderr }: RunResult): string {
+  return `${what}: exit code ${exitCode}\n--- stdout\n${stdout}\n--- stderr\n${stderr}`;
+}

@@ -1,0 +1,176 @@
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { connectEngine } from "../../src/docker/connectEngine.js";
+import type { ContainerEngine } from "../../src/docker/containerEngine.js";
+import { collectEngineFacts } from "../../src/facts/engineFacts.js";
+import { type Helper, openHelper } from "../../src/facts/helperSession.js";
+import { labels, paths } from "../../src/plan/names.js";
+
+const image = "tsdeploy/hyperkube:v1.20.2";
+const run = promisify(execFile);
+
+/** A shell on machine 1, beside Docker's API. */
+const machine = async (script: string): Promise<string> =>
+  (await run("scripts/dev/machines", ["exec", "1", "bash", "-euc", script])).stdout.trim();
+
+let engine: ContainerEngine;
+let helper: Helper;
+
+beforeAll(async () => {
+  await run("scripts/dev/machines", ["up", "1"]);
+  await run("scripts/dev/machines", ["load", image, "1"]);
+  engine = await connectEngine({ dockerHost: "unix:///run/tsdeploy-machines/1/docker.sock" }, process.env);
+  helper = await openHelper(engine, image, { clusterName: "test" });
+});
+
+afterAll(async () => {
+  await machine(`rm -rf /etc/kubernetes ${paths.cniConfigFile}`);
+  await helper.close();
+  await engine.close();
+});
+
+describe("facts", () => {
+  it("of the engine come without running anything", async () => {
+    const facts = await collectEngineFacts(engine);
+    expect(facts.info.hostname).toBe("machine-1");
+    expect(facts.version.os).toBe("linux");
+    const mine = facts.containers.find(({ id }) => id === helper.id);
+    expect(mine?.labels).toEqual({ [labels.component]: "helper", [labels.cluster]: "test" });
+  });
+
+  it("of the host are what a shell on it sees", async () => {
+    const facts = await helper.collectFacts({ dockerRootDir: "/var/lib/docker", imageCniDir: "/usr/lib/cni" });
+    expect(facts).toMatchObject({
+      hostname: "machine-1",
+      defaultAddress: "10.77.0.11",
+      cpus: Number(await machine("nproc")),
+      propagation: "shared",
+      iptablesBackend: "nft",
+      imageVersion: "v1.20.2",
+      imageCniDir: "/usr/lib/cni",
+      etcdData: false,
+      readOnlyPaths: [],
+      resolvConf: "/etc/resolv.conf",
+      // Its network namespace is not the first.
+      conntrackMaxWritable: false,
+    });
+    expect(facts.addresses).toContainEqual({ interface: "eth0", address: "10.77.0.11", prefixLength: 24 });
+    expect(facts.sysctls["net.ipv4.ip_forward"]).toBe(await machine("cat /proc/sys/net/ipv4/ip_forward"));
+    expect(facts.diskFreeBytes["/var/lib/docker"]).toBeGreaterThan(1e6);
+    expect(Math.abs(facts.clockMs - Date.now())).toBeLessThan(10_000);
+    expect(facts.iptables).toContain("iptables-nft nat");
+    expect(facts.existingPaths).toContain("/opt");
+    expect(facts.existingPaths).not.toContain("/etc/kubernetes");
+    // sshd: not one of Kubernetes' ports, so its process is not looked up.
+    expect(facts.listeningPorts).toContainEqual({ port: 22, address: "0.0.0.0" });
+  });
+
+  it("name who listens on one of Kubernetes' ports", async () => {
+    const server = await helper.run("exec 3< <(socat TCP-LISTEN:10256,reuseaddr - 3>&1 & echo $!); read -r -u 3 pid; echo $pid");
+    const pid = server.stdout.toString().trim();
+    try {
+      await machine("until ss -ltn | grep -q :10256; do :; done");
+      const facts = await helper.collectFacts({ dockerRootDir: "/var/lib/docker" });
+      const listener = facts.listeningPorts.find(({ port }) => port === 10256);
+      expect(listener).toMatchObject({ process: "socat", container: helper.id });
+    } finally {
+      await helper.run(`kill ${pid}`);
+    }
+  });
+});
+
+describe("files", () => {
+  const secret = { path: "/etc/kubernetes/pki/a.key", mode: 0o600, content: "secret\n", secret: true };
+  const script = { path: "/etc/kubernetes/scripts/a.sh", mode: 0o755, content: "#!/bin/sh\n", secret: false };
+  const cni = { path: paths.cniConfigFile, mode: 0o644, content: "{}\n", secret: false };
+
+  it("are none where Kubernetes never was", async () => {
+    expect(await helper.readFiles()).toEqual(new Map());
+  });
+
+  it("are laid down with their modes in folders that are made", async () => {
+    await helper.writeFiles([secret, script, cni]);
+    const stats = await machine(`cd /etc/kubernetes && stat -c '%n %a %U' . pki pki/a.key scripts/a.sh ${cni.path}`);
+    expect(stats.split("\n")).toEqual([
+      ". 755 root",
+      "pki 755 root",
+      "pki/a.key 600 root",
+      "scripts/a.sh 755 root",
+      `${cni.path} 644 root`,
+    ]);
+    expect(await machine("find /etc/kubernetes -name '.*' -mindepth 1")).toBe("");
+  });
+
+  it("are read with their modes, and links as links", async () => {
+    await machine("ln -s /etc/hostname /etc/kubernetes/link");
+    expect(await helper.readFiles()).toEqual(
+      new Map([
+        [secret.path, { mode: 0o600, content: "secret\n" }],
+        [script.path, { mode: 0o755, content: "#!/bin/sh\n" }],
+        [cni.path, { mode: 0o644, content: "{}\n" }],
+        ["/etc/kubernetes/link", { mode: 0o120777, content: "/etc/hostname" }],
+      ]),
+    );
+  });
+
+  it("are replaced without ever missing or being half there", async () => {
+    const path = "/etc/kubernetes/manifests-multi/pod.json";
+    const content = (letter: string): string => letter.repeat(1_000_000);
+    await helper.writeFiles([{ path, mode: 0o600, content: content("a"), secret: false }]);
+    const watch = machine(
+      `while [ ! -e /tmp/done ]; do cat ${path} | tr -d '\\n' | fold -w 1000000 | sort | uniq | md5sum; done | sort -u; rm /tmp/done`,
+    );
+    for (const letter of ["b", "c", "b"]) {
+      await helper.writeFiles([{ path, mode: 0o644, content: content(letter), secret: false }]);
+    }
+    await machine("touch /tmp/done");
+    const sums = (await watch).split("\n");
+    const whole = await machine(
+      "for l in a b c; do head -c 1000000 /dev/zero | tr '\\0' $l | fold -w 1000000 | md5sum; done",
+    );
+    expect(sums.filter((sum) => !whole.includes(sum))).toEqual([]);
+    expect(await machine(`stat -c %a ${path}`)).toBe("644");
+  });
+
+  it("go with the folders that they leave empty", async () => {
+    await helper.removeFiles([script.path, "/etc/kubernetes/scripts/never-was"]);
+    expect(await machine("ls /etc/kubernetes")).toBe("link\nmanifests-multi\npki");
+  });
+});
+
+describe("a helper", () => {
+  it("fails with what the script said", async () => {
+    await expect(helper.run("echo 'no such thing' >&2; exit 3")).rejects.toThrow(/status 3: no such thing/);
+  });
+
+  it("connects to ports of the host", async () => {
+    const stream = await helper.openTcp("127.0.0.1", 22);
+    const [banner] = (await once(stream, "data")) as [Buffer];
+    expect(banner.toString()).toMatch(/^SSH-2\.0-/);
+    stream.destroy();
+  });
+
+  it("is gone when it was closed, and leaves no mount behind", async () => {
+    const mounts = await machine("awk '{ print $5 }' /proc/1/mountinfo | sort");
+    for (const propagation of ["rslave", "rshared"] as const) {
+      const other = await openHelper(engine, image, { propagation });
+      await other.close();
+      expect(await engine.inspectContainer(other.id)).toBeUndefined();
+    }
+    expect(await machine("awk '{ print $5 }' /proc/1/mountinfo | sort")).toBe(mounts);
+  });
+
+  it("ends with the process that started it", async () => {
+    const script = `
+      import { connectEngine } from "./src/docker/connectEngine.js";
+      import { openHelper } from "./src/facts/helperSession.js";
+      const engine = await connectEngine({ dockerHost: "${engine.endpoint}" }, process.env);
+      console.log((await openHelper(engine, "${image}")).id);
+      process.kill(process.pid, "SIGKILL");
+    `;
+    const killed = await run("npx", ["vite-node", "--script", "/dev/stdin"]).catch(() => undefined);
+    expect(killed ?? script).toBeDefined();
+  });
+});

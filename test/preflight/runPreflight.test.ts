@@ -1,0 +1,233 @@
+import { describe, expect, it } from "vitest";
+import type { EngineInfo } from "../../src/docker/containerEngine.js";
+import type { HostFacts, ObservedHost } from "../../src/facts/hostFacts.js";
+import type { Wanted } from "../../src/preflight/check.js";
+import { checks, preflightError, runPreflight } from "../../src/preflight/runPreflight.js";
+import { container, engineFacts, hostFacts, image, observedHost, podContainer } from "../facts/fixtures.js";
+
+const master: Wanted = {
+  role: "master",
+  clusterName: "kubernetes",
+  version: "v1.20.2",
+  supportsCgroupV2: true,
+  podCidr: "10.244.0.0/16",
+  serviceCidr: "10.96.0.0/12",
+  clusterDomain: "cluster.local",
+  network: "bridge",
+};
+const worker: Wanted = { role: "worker" };
+const kubelet = container("kubelet", {
+  "io.tsdeploy.component": "kubelet",
+  "io.tsdeploy.cluster": "kubernetes",
+  "io.tsdeploy.role": "master",
+});
+
+const codes = (result: { errors: readonly { code: string }[] }): string[] => result.errors.map(({ code }) => code);
+const onEngine = (info: Partial<EngineInfo>, wanted = master): string[] =>
+  codes(runPreflight("engine", { ...engineFacts, info: { ...engineFacts.info, ...info } }, wanted));
+const onHost = (host: Partial<HostFacts>, wanted = master, more: Partial<ObservedHost> = {}) =>
+  runPreflight("host", { ...observedHost, ...more, host: { ...hostFacts, ...host } }, wanted);
+
+describe("an ordinary host", () => {
+  it("passes every check", () => {
+    for (const wanted of [master, worker]) {
+      expect(runPreflight("engine", engineFacts, wanted)).toEqual({ errors: [], warnings: [] });
+      expect(runPreflight("image", { engine: engineFacts, image }, wanted)).toEqual({ errors: [], warnings: [] });
+      expect(runPreflight("host", observedHost, wanted)).toEqual({ errors: [], warnings: [] });
+    }
+    expect(preflightError([])).toBeUndefined();
+  });
+
+  it("is looked at by checks of different names", () => {
+    const names = Object.values(checks).flatMap((tier) => tier.map(({ name }) => name));
+    expect(new Set(names).size).toBe(names.length);
+  });
+});
+
+describe("the Docker Engine", () => {
+  it.each<[string, Partial<EngineInfo>]>([
+    ["NOT_LINUX", { osType: "windows" }],
+    ["DOCKER_DESKTOP", { operatingSystem: "Docker Desktop" }],
+    ["DOCKER_ROOTLESS", { securityOptions: ["name=seccomp,profile=default", "name=rootless"] }],
+    ["DOCKER_USERNS_REMAP", { securityOptions: ["name=userns"] }],
+    ["LOG_DRIVER", { loggingDriver: "journald" }],
+  ])("%s", (code, info) => {
+    expect(onEngine(info)).toEqual([code]);
+  });
+
+  it("is too old before 20.10", () => {
+    const of = (version: string): string[] =>
+      codes(runPreflight("engine", { ...engineFacts, version: { ...engineFacts.version, version } }, master));
+    expect(of("19.03.15")).toEqual(["DOCKER_TOO_OLD"]);
+    expect(of("20.10.0")).toEqual([]);
+    expect(of("29.1.3")).toEqual([]);
+  });
+
+  it("has a cgroup version that an old Kubernetes does not know", () => {
+    expect(onEngine({}, { ...master, supportsCgroupV2: false })).toEqual(["CGROUP_VERSION"]);
+    expect(onEngine({ cgroupVersion: "1" }, { ...master, supportsCgroupV2: false })).toEqual([]);
+  });
+
+  it("already runs another cluster or another role", () => {
+    const with_ = (wanted: Wanted): string[] =>
+      codes(runPreflight("engine", { ...engineFacts, containers: [kubelet] }, wanted));
+    expect(with_(master)).toEqual([]);
+    expect(with_({ ...master, clusterName: "other" })).toEqual(["OTHER_CLUSTER"]);
+    expect(with_(worker)).toEqual(["OTHER_ROLE"]);
+  });
+
+  it("is used by another kubelet", () => {
+    const pods = [podContainer("a", "web", "POD"), podContainer("b", "web", "nginx")];
+    const result = runPreflight("engine", { ...engineFacts, containers: pods }, master);
+    expect(codes(result)).toEqual(["OTHER_KUBELET"]);
+    expect(result.errors[0]?.message).toContain("k8s_POD_web_");
+    expect(codes(runPreflight("engine", { ...engineFacts, containers: [...pods, kubelet] }, master))).toEqual([]);
+  });
+
+  it("may run a helper of another run", () => {
+    const helper = container("h", { "io.tsdeploy.component": "helper", "io.tsdeploy.cluster": "other" });
+    expect(codes(runPreflight("engine", { ...engineFacts, containers: [helper] }, master))).toEqual([]);
+  });
+});
+
+describe("the image", () => {
+  it("is of another architecture", () => {
+    const result = runPreflight("image", { engine: engineFacts, image: { ...image, architecture: "arm64" } }, master);
+    expect(codes(result)).toEqual(["IMAGE_ARCHITECTURE"]);
+  });
+
+  it("is of another version, or no Kubernetes at all", () => {
+    expect(codes(onHost({ imageVersion: "v1.19.0" }))).toEqual(["IMAGE_VERSION"]);
+    expect(codes(onHost({ imageVersion: "" }))).toEqual(["IMAGE_NOT_HYPERKUBE"]);
+  });
+});
+
+describe("the host", () => {
+  it.each<[string, Partial<HostFacts>, Partial<Wanted>]>([
+    ["MOUNT_PROPAGATION", { propagation: "private" }, {}],
+    ["READ_ONLY", { readOnlyPaths: ["/var/lib/docker"] }, {}],
+    ["DISK_FULL", { diskFreeBytes: { "/var/lib/etcd": 1e6, "/etc": 1e8 } }, {}],
+    ["SWAP_ON", { swapBytes: 1e9 }, {}],
+    ["NODE_NAME", { hostname: "my_host" }, {}],
+    ["NODE_NAME", {}, { nodeName: "x".repeat(64) }],
+    ["NO_ADDRESS", { addresses: [] , routes: [] }, {}],
+    ["NOT_AN_ADDRESS", {}, { ip: "10.0.0.99" }],
+    ["RANGE_OVERLAP", {}, { podCidr: "172.16.0.0/12" }],
+    ["RANGE_OVERLAP", {}, { serviceCidr: "10.0.0.128/25" }],
+    ["OTHER_POD_NETWORK", { cniConfigurations: ["05-weave.conf"] }, {}],
+    ["CLOCK_SKEW", {}, { validity: { notBeforeMs: hostFacts.clockMs + 1, notAfterMs: hostFacts.clockMs + 2 } }],
+    ["CLOCK_SKEW", {}, { validity: { notBeforeMs: 0, notAfterMs: hostFacts.clockMs - 1 } }],
+  ])("%s", (code, host, wanted) => {
+    const { defaultAddress, ...rest } = hostFacts;
+    expect(defaultAddress).toBeDefined();
+    const base = code === "NO_ADDRESS" ? rest : hostFacts;
+    const result = runPreflight("host", { ...observedHost, host: { ...base, ...host } }, { ...master, ...wanted });
+    expect(codes(result)).toEqual([code]);
+    expect(result.errors[0]?.hint).toBeTruthy();
+  });
+
+  it("has a name that only needs lower case", () => {
+    expect(codes(onHost({ hostname: "Machine-1" }))).toEqual([]);
+  });
+
+  it("may have swap where the kubelet is told so", () => {
+    expect(codes(onHost({ swapBytes: 1e9 }, { ...master, allowSwap: true }))).toEqual([]);
+  });
+
+  it("may reach other nodes' pods through a gateway, and have our bridge", () => {
+    const routes = [
+      { destination: "10.244.1.0/24", interface: "eth0", gateway: "10.0.0.6" },
+      { destination: "10.244.0.0/24", interface: "cni0" },
+    ];
+    expect(codes(onHost({ routes }))).toEqual([]);
+  });
+
+  it("may have pod networks that come after ours, or that are wanted", () => {
+    expect(codes(onHost({ cniConfigurations: ["99-loopback.conf"] }))).toEqual([]);
+    expect(codes(onHost({ cniConfigurations: ["05-weave.conf"] }, { ...master, network: "none" }))).toEqual([]);
+  });
+
+  it("is small for a control plane, which is only a warning", () => {
+    expect(onHost({ cpus: 1 })).toMatchObject({ errors: [], warnings: [expect.stringContaining("1 CPU")] });
+    expect(onHost({ cpus: 1 }, worker)).toEqual({ errors: [], warnings: [] });
+  });
+});
+
+describe("ports", () => {
+  const taken = (port: number, address = "0.0.0.0", inContainer?: string) => ({
+    listeningPorts: [
+      { port, address, process: "nginx", pid: 7, ...(inContainer === undefined ? {} : { container: inContainer }) },
+    ],
+  });
+
+  it("are taken by a process that is named", () => {
+    const result = onHost(taken(6443));
+    expect(codes(result)).toEqual(["PORT_TAKEN"]);
+    expect(result.errors[0]?.message).toBe("Port 6443, which the API server needs, is taken by nginx (PID 7)");
+  });
+
+  it("are taken by a container that is named", () => {
+    const engine = { ...engineFacts, containers: [container("c1", {}, { name: "proxy" })] };
+    const result = onHost(taken(10250, "::", "c1"), worker, { engine });
+    expect(result.errors[0]?.message).toContain("in the container proxy");
+  });
+
+  it("of the control plane do not matter to a worker", () => {
+    expect(codes(onHost(taken(6443), worker))).toEqual([]);
+  });
+
+  it("on loopback are not taken by a listener on another address", () => {
+    expect(codes(onHost(taken(10248, "10.0.0.5")))).toEqual([]);
+    expect(codes(onHost(taken(10248, "127.0.0.1")))).toEqual(["PORT_TAKEN"]);
+  });
+
+  it("are held by our own containers and our kubelet's pods on a second run", () => {
+    const apiserver = podContainer("api", "k8s-master", "apiserver");
+    const engine = { ...engineFacts, containers: [kubelet, apiserver] };
+    expect(codes(onHost(taken(10250, "::", "kubelet"), master, { engine }))).toEqual([]);
+    expect(codes(onHost(taken(6443, "::", "api"), master, { engine }))).toEqual([]);
+    expect(codes(onHost(taken(6443, "::", "api"), master, { engine: { ...engineFacts, containers: [apiserver] } }))).toEqual(
+      ["PORT_TAKEN"],
+    );
+  });
+});
+
+describe("existing data", () => {
+  const accepted = { version: "v1.20.2", serviceCidr: "10.96.0.0/12", clusterDomain: "cluster.local" };
+  const to = (wanted: Partial<Wanted>): string[] =>
+    codes(onHost({ imageVersion: wanted.version ?? "v1.20.2" }, { ...master, accepted, ...wanted }));
+
+  it("goes up one minor version at most, and never down", () => {
+    expect(to({})).toEqual([]);
+    expect(to({ version: "v1.20.15" })).toEqual([]);
+    expect(to({ version: "v1.21.0" })).toEqual([]);
+    expect(to({ version: "v1.22.0" })).toEqual(["MINOR_SKIPPED"]);
+    expect(to({ version: "v1.20.1" })).toEqual(["DOWNGRADE"]);
+    expect(to({ version: "v1.19.16" })).toEqual(["DOWNGRADE"]);
+  });
+
+  it("keeps its Service CIDR and its domain", () => {
+    expect(to({ serviceCidr: "10.100.0.0/16", clusterDomain: "example.org" })).toEqual([
+      "SERVICE_CIDR_CHANGED",
+      "CLUSTER_DOMAIN_CHANGED",
+    ]);
+  });
+
+  it("needs the identity that it was written with", () => {
+    expect(codes(onHost({ etcdData: true }))).toEqual(["IDENTITY_LOST"]);
+    const file = { mode: 0o600, content: "" };
+    const files = new Map(["ca.crt", "ca.key", "sa.key"].map((name) => [`/etc/kubernetes/pki/${name}`, file]));
+    expect(codes(onHost({ etcdData: true }, master, { files }))).toEqual([]);
+  });
+});
+
+describe("preflightError", () => {
+  it("tells everything at once; what the host cannot do decides the exit code", () => {
+    const error = preflightError(
+      onHost({ swapBytes: 1e9, cniConfigurations: ["05-weave.conf"], propagation: "slave" }).errors,
+    );
+    expect(error?.problems.map(({ code }) => code)).toEqual(["MOUNT_PROPAGATION", "SWAP_ON", "OTHER_POD_NETWORK"]);
+    expect(error?.kind).toBe("environment");
+    expect(preflightError(onHost({ cniConfigurations: ["05-weave.conf"] }).errors)?.kind).toBe("conflict");
+  });
+});
