@@ -54,9 +54,7 @@ ip -4 -o addr show scope global | while read -r _ interface _ address _; do echo
 ip -4 route show | while read -r line; do echo "route $line"; done
 for link in /sys/class/net/*; do echo "link ${link##*/}"; done
 
-# In the mount namespace that binds are made from: that of our parent, the container's shim.
-mountinfo=/proc/$PPID/mountinfo
-[[ -r $mountinfo ]] || mountinfo=/proc/1/mountinfo
+# As the host's first process sees it.
 longest='' propagation=private
 while read -r _ _ _ _ mount_point _ optional; do
   prefix=${mount_point%/}/
@@ -67,7 +65,7 @@ while read -r _ _ _ _ mount_point _ optional; do
     master:* | *' master:'*) propagation=slave ;;
     *) propagation=private ;;
   esac
-done <"$mountinfo"
+done </proc/1/mountinfo
 echo "propagation $propagation"
 
 # Naming the processes means reading all of /proc, so only if it is about one of Kubernetes' ports.

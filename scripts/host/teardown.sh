@@ -52,9 +52,8 @@ mounts() {
   ((${#found[@]} == 0)) || printf '%s\n' "${found[@]}"
 }
 
-# The host's mounts are those of our parent, the container's shim.
-mountinfo=/proc/$PPID/mountinfo
-[[ -r $mountinfo ]] || mountinfo=/proc/1/mountinfo
+# The host's own view.
+mountinfo=/proc/1/mountinfo
 
 clean_mounts() {
   local found

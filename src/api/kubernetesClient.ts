@@ -302,6 +302,8 @@ class TlsAgent extends Agent {
       };
       socket.once("error", failed);
       stream.once("error", failed);
+      // The TLS socket has told already, or is gone; an error without a listener would end the process.
+      stream.on("error", () => undefined);
       socket.once("secureConnect", () => {
         socket.off("error", failed);
         this.#notePeer(socket);

@@ -50,8 +50,15 @@ export async function apiByKubeconfig(
 
 /** An administrator's client on a master. @throws TsdeployError `NOT_A_MASTER` */
 export async function adminApi(helper: Helper, files: ReadonlyMap<string, ExistingFile>): Promise<KubernetesClient> {
-  const client = await apiByKubeconfig(helper, files, paths.adminConf);
-  if (client) return client;
+  return (await apiByKubeconfig(helper, files, paths.adminConf)) ?? notAMaster();
+}
+
+/** The administrator's kubeconfig. @throws TsdeployError `NOT_A_MASTER` */
+export function adminConfOf(files: ReadonlyMap<string, ExistingFile>): string {
+  return files.get(paths.adminConf)?.content ?? notAMaster();
+}
+
+function notAMaster(): never {
   throw new TsdeployError("environment", {
     code: "NOT_A_MASTER",
     message: `this host has no ${paths.adminConf}: it is not the master of a cluster`,

@@ -135,10 +135,9 @@ async function runMaster(session: HostSession, asked: MasterOptions, context: Co
       acceptedOptionsFile({ ...options, k8sVersion: version, ip: nodeIp, nodeName }),
     ],
     bootstrapObjects: [
-      ...bootstrapObjects(config, made.identity.ca.certificate, featuresOf(version).apis),
       ...(joinToken ? [tokenSecret(joinToken, { expiresMs, description: "made by tsdeploy master" })] : []),
+      ...bootstrapObjects(config, made.identity.ca.certificate, featuresOf(version).apis, joinToken ? [joinToken] : []),
     ],
-    ...(joinToken && { joinTokenId: joinToken.id }),
   });
   const difference = diffPlan(plan, await presentOn(session), { overwrite: options.overwrite });
   if (options.dryRun) return describePlan(plan);

@@ -1,4 +1,3 @@
-import { connect as tcpConnect } from "node:net";
 import type { Duplex } from "node:stream";
 import { nanoid } from "nanoid";
 import { ApiError } from "../api/apiFault.js";
@@ -38,6 +37,7 @@ import { runPreflight } from "../preflight/runPreflight.js";
 import type { CommandResult } from "../report/events.js";
 import { phaseTable } from "../report/phaseTable.js";
 import type { CommandContext } from "./context.js";
+import { openDirectly } from "./openDirectly.js";
 import { tellDifference } from "./tellDifference.js";
 import { TokenStore } from "./tokenStore.js";
 
@@ -237,6 +237,7 @@ class WorkerRun {
 
     const token = parseJoinToken(await this.#token(`${master.host}:${master.port}`));
     const connect = (): Promise<Duplex> =>
+      // Without an image here the worker's own network cannot be used yet.
       host ? host.helper.openTcp(master.host, master.port) : openDirectly(master.host, master.port);
     const apiserver = `${master.host}:${master.port}`;
     const { caPem, config } = await discoverCluster({ token, apiserver, connect, signal });
@@ -293,17 +294,4 @@ function caCertificate(content: string): HostFile {
 function masterAddress(text: string): { readonly host: string; readonly port: number } {
   const { hostname, port } = new URL(`https://${text}`);
   return { host: hostname, port: port === "" ? (text.endsWith(":443") ? 443 : apiserverPort) : Number(port) };
-}
-
-/** From the operator's machine: the worker has no image yet from which its own network could be used. */
-function openDirectly(host: string, port: number): Promise<Duplex> {
-  return new Promise((resolve, reject) => {
-    const socket = tcpConnect({ host, port, timeout: 10_000 });
-    socket.once("connect", () => {
-      socket.setTimeout(0);
-      resolve(socket);
-    });
-    socket.once("timeout", () => socket.destroy(new Error(`no answer from ${host}:${port}`)));
-    socket.once("error", reject);
-  });
 }

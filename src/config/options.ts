@@ -97,3 +97,32 @@ export interface TeardownOptions extends CommonOptions {
   readonly dryRun: boolean;
   readonly timeoutMs: number;
 }
+
+export interface StatusOptions extends CommonOptions {
+  /** A kubeconfig by which the nodes are asked as well; else that of the host, if it is a master. */
+  readonly kubeconfig?: string;
+}
+
+export interface KubeconfigOptions extends CommonOptions {
+  /** Into the operator's own file, instead of stdout. */
+  readonly merge: boolean;
+  readonly kubeconfig?: string;
+}
+
+export interface LogsOptions extends CommonOptions {
+  /** `etcd`, `kubelet`, `apiserver`, …; undefined lists them. */
+  readonly component?: string;
+  /** Lines from the end. */
+  readonly tail: number;
+  readonly follow: boolean;
+}
+
+export type TokenListOptions = CommonOptions;
+
+export interface TokenCreateOptions extends CommonOptions {
+  readonly tokenTtlMs: number;
+}
+
+export interface TokenRevokeOptions extends CommonOptions {
+  readonly id: string;
+}

@@ -81,6 +81,14 @@ export function isSignatureOf(jws: string, content: string, signer: Signer): boo
 }
 
 /**
+ * What Kubernetes' bootstrap signer adds to cluster-info's data for a token. Its controller may be behind others that
+ * take ten seconds to start; nobody has to wait for it.
+ */
+export function clusterInfoSignature(kubeconfig: string, signer: Signer): Record<string, string> {
+  return { [`${signaturePrefix}${signer.id}`]: signatureOf(kubeconfig, signer) };
+}
+
+/**
  * The Secret that makes Kubernetes accept a token: for joining (as a bearer token) and for signing cluster-info.
  *
  * @param expiresMs milliseconds since 1970; undefined: never

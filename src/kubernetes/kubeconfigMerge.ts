@@ -202,9 +202,13 @@ function drop(document: Document, section: Section, names: readonly string[]): v
   if (isSeq(list)) list.items = list.items.filter((item) => !(isMap(item) && names.includes(nameOf(item))));
 }
 
-/** As kubectl writes it, unless the file was indented otherwise. */
+/** As kubectl writes it, unless the file was written otherwise. */
 function print(document: Document, before: string): string {
-  return document.toString({ lineWidth: 0, indentSeq: /^(clusters|contexts|users):[^\S\n]*\n[^\S\n]+-/m.test(before) });
+  return document.toString({
+    lineWidth: 0,
+    indentSeq: /^(clusters|contexts|users):[^\S\n]*\n[^\S\n]+-/m.test(before),
+    flowCollectionPadding: /[[{] \S/.test(before),
+  });
 }
 
 function toBase64(text: string): string {

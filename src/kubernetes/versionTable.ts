@@ -95,6 +95,7 @@ export interface ApiVersions {
   readonly rbac: string;
   readonly apps: string;
   readonly certificates: string;
+  readonly eviction: string;
 }
 
 export const apiVersions: readonly Row<ApiVersions>[] = [
@@ -106,6 +107,8 @@ export const apiVersions: readonly Row<ApiVersions>[] = [
       rbac: "rbac.authorization.k8s.io/v1",
       apps: "apps/v1",
       certificates: "certificates.k8s.io/v1",
+      // policy/v1 takes evictions from v1.22 on.
+      eviction: "policy/v1beta1",
     },
   },
 ];

@@ -63,7 +63,7 @@ export function planTeardown(input: TeardownInput): TeardownPlan {
     return {
       leavesCluster: false,
       stops: [],
-      removes: deadHelpers.map((container) => doomed(container, 0)),
+      removes: deadHelpers.map(doomed),
       removesLast: [],
       leftovers: [],
       keeps: [],
@@ -71,34 +71,35 @@ export function planTeardown(input: TeardownInput): TeardownPlan {
   }
   refuseOtherKubelet(engine.containers, footprint);
 
-  const grace = (container: ContainerSummary, seconds: number): DoomedContainer =>
-    doomed(container, options.force ? 0 : seconds);
   const component = (name: string): ContainerSummary[] =>
     ours.filter((container) => container.labels[labels.component] === name);
   const pods = podsOf(engine.containers);
-  const kubelets = component("kubelet").map((container) => grace(container, ownGraceSeconds));
-  const stages: StopStage[] = [
+  const stage = (
+    phase: string,
+    containers: readonly ContainerSummary[],
+    graceSeconds: (container: ContainerSummary) => number,
+  ): StopStage => ({
+    phase,
+    containers: containers
+      .filter(({ state }) => isAlive(state))
+      .map((container) => ({ ...doomed(container), graceSeconds: graceSeconds(container) })),
+  });
+  const stops = [
     // First, so that nothing is started again.
-    { phase: "kubelet", containers: kubelets },
-    { phase: "pods", containers: pods.workload.map((container) => grace(container, podGraceSeconds(container))) },
-    {
-      phase: "control plane",
-      containers: pods.controlPlane.map((container) => grace(container, controlPlaneGraceSeconds)),
-    },
+    stage("kubelet", component("kubelet"), () => (options.force ? 0 : ownGraceSeconds)),
+    // When forced, their removal kills them.
+    stage("pods", options.force ? [] : pods.workload, podGraceSeconds),
+    stage("control plane", options.force ? [] : pods.controlPlane, () => controlPlaneGraceSeconds),
     // Even when forced: it ends within a second, and its data is kept.
-    { phase: "etcd", containers: component("etcd").map((container) => doomed(container, ownGraceSeconds)) },
-  ];
-  const running = new Set(engine.containers.filter(({ state }) => isAlive(state)).map(({ id }) => id));
-  const stops = stages
-    .map(({ phase, containers }) => ({ phase, containers: containers.filter(({ id }) => running.has(id)) }))
-    .filter(({ containers }) => containers.length > 0);
+    stage("etcd", component("etcd"), () => ownGraceSeconds),
+  ].filter(({ containers }) => containers.length > 0);
 
-  const removesLast = component("kubelet").map((container) => doomed(container, 0));
+  const removesLast = component("kubelet").map(doomed);
   const removes = [
     ...pods.all,
     ...ours.filter((container) => container.labels[labels.component] !== "kubelet"),
     ...deadHelpers,
-  ].map((container) => doomed(container, 0));
+  ].map(doomed);
 
   const kept = keptOf(input);
   const keeps = [
@@ -223,6 +224,6 @@ function isAlive(state: string): boolean {
   return state === "running" || state === "restarting" || state === "paused";
 }
 
-function doomed({ id, name }: ContainerSummary, graceSeconds: number): DoomedContainer {
-  return { id, name, graceSeconds };
+function doomed({ id, name }: ContainerSummary): DoomedContainer {
+  return { id, name };
 }

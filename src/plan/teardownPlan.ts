@@ -2,14 +2,18 @@
 export interface DoomedContainer {
   readonly id: string;
   readonly name: string;
-  /** Seconds between SIGTERM and SIGKILL; 0 kills at once. */
+}
+
+/** One that is asked to end first. */
+export interface StoppedContainer extends DoomedContainer {
+  /** Seconds between SIGTERM and SIGKILL. */
   readonly graceSeconds: number;
 }
 
 /** Containers that are stopped at the same time; the next stage comes when they are. */
 export interface StopStage {
   readonly phase: string;
-  readonly containers: readonly DoomedContainer[];
+  readonly containers: readonly StoppedContainer[];
 }
 
 /** What the clean-up on the host looks for: arguments of `scripts/host/teardown.sh`. */
@@ -34,7 +38,7 @@ export interface TeardownPlan {
   /** A worker that runs, and is not forced: it drains, and deletes its own Node object, before anything stops. */
   readonly leavesCluster: boolean;
   readonly stops: readonly StopStage[];
-  /** All containers that go, each with its anonymous volumes. */
+  /** All containers that go, stopped or not, each with its anonymous volumes. */
   readonly removes: readonly DoomedContainer[];
   /** The kubelet's: the last to go, because it tells whose the pods are if a teardown breaks off. */
   readonly removesLast: readonly DoomedContainer[];

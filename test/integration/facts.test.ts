@@ -1,51 +1,40 @@
-import { execFile } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { connectEngine } from "../../src/docker/connectEngine.js";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import type { ContainerEngine } from "../../src/docker/containerEngine.js";
 import { collectEngineFacts } from "../../src/facts/engineFacts.js";
 import { type Helper, openHelper } from "../../src/facts/helperSession.js";
 import { labels, paths } from "../../src/plan/names.js";
-
-const image = "tsdeploy/hyperkube:v1.20.2";
-const run = promisify(execFile);
-
-/** A shell on machine 1, beside Docker's API. */
-const machine = async (script: string): Promise<string> =>
-  (await run("scripts/dev/machines", ["exec", "1", "bash", "-euc", script])).stdout.trim();
+import { freshMachine, hyperkube, machineAddress, machineName, sh } from "./support/testMachine.js";
 
 let engine: ContainerEngine;
 let helper: Helper;
 
 beforeAll(async () => {
-  await run("scripts/dev/machines", ["up", "1"]);
-  await run("scripts/dev/machines", ["load", image, "1"]);
-  engine = await connectEngine({ dockerHost: "unix:///run/tsdeploy-machines/1/docker.sock" }, process.env);
-  helper = await openHelper(engine, image, { clusterName: "test" });
-});
-
-afterAll(async () => {
-  await machine(`rm -rf /etc/kubernetes ${paths.cniConfigFile}`);
-  await helper.close();
-  await engine.close();
+  engine = await freshMachine();
+  helper = await openHelper(engine, hyperkube, { clusterName: "test" });
+  return async () => {
+    await sh("rm -rf /etc/kubernetes /etc/cni");
+    await helper.close();
+    await engine.close();
+  };
 });
 
 describe("facts", () => {
   it("of the engine come without running anything", async () => {
     const facts = await collectEngineFacts(engine);
-    expect(facts.info.hostname).toBe("machine-1");
+    expect(facts.info.hostname).toBe(machineName);
     expect(facts.version.os).toBe("linux");
     const mine = facts.containers.find(({ id }) => id === helper.id);
-    expect(mine?.labels).toEqual({ [labels.component]: "helper", [labels.cluster]: "test" });
+    expect(mine?.labels).toMatchObject({ [labels.component]: "helper", [labels.cluster]: "test" });
   });
 
   it("of the host are what a shell on it sees", async () => {
     const facts = await helper.collectFacts({ dockerRootDir: "/var/lib/docker", imageCniDir: "/usr/lib/cni" });
     expect(facts).toMatchObject({
-      hostname: "machine-1",
-      defaultAddress: "10.77.0.11",
-      cpus: Number(await machine("nproc")),
+      hostname: machineName,
+      defaultAddress: machineAddress,
+      cpus: Number(await sh("nproc")),
       propagation: "shared",
       iptablesBackend: "nft",
       imageVersion: "v1.20.2",
@@ -56,8 +45,8 @@ describe("facts", () => {
       // Its network namespace is not the first.
       conntrackMaxWritable: false,
     });
-    expect(facts.addresses).toContainEqual({ interface: "eth0", address: "10.77.0.11", prefixLength: 24 });
-    expect(facts.sysctls["net.ipv4.ip_forward"]).toBe(await machine("cat /proc/sys/net/ipv4/ip_forward"));
+    expect(facts.addresses).toContainEqual({ interface: "eth0", address: machineAddress, prefixLength: 24 });
+    expect(facts.sysctls["net.ipv4.ip_forward"]).toBe(await sh("cat /proc/sys/net/ipv4/ip_forward"));
     expect(facts.diskFreeBytes["/var/lib/docker"]).toBeGreaterThan(1e6);
     expect(Math.abs(facts.clockMs - Date.now())).toBeLessThan(10_000);
     expect(facts.iptables).toContain("iptables-nft nat");
@@ -68,10 +57,10 @@ describe("facts", () => {
   });
 
   it("name who listens on one of Kubernetes' ports", async () => {
-    const server = await helper.run("exec 3< <(socat TCP-LISTEN:10256,reuseaddr - 3>&1 & echo $!); read -r -u 3 pid; echo $pid");
+    const server = await helper.run("socat TCP-LISTEN:10256,reuseaddr - </dev/null >/dev/null 2>&1 & echo $!");
     const pid = server.stdout.toString().trim();
     try {
-      await machine("until ss -ltn | grep -q :10256; do :; done");
+      await sh("until ss -ltn | grep -q :10256; do :; done");
       const facts = await helper.collectFacts({ dockerRootDir: "/var/lib/docker" });
       const listener = facts.listeningPorts.find(({ port }) => port === 10256);
       expect(listener).toMatchObject({ process: "socat", container: helper.id });
@@ -92,7 +81,7 @@ describe("files", () => {
 
   it("are laid down with their modes in folders that are made", async () => {
     await helper.writeFiles([secret, script, cni]);
-    const stats = await machine(`cd /etc/kubernetes && stat -c '%n %a %U' . pki pki/a.key scripts/a.sh ${cni.path}`);
+    const stats = await sh(`cd /etc/kubernetes && stat -c '%n %a %U' . pki pki/a.key scripts/a.sh ${cni.path}`);
     expect(stats.split("\n")).toEqual([
       ". 755 root",
       "pki 755 root",
@@ -100,11 +89,11 @@ describe("files", () => {
       "scripts/a.sh 755 root",
       `${cni.path} 644 root`,
     ]);
-    expect(await machine("find /etc/kubernetes -name '.*' -mindepth 1")).toBe("");
+    expect(await sh("find /etc/kubernetes -name '.*' -mindepth 1")).toBe("");
   });
 
   it("are read with their modes, and links as links", async () => {
-    await machine("ln -s /etc/hostname /etc/kubernetes/link");
+    await sh("ln -s /etc/hostname /etc/kubernetes/link");
     expect(await helper.readFiles()).toEqual(
       new Map([
         [secret.path, { mode: 0o600, content: "secret\n" }],
@@ -119,24 +108,22 @@ describe("files", () => {
     const path = "/etc/kubernetes/manifests-multi/pod.json";
     const content = (letter: string): string => letter.repeat(1_000_000);
     await helper.writeFiles([{ path, mode: 0o600, content: content("a"), secret: false }]);
-    const watch = machine(
-      `while [ ! -e /tmp/done ]; do cat ${path} | tr -d '\\n' | fold -w 1000000 | sort | uniq | md5sum; done | sort -u; rm /tmp/done`,
+    const watch = sh(
+      `while [ ! -e /tmp/done ]; do md5sum <${path}; done | sort -u; rm /tmp/done`,
     );
     for (const letter of ["b", "c", "b"]) {
       await helper.writeFiles([{ path, mode: 0o644, content: content(letter), secret: false }]);
     }
-    await machine("touch /tmp/done");
+    await sh("touch /tmp/done");
     const sums = (await watch).split("\n");
-    const whole = await machine(
-      "for l in a b c; do head -c 1000000 /dev/zero | tr '\\0' $l | fold -w 1000000 | md5sum; done",
-    );
+    const whole = await sh("for l in a b c; do head -c 1000000 /dev/zero | tr '\\0' $l | md5sum; done");
     expect(sums.filter((sum) => !whole.includes(sum))).toEqual([]);
-    expect(await machine(`stat -c %a ${path}`)).toBe("644");
+    expect(await sh(`stat -c %a ${path}`)).toBe("644");
   });
 
   it("go with the folders that they leave empty", async () => {
     await helper.removeFiles([script.path, "/etc/kubernetes/scripts/never-was"]);
-    expect(await machine("ls /etc/kubernetes")).toBe("link\nmanifests-multi\npki");
+    expect(await sh("ls /etc/kubernetes")).toBe("link\nmanifests-multi\npki");
   });
 });
 
@@ -153,24 +140,25 @@ describe("a helper", () => {
   });
 
   it("is gone when it was closed, and leaves no mount behind", async () => {
-    const mounts = await machine("awk '{ print $5 }' /proc/1/mountinfo | sort");
+    const mounts = await sh("awk '{ print $5 }' /proc/1/mountinfo | sort");
     for (const propagation of ["rslave", "rshared"] as const) {
-      const other = await openHelper(engine, image, { propagation });
+      const other = await openHelper(engine, hyperkube, { propagation });
       await other.close();
       expect(await engine.inspectContainer(other.id)).toBeUndefined();
     }
-    expect(await machine("awk '{ print $5 }' /proc/1/mountinfo | sort")).toBe(mounts);
+    expect(await sh("awk '{ print $5 }' /proc/1/mountinfo | sort")).toBe(mounts);
   });
 
   it("ends with the process that started it", async () => {
-    const script = `
-      import { connectEngine } from "./src/docker/connectEngine.js";
-      import { openHelper } from "./src/facts/helperSession.js";
-      const engine = await connectEngine({ dockerHost: "${engine.endpoint}" }, process.env);
-      console.log((await openHelper(engine, "${image}")).id);
-      process.kill(process.pid, "SIGKILL");
-    `;
-    const killed = await run("npx", ["vite-node", "--script", "/dev/stdin"]).catch(() => undefined);
-    expect(killed ?? script).toBeDefined();
+    const child = spawn("node_modules/.bin/vite-node", [
+      "test/integration/support/holdHelper.ts",
+      engine.endpoint,
+      hyperkube,
+    ]);
+    const [line] = (await once(child.stdout, "data")) as [Buffer];
+    const id = line.toString().trim();
+    expect(await engine.inspectContainer(id)).toBeDefined();
+    child.kill("SIGKILL");
+    await vi.waitUntil(async () => (await engine.inspectContainer(id)) === undefined, { timeout: 10_000 });
   });
 });

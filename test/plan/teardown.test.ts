@@ -70,13 +70,13 @@ describe("containers of a master", () => {
     ]);
   });
 
-  it("are killed when forced, but for etcd, which writes data that stays", () => {
-    expect(stops(plan(master, { force: true })).map(([, containers]) => containers)).toEqual([
-      [["kubelet", 0]],
-      [["web", 0], ["old", 0]],
-      [["api", 0]],
-      [["etcd", 10]],
+  it("are killed by their removal when forced, but for etcd, which writes data that stays", () => {
+    const teardown = plan(master, { force: true });
+    expect(stops(teardown)).toEqual([
+      ["kubelet", [["kubelet", 0]]],
+      ["etcd", [["etcd", 10]]],
     ]);
+    expect(ids(teardown.removes)).toEqual(["api", "etcd", "old", "sandbox-api", "sandbox-web", "web"]);
   });
 
   it("go all but the user's, the kubelet's last", () => {

@@ -1,0 +1,18 @@
+import type { KubeconfigOptions } from "../config/options.js";
+import { adminConfOf } from "../apply/hostApi.js";
+import { readKubeconfig } from "../kubernetes/kubeconfig.js";
+import type { CommandResult } from "../report/events.js";
+import type { CommandContext } from "./context.js";
+import { mergeIntoKubeconfig } from "./operatorKubeconfig.js";
+import { withHelper } from "./withHelper.js";
+
+/** `tsdeploy kubeconfig`: the administrator's kubeconfig of a master, printed, or merged into the operator's own. */
+export async function kubeconfig(options: KubeconfigOptions, context: CommandContext): Promise<CommandResult> {
+  return withHelper(options, context, async ({ helper }) => {
+    const adminConf = adminConfOf(await helper.readFiles());
+    if (!options.merge) return { data: { kubeconfig: adminConf }, text: adminConf.trimEnd() };
+    const clusterName = readKubeconfig(adminConf).context.replace(/^.*@/, "");
+    const merged = await mergeIntoKubeconfig(adminConf, clusterName, options.kubeconfig, context);
+    return { data: merged, text: `Context ${merged.context} is current in ${merged.path}` };
+  });
+}

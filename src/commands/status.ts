@@ -1,0 +1,145 @@
+import { readFile } from "node:fs/promises";
+import { fromKubeconfig } from "../api/fromKubeconfig.js";
+import type { KubernetesClient } from "../api/kubernetesClient.js";
+import { apiByKubeconfig } from "../apply/hostApi.js";
+import type { Node } from "../apply/probes.js";
+import type { StatusOptions } from "../config/options.js";
+import type { ContainerSummary } from "../docker/containerEngine.js";
+import { messageOf } from "../errors.js";
+import type { ExistingFile } from "../facts/hostFacts.js";
+import { type CertificateExpiry, certificateExpiries } from "../pki/certificateExpiries.js";
+import { labels, paths } from "../plan/names.js";
+import { isOurs } from "../plan/ownership.js";
+import type { CommandResult } from "../report/events.js";
+import { openDirectly } from "./openDirectly.js";
+import type { CommandContext } from "./context.js";
+import { type LookedAtHost, withHelper } from "./withHelper.js";
+
+interface NodeRow {
+  readonly name: string;
+  readonly ready: boolean;
+  readonly version: string;
+  readonly address: string;
+}
+
+const dayMs = 24 * 60 * 60 * 1000;
+
+/** `tsdeploy status`: what runs on this host, in which version, how well, and until when its certificates are good. */
+export async function status(options: StatusOptions, context: CommandContext): Promise<CommandResult> {
+  return withHelper(options, context, async (host) => {
+    const files = await host.helper.readFiles();
+    const containers = host.containers.filter(isOurs).sort((a, b) => a.name.localeCompare(b.name));
+    const [first] = containers;
+    const certificates = certificateExpiries(files);
+    const cluster = await lookAtCluster(host, files, options, context);
+    const data = {
+      cluster: first?.labels[labels.cluster],
+      role: first?.labels[labels.role],
+      version: first?.labels[labels.version],
+      apiserver: cluster.server,
+      health: cluster.health,
+      containers: containers.map(({ name, labels: own, state, status: text, image }) => ({
+        component: own[labels.component],
+        name,
+        version: own[labels.version],
+        image,
+        state,
+        status: text,
+      })),
+      certificates: certificates.map(({ name, path, notAfterMs }) => ({
+        name,
+        path,
+        expires: new Date(notAfterMs).toISOString(),
+      })),
+      nodes: cluster.nodes,
+    };
+    return { data, text: describe(containers, certificates, cluster, host.engine.endpoint) };
+  });
+}
+
+interface ClusterView {
+  readonly server?: string;
+  /** `ok`, or what is wrong; undefined if this host has no credential to ask with. */
+  readonly health?: string;
+  /** Undefined without an administrator's credential. */
+  readonly nodes?: readonly NodeRow[];
+}
+
+async function lookAtCluster(
+  { helper }: LookedAtHost,
+  files: ReadonlyMap<string, ExistingFile>,
+  { kubeconfig }: StatusOptions,
+  { signal }: CommandContext,
+): Promise<ClusterView> {
+  const isMaster = files.has(paths.adminConf);
+  let api: KubernetesClient | undefined;
+  try {
+    api =
+      kubeconfig === undefined
+        ? await apiByKubeconfig(helper, files, isMaster ? paths.adminConf : paths.kubeletConf)
+        : await apiOfOperator(kubeconfig);
+    if (!api) return {};
+    await api.healthz({ signal });
+    const nodes = isMaster || kubeconfig !== undefined ? await api.list<Node>("/api/v1/nodes", { signal }) : undefined;
+    return { server: api.server, health: "ok", ...(nodes && { nodes: nodes.map(rowOf) }) };
+  } catch (error) {
+    return { ...(api && { server: api.server }), health: messageOf(error) };
+  } finally {
+    api?.close();
+  }
+}
+
+async function apiOfOperator(path: string): Promise<KubernetesClient> {
+  let server = new URL("https://localhost");
+  const api = await fromKubeconfig({
+    path,
+    text: await readFile(path, "utf8"),
+    connect: () => openDirectly(server.hostname, Number(server.port || 443)),
+    readFile: (name) => readFile(name, "utf8"),
+  });
+  server = new URL(api.server);
+  return api;
+}
+
+function rowOf({ metadata, status: state }: Node): NodeRow {
+  return {
+    name: metadata.name,
+    ready: state?.conditions?.some(({ type, status: value }) => type === "Ready" && value === "True") ?? false,
+    version: state?.nodeInfo?.kubeletVersion ?? "?",
+    address: state?.addresses?.find(({ type }) => type === "InternalIP")?.address ?? "?",
+  };
+}
+
+function describe(
+  containers: readonly ContainerSummary[],
+  certificates: readonly CertificateExpiry[],
+  cluster: ClusterView,
+  endpoint: string,
+): string {
+  const [first] = containers;
+  if (!first) return `Nothing of tsdeploy runs on ${endpoint}`;
+  const own = (name: keyof typeof labels): string => first.labels[labels[name]] ?? "?";
+  const soonest = [...certificates].sort((a, b) => a.notAfterMs - b.notAfterMs)[0];
+  const days = soonest && Math.floor((soonest.notAfterMs - Date.now()) / dayMs);
+  return [
+    `${own("role")} of cluster ${own("cluster")}, Kubernetes ${own("version")}`,
+    ...(cluster.server === undefined ? [] : [`API server ${cluster.server}: ${cluster.health ?? "not asked"}`]),
+    "",
+    ...table(containers.map(({ labels: of, status: text, image }) => [of[labels.component] ?? "?", text, image])),
+    ...(soonest && days !== undefined
+      ? ["", `Certificates: the first to end is ${soonest.name}, in ${days} days (${iso(soonest.notAfterMs)})`]
+      : []),
+    ...(cluster.nodes
+      ? ["", ...table(cluster.nodes.map((node) => [node.name, node.ready ? "Ready" : "NotReady", node.version, node.address]))]
+      : []),
+  ].join("\n");
+}
+
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")}`.trimEnd());
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 10);
+}

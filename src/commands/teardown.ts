@@ -1,0 +1,162 @@
+import { homedir } from "node:os";
+import { ApiError } from "../api/apiFault.js";
+import { applyTeardown } from "../apply/applyTeardown.js";
+import { helperImage } from "../apply/helperImage.js";
+import { apiByKubeconfig } from "../apply/hostApi.js";
+import { deleteNode, drainNode } from "../apply/leaveCluster.js";
+import { withEngine } from "../apply/openHost.js";
+import { type DoomedHost, openDoomedHost, planDoomedHost } from "../apply/tearDownHost.js";
+import type { TeardownOptions } from "../config/options.js";
+import type { ContainerEngine } from "../docker/containerEngine.js";
+import { messageOf, TsdeployError } from "../errors.js";
+import { readKubeconfig } from "../kubernetes/kubeconfig.js";
+import { changeKubeconfigFile, kubeconfigPath } from "../kubernetes/kubeconfigFile.js";
+import { removeFromKubeconfig } from "../kubernetes/kubeconfigMerge.js";
+import { featuresOf } from "../kubernetes/versions.js";
+import { labels, paths } from "../plan/names.js";
+import { isOurs } from "../plan/ownership.js";
+import { isNothingToDo } from "../plan/planTeardown.js";
+import type { TeardownPlan } from "../plan/teardownPlan.js";
+import type { CommandResult } from "../report/events.js";
+import { phaseTable } from "../report/phaseTable.js";
+import type { CommandContext } from "./context.js";
+import { TokenStore } from "./tokenStore.js";
+
+/** `tsdeploy teardown`: takes this host out of its cluster, and the cluster off this host. */
+export async function teardown(options: TeardownOptions, context: CommandContext): Promise<CommandResult> {
+  if (options.purge && !options.yes && !options.dryRun && !context.isTTY) {
+    throw new TsdeployError("usage", {
+      code: "PURGE_UNCONFIRMED",
+      message: "--purge deletes the cluster's data, and there is no terminal to ask on",
+      hint: "Say --yes as well if that is meant.",
+    });
+  }
+  return withEngine(options, context, async (engine) => {
+    const image = await helperImage(engine, await engine.listContainers());
+    if (image === undefined) return nothingHere(engine);
+    const host = await openDoomedHost(engine, image);
+    try {
+      return await tearDown(engine, host, options, context);
+    } finally {
+      await host.helper.close();
+    }
+  });
+}
+
+async function tearDown(
+  engine: ContainerEngine,
+  host: DoomedHost,
+  options: TeardownOptions,
+  context: CommandContext,
+): Promise<CommandResult> {
+  const plan = planDoomedHost(host, options);
+  if (isNothingToDo(plan)) return nothingHere(engine, plan.keeps);
+  const description = describeTeardown(plan);
+  if (options.dryRun) return { data: { dryRun: true, plan }, text: description };
+
+  context.report({ kind: "notice", message: description });
+  if (options.purge && !options.yes && !(await context.confirm("Delete all of this, the cluster's data included?"))) {
+    throw new TsdeployError("aborted", { code: "ABORTED", message: "nothing was removed" });
+  }
+  const times = await applyTeardown(plan, {
+    engine,
+    helper: host.helper,
+    report: context.report,
+    signal: context.signal,
+    leaveCluster: () => leaveCluster(engine, host, options, context),
+  });
+  if (options.purge) await forgetCluster(host, context);
+  return {
+    data: { role: plan.role, cluster: plan.clusterName, removed: true, kept: plan.keeps, phases: times },
+    text: [
+      plan.keeps.length === 0
+        ? "Gone without a trace."
+        : `Gone, but for what a later \`tsdeploy master\` goes on with (--purge deletes it): ${plan.keeps.join(", ")}`,
+      "",
+      phaseTable(times),
+    ].join("\n"),
+  };
+}
+
+/** Moves the pods elsewhere and deletes the Node object. A cluster that is gone already does not hold a worker back. */
+async function leaveCluster(
+  engine: ContainerEngine,
+  host: DoomedHost,
+  options: TeardownOptions,
+  context: CommandContext,
+): Promise<void> {
+  const { report, signal } = context;
+  const kubelet = host.engineFacts.containers.find(
+    (container) => isOurs(container) && container.labels[labels.component] === "kubelet",
+  );
+  const kubeconfig = host.files.get(paths.kubeletConf);
+  if (!kubelet || !kubeconfig) return;
+  const api = await apiByKubeconfig(host.helper, host.files);
+  if (!api) return;
+  const node = await nodeNameOf(engine, kubelet.id);
+  try {
+    const version = kubelet.labels[labels.version];
+    await drainNode(api, {
+      node,
+      evictionApiVersion: version === undefined ? "policy/v1" : featuresOf(version).apis.eviction,
+      timeoutMs: options.timeoutMs,
+      signal,
+      onSeen: (seen) => {
+        report({ kind: "waiting", phase: "leave cluster", seen });
+      },
+    });
+    await deleteNode(api, node, signal);
+  } catch (error) {
+    const isGone = error instanceof TsdeployError && error.kind !== "failed" && error.kind !== "aborted";
+    if (!isGone && !(error instanceof ApiError)) throw error;
+    report({
+      kind: "warning",
+      message:
+        `node ${node} could not leave its cluster: ${messageOf(error)}. ` +
+        `If the cluster lives, run there: kubectl delete node ${node}`,
+    });
+  } finally {
+    api.close();
+  }
+}
+
+/** What the kubelet calls its node. */
+async function nodeNameOf(engine: ContainerEngine, kubeletId: string): Promise<string> {
+  const flag = "--hostname-override=";
+  const { command = [] } = (await engine.inspectContainer(kubeletId)) ?? {};
+  return command.find((word) => word.startsWith(flag))?.slice(flag.length) ?? "";
+}
+
+/** The operator's own traces of a cluster whose data is gone. */
+async function forgetCluster({ files }: DoomedHost, context: CommandContext): Promise<void> {
+  const adminConf = files.get(paths.adminConf)?.content;
+  if (adminConf === undefined) return;
+  const { server } = readKubeconfig(adminConf);
+  await new TokenStore(context.env).forget(new URL(server).host);
+  const path = kubeconfigPath(undefined, context.env, context.env["HOME"] ?? homedir());
+  await changeKubeconfigFile(path, (text) =>
+    text === undefined ? undefined : removeFromKubeconfig(text, adminConf),
+  ).catch((error: unknown) => {
+    context.report({ kind: "warning", message: `the cluster is still in ${path}: ${messageOf(error)}` });
+  });
+}
+
+function describeTeardown(plan: TeardownPlan): string {
+  const what = plan.role === undefined ? "what is left of tsdeploy" : `the ${plan.role} of cluster ${plan.clusterName ?? "?"}`;
+  const names = [...plan.removes, ...plan.removesLast].map(({ name }) => name);
+  return [
+    `This removes ${what}:`,
+    ...(plan.leavesCluster ? ["  its pods, by draining the node, and its Node object"] : []),
+    ...names.map((name) => `  container ${name}`),
+    ...plan.leftovers.map((line) => `  ${line}`),
+    ...(plan.keeps.length > 0 ? [`and keeps ${plan.keeps.join(", ")}`] : []),
+  ].join("\n");
+}
+
+function nothingHere(engine: ContainerEngine, keeps: readonly string[] = []): CommandResult {
+  const kept = keeps.length === 0 ? "" : `; kept for a later \`tsdeploy master\`: ${keeps.join(", ")}`;
+  return {
+    data: { removed: false, kept: keeps },
+    text: `Nothing of tsdeploy runs on ${engine.endpoint}${kept}`,
+  };
+}

@@ -1,0 +1,102 @@
+import { adminApi } from "../apply/hostApi.js";
+import { ApiError } from "../api/apiFault.js";
+import type { KubernetesClient } from "../api/kubernetesClient.js";
+import type { TokenCreateOptions, TokenListOptions, TokenRevokeOptions } from "../config/options.js";
+import { TsdeployError } from "../errors.js";
+import { clusterConfigPath, parseClusterConfig } from "../kubernetes/bootstrapObjects.js";
+import { clusterInfoPath, clusterInfoSignature, readClusterInfo, tokenSecret } from "../kubernetes/clusterInfo.js";
+import { formatJoinToken, makeJoinToken } from "../pki/joinToken.js";
+import type { CommandResult } from "../report/events.js";
+import type { CommandContext } from "./context.js";
+import { TokenStore } from "./tokenStore.js";
+import { withHelper } from "./withHelper.js";
+
+interface TokenSecret {
+  readonly metadata: { readonly name: string };
+  readonly type?: string;
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+/** `tsdeploy token create`: a join token, and the line to run on a worker. */
+export async function tokenCreate(options: TokenCreateOptions, context: CommandContext): Promise<CommandResult> {
+  return onMaster(options, context, async (api) => {
+    const { signal } = context;
+    const info = readClusterInfo(await api.get(clusterInfoPath, { signal }));
+    const { apiserver } = parseClusterConfig(await api.get(clusterConfigPath, { signal }));
+    if (!info) throw notTsdeploy();
+    const token = makeJoinToken(info.caPem);
+    const expiresMs = Date.now() + options.tokenTtlMs;
+    await api.create(tokenSecret(token, { expiresMs, description: "made by tsdeploy token create" }), { signal });
+    // The controller-manager would sign it, too, a little later.
+    await api.patch(clusterInfoPath, { data: clusterInfoSignature(info.kubeconfig, token) }, { signal });
+
+    const joinToken = formatJoinToken(token);
+    const { host, hostname } = new URL(apiserver);
+    await new TokenStore(context.env).save(host, joinToken);
+    const joinCommand = `tsdeploy worker --master ${hostname} --token ${joinToken}`;
+    const expires = new Date(expiresMs).toISOString();
+    return { data: { id: token.id, token: joinToken, expires, joinCommand }, text: joinCommand };
+  });
+}
+
+/** `tsdeploy token list`: ids and ends; never secrets. */
+export async function tokenList(options: TokenListOptions, context: CommandContext): Promise<CommandResult> {
+  return onMaster(options, context, async (api) => {
+    const secrets = await api.list<TokenSecret>("/api/v1/namespaces/kube-system/secrets", {
+      signal: context.signal,
+      query: { fieldSelector: "type=bootstrap.kubernetes.io/token" },
+    });
+    const tokens = secrets.map(({ data = {} }) => {
+      const text = (key: string): string | undefined =>
+        data[key] === undefined ? undefined : Buffer.from(data[key], "base64").toString();
+      const expires = text("expiration");
+      const description = text("description");
+      return { id: text("token-id") ?? "?", ...(expires && { expires }), ...(description && { description }) };
+    });
+    const lines = tokens.map(({ id, expires = "never ends", description = "" }) =>
+      `${id}  ${expires.padEnd(20)}  ${description}`.trimEnd(),
+    );
+    return { data: { tokens }, text: lines.length === 0 ? "No join tokens." : ["ID      ENDS                  FROM", ...lines].join("\n") };
+  });
+}
+
+/** `tsdeploy token revoke ID`. */
+export async function tokenRevoke(options: TokenRevokeOptions, context: CommandContext): Promise<CommandResult> {
+  return onMaster(options, context, async (api) => {
+    // Whoever pastes a whole token means its id, and its secret is not for our messages.
+    const id = options.id.slice(0, 6);
+    const path = `/api/v1/namespaces/kube-system/secrets/bootstrap-token-${id}`;
+    await api.delete(path, { signal: context.signal }).catch((error: unknown) => {
+      if (!(error instanceof ApiError && error.status === 404)) throw error;
+      throw new TsdeployError("usage", {
+        code: "NO_SUCH_TOKEN",
+        message: `the cluster has no join token with the id ${id}`,
+        hint: "See `tsdeploy token list`.",
+      });
+    });
+    return { data: { revoked: id }, text: `Token ${id} is revoked; nodes that have joined stay.` };
+  });
+}
+
+async function onMaster<T>(
+  options: TokenListOptions,
+  context: CommandContext,
+  use: (api: KubernetesClient) => Promise<T>,
+): Promise<T> {
+  return withHelper(options, context, async ({ helper }) => {
+    const api = await adminApi(helper, await helper.readFiles());
+    try {
+      return await use(api);
+    } finally {
+      api.close();
+    }
+  });
+}
+
+function notTsdeploy(): TsdeployError {
+  return new TsdeployError("conflict", {
+    code: "NOT_TSDEPLOY",
+    message: "the cluster has no cluster-info to sign",
+    hint: "Run `tsdeploy master` again: it lays down what is missing.",
+  });
+}

@@ -1,0 +1,531 @@
+/** The verbs, as a person types them. */
+export type CommandName =
+  | "master"
+  | "worker"
+  | "teardown"
+  | "status"
+  | "kubeconfig"
+  | "token create"
+  | "token list"
+  | "token revoke"
+  | "logs";
+
+/** What a value has to look like; `readers.ts` has one reader for each. */
+export type OptionType =
+  | "boolean"
+  | "text"
+  | "choice"
+  | "count"
+  | "duration"
+  | "cidr"
+  | "address"
+  | "apiserver"
+  | "dockerHost"
+  | "nodeName"
+  | "clusterName"
+  | "domain"
+  | "version"
+  | "image"
+  | "registry"
+  | "names"
+  | "labels"
+  | "taints"
+  | "extraArgs"
+  | "path"
+  | "patches"
+  | "optionalPath"
+  | "component"
+  | "secret"
+  | "tokenId";
+
+/** One option. Flag, variable, YAML key, help, documentation and completion are made from this. */
+export interface OptionRow {
+  /** Key of the YAML file; also the property of the options, where durations get `Ms` behind it. */
+  readonly key: string;
+  /** Such as `--k8s-version`; undefined for a positional argument. */
+  readonly flag?: string;
+  /** Such as `-H`. */
+  readonly short?: string;
+  /** What a value is called in help; undefined for those that take none. */
+  readonly argument?: string;
+  /** For a positional argument: whether it may be left out. */
+  readonly optional?: boolean;
+  readonly type: OptionType;
+  readonly choices?: readonly string[];
+  readonly description: string;
+  /** As a person would write it. */
+  readonly default?: string;
+  /** Where the value comes from if nobody gives it and there is no fixed default; for documentation. */
+  readonly otherwise?: string;
+  readonly commands: readonly CommandName[];
+  readonly group: "Cluster" | "Node" | "Run" | "Global";
+  /** Undefined: `TSDEPLOY_` and the key in capitals. */
+  readonly variable?: string;
+  /** False for what belongs to one run and not into a file. */
+  readonly inFile: boolean;
+  /** What is read is not shown, not even in an error. */
+  readonly secret?: boolean;
+}
+
+const everywhere: readonly CommandName[] = [
+  "master",
+  "worker",
+  "teardown",
+  "status",
+  "kubeconfig",
+  "token create",
+  "token list",
+  "token revoke",
+  "logs",
+];
+const onMaster: readonly CommandName[] = ["master"];
+const onNodes: readonly CommandName[] = ["master", "worker"];
+
+/** Every option there is, in the order in which help shows them. */
+export const optionTable: readonly OptionRow[] = [
+  {
+    key: "master",
+    flag: "--master",
+    argument: "ADDRESS",
+    type: "apiserver",
+    description: "where the master is: its address or name, with `:port` if that is not 6443; required",
+    commands: ["worker"],
+    group: "Cluster",
+    inFile: true,
+  },
+  {
+    key: "token",
+    flag: "--token",
+    argument: "TOKEN",
+    type: "secret",
+    description: "join token, as the master prints it",
+    otherwise: "the one that `master` saved for this operator, else asked for on a terminal",
+    commands: ["worker"],
+    group: "Cluster",
+    inFile: false,
+    secret: true,
+  },
+  {
+    key: "tokenFile",
+    flag: "--token-file",
+    argument: "FILE",
+    type: "path",
+    description: "file to read the join token from; `-` is standard input",
+    commands: ["worker"],
+    group: "Cluster",
+    inFile: true,
+  },
+  {
+    key: "clusterName",
+    flag: "--cluster-name",
+    argument: "NAME",
+    type: "clusterName",
+    description: "name of the cluster: in labels, certificates and the context of your kubeconfig",
+    default: "tsdeploy",
+    commands: onMaster,
+    group: "Cluster",
+    inFile: true,
+  },
+  {
+    key: "k8sVersion",
+    flag: "--k8s-version",
+    argument: "VERSION",
+    type: "version",
+    description: "version of Kubernetes",
+    otherwise: "the cluster's; v1.20.2 for a new one",
+    commands: onNodes,
+    group: "Cluster",
+    inFile: true,
+  },
+  {
+    key: "image",
+    flag: "--image",
+    argument: "IMAGE",
+    type: "image",
+    description: "hyperkube image that everything runs from",
+    otherwise: "`hyperkube:VERSION` of the registry; workers follow the master",
+    commands: onNodes,
+    group: "Cluster",
+    inFile: true,
+  },
+  {
+    key: "registry",
+    flag: "--registry",
+    argument: "REGISTRY",
+    type: "registry",
+    description: "where images come from, such as registry.example.com/kubernetes",
+    otherwise: "images named `tsdeploy/…`; workers follow the master",
+    commands: onNodes,
+    group: "Cluster",
+    inFile: true,
+  },
+  {
+    key: "podCidr",
+    flag: "--pod-cidr",
+    argument: "CIDR",
+    type: "cidr",
+    description: "addresses of pods; each node gets a part",
+    default: "10.244.0.0/16",
+    commands: onMaster,
+    group: "Cluster",
+    inFile: true,
+  },
+  {
+    key: "serviceCidr",
+    flag: "--service-cidr",
+    argument: "CIDR",
+    type: "cidr",
+    description: "addresses of Services; the first is the API's, the tenth that of DNS",
+    default: "10.96.0.0/12",
+    commands: onMaster,
+    group: "Cluster",
+    inFile: true,
+  },
+  {
+    key: "clusterDomain",
+    flag: "--cluster-domain",
+    argument: "DOMAIN",
+    type: "domain",
+    description: "DNS domain of Services",
+    default: "cluster.local",
+    commands: onMaster,
+    group: "Cluster",
+    inFile: true,
+  },
+  {
+    key: "network",
+    flag: "--network",
+    argument: "NAME",
+    type: "choice",
+    choices: ["bridge", "none"],
+    description: "pod network: `bridge` is one bridge a node, routes between nodes being the network's; " +
+      "`none` is left to you",
+    default: "bridge",
+    commands: onMaster,
+    group: "Cluster",
+    inFile: true,
+  },
+  {
+    key: "apiserverSans",
+    flag: "--apiserver-san",
+    argument: "NAME",
+    type: "names",
+    description: "further name or address that the API server's certificate is for; repeatable",
+    commands: onMaster,
+    group: "Cluster",
+    inFile: true,
+  },
+  {
+    key: "tokenTtl",
+    flag: "--token-ttl",
+    argument: "DURATION",
+    type: "duration",
+    description: "how long the join token that is printed can be used",
+    default: "24h",
+    commands: onMaster,
+    group: "Cluster",
+    inFile: true,
+  },
+  {
+    key: "ip",
+    flag: "--ip",
+    argument: "ADDRESS",
+    type: "address",
+    description: "the node's own IPv4 address",
+    otherwise: "that of the default route's interface",
+    commands: onNodes,
+    group: "Node",
+    inFile: true,
+  },
+  {
+    key: "nodeName",
+    flag: "--node-name",
+    argument: "NAME",
+    type: "nodeName",
+    description: "what the node is called",
+    otherwise: "the host's name in lower case",
+    commands: onNodes,
+    group: "Node",
+    inFile: true,
+  },
+  {
+    key: "nodeLabels",
+    flag: "--node-label",
+    argument: "KEY=VALUE",
+    type: "labels",
+    description: "label of the node when it registers; repeatable",
+    commands: onNodes,
+    group: "Node",
+    inFile: true,
+  },
+  {
+    key: "nodeTaints",
+    flag: "--node-taint",
+    argument: "KEY=VALUE:EFFECT",
+    type: "taints",
+    description: "taint of the node when it registers; repeatable",
+    commands: onNodes,
+    group: "Node",
+    inFile: true,
+  },
+  {
+    key: "extraArgs",
+    flag: "--extra-arg",
+    argument: "COMPONENT:FLAG=VALUE",
+    type: "extraArgs",
+    description: "flag for a component, such as apiserver:service-node-port-range=80-32767; repeatable",
+    commands: onNodes,
+    group: "Node",
+    inFile: true,
+  },
+  {
+    key: "patches",
+    flag: "--patches",
+    argument: "DIR",
+    type: "patches",
+    description: "folder of patches of manifests and configurations, named as kubeadm's: apiserver+merge.yaml",
+    commands: onNodes,
+    group: "Node",
+    inFile: true,
+  },
+  {
+    key: "restartPolicy",
+    flag: "--restart-policy",
+    argument: "POLICY",
+    type: "choice",
+    choices: ["always", "unless-stopped", "on-failure"],
+    description: "Docker's restart policy for tsdeploy's own containers",
+    default: "unless-stopped",
+    commands: onNodes,
+    group: "Node",
+    inFile: true,
+  },
+  {
+    key: "component",
+    argument: "component",
+    optional: true,
+    type: "component",
+    description: "kubelet, etcd, apiserver, controller-manager, scheduler, proxy, …; without one: what there is",
+    commands: ["logs"],
+    group: "Run",
+    inFile: false,
+  },
+  {
+    key: "id",
+    argument: "id",
+    type: "tokenId",
+    description: "the token's id: what comes before its first dot",
+    commands: ["token revoke"],
+    group: "Run",
+    inFile: false,
+  },
+  {
+    key: "ttl",
+    flag: "--ttl",
+    argument: "DURATION",
+    type: "duration",
+    description: "how long the token can be used",
+    default: "24h",
+    commands: ["token create"],
+    group: "Run",
+    inFile: false,
+  },
+  {
+    key: "tail",
+    flag: "--tail",
+    argument: "LINES",
+    type: "count",
+    description: "how many of the last lines to show",
+    default: "100",
+    commands: ["logs"],
+    group: "Run",
+    inFile: false,
+  },
+  {
+    key: "follow",
+    flag: "--follow",
+    short: "-f",
+    type: "boolean",
+    description: "go on showing new lines until Ctrl-C",
+    commands: ["logs"],
+    group: "Run",
+    inFile: false,
+  },
+  {
+    key: "merge",
+    flag: "--merge",
+    type: "boolean",
+    description: "add the cluster to your kubeconfig instead of printing",
+    commands: ["kubeconfig"],
+    group: "Run",
+    inFile: false,
+  },
+  {
+    key: "kubeconfig",
+    flag: "--kubeconfig",
+    argument: "PATH",
+    type: "optionalPath",
+    description: "your kubeconfig; `--no-kubeconfig` leaves it alone",
+    otherwise: "`$KUBECONFIG`, else ~/.kube/config",
+    commands: ["master", "status", "kubeconfig"],
+    group: "Run",
+    inFile: true,
+  },
+  {
+    key: "timeout",
+    flag: "--timeout",
+    argument: "DURATION",
+    type: "duration",
+    description: "how long each wait may take: for the API, for the node to be Ready, …",
+    default: "2m",
+    commands: everywhere.filter((command) => command !== "logs"),
+    group: "Run",
+    inFile: true,
+  },
+  {
+    key: "pullTimeout",
+    flag: "--pull-timeout",
+    argument: "DURATION",
+    type: "duration",
+    description: "how long a pull may take",
+    default: "15m",
+    commands: onNodes,
+    group: "Run",
+    inFile: true,
+  },
+  {
+    key: "dryRun",
+    flag: "--dry-run",
+    type: "boolean",
+    description: "show the plan and change nothing",
+    commands: ["master", "worker", "teardown"],
+    group: "Run",
+    inFile: false,
+  },
+  {
+    key: "overwrite",
+    flag: "--overwrite",
+    type: "boolean",
+    description: "replace manifests that were edited on the host",
+    commands: onNodes,
+    group: "Run",
+    inFile: false,
+  },
+  {
+    key: "keepOnFailure",
+    flag: "--keep-on-failure",
+    type: "boolean",
+    description: "leave what was done where it is when a step fails",
+    commands: onNodes,
+    group: "Run",
+    inFile: false,
+  },
+  {
+    key: "force",
+    flag: "--force",
+    type: "boolean",
+    description: "no drain, and no grace period for pods",
+    commands: ["teardown"],
+    group: "Run",
+    inFile: false,
+  },
+  {
+    key: "purge",
+    flag: "--purge",
+    type: "boolean",
+    description: "also delete etcd's data, the PKI and the accepted options: the cluster is gone for good",
+    commands: ["teardown"],
+    group: "Run",
+    inFile: false,
+  },
+  {
+    key: "config",
+    flag: "--config",
+    short: "-c",
+    argument: "FILE",
+    type: "path",
+    description: "YAML file of options; one file can serve all machines of a cluster",
+    commands: everywhere,
+    group: "Global",
+    inFile: false,
+  },
+  {
+    key: "dockerHost",
+    flag: "--host",
+    short: "-H",
+    argument: "URL",
+    type: "dockerHost",
+    description: "Docker Engine to use: unix://, tcp:// or ssh://",
+    otherwise: "the Docker context in use",
+    commands: everywhere,
+    group: "Global",
+    variable: "DOCKER_HOST",
+    inFile: false,
+  },
+  {
+    key: "dockerContext",
+    flag: "--context",
+    argument: "NAME",
+    type: "text",
+    description: "Docker context to use",
+    otherwise: "the one in use",
+    commands: everywhere,
+    group: "Global",
+    variable: "DOCKER_CONTEXT",
+    inFile: false,
+  },
+  {
+    key: "output",
+    flag: "--output",
+    short: "-o",
+    argument: "FORMAT",
+    type: "choice",
+    choices: ["text", "json"],
+    description: "what goes to standard output: `text`, or one `json` document",
+    default: "text",
+    commands: everywhere,
+    group: "Global",
+    inFile: false,
+  },
+  {
+    key: "yes",
+    flag: "--yes",
+    short: "-y",
+    type: "boolean",
+    description: "answer every question with yes",
+    commands: everywhere,
+    group: "Global",
+    inFile: false,
+  },
+  {
+    key: "verbose",
+    flag: "--verbose",
+    short: "-v",
+    type: "boolean",
+    description: "show what waits see, and what lies behind an error",
+    commands: everywhere,
+    group: "Global",
+    inFile: false,
+  },
+];
+
+/** The options that a command takes, positional arguments included. */
+export function optionsOf(command: CommandName): OptionRow[] {
+  return optionTable.filter((row) => row.commands.includes(command));
+}
+
+/** `TSDEPLOY_K8S_VERSION`; undefined for positional arguments, which have none. */
+export function variableOf(row: OptionRow): string | undefined {
+  if (row.flag === undefined) return undefined;
+  return row.variable ?? `TSDEPLOY_${row.key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+}
+
+/** What the options call it: `timeout` becomes `timeoutMs`. */
+export function propertyOf(row: OptionRow): string {
+  return row.type === "duration" ? `${row.key}Ms` : row.key;
+}
+
+/** Whether the flag can be given several times. */
+export function isRepeatable(row: OptionRow): boolean {
+  return ["names", "labels", "taints", "extraArgs"].includes(row.type);
+}

@@ -1,0 +1,134 @@
+import type { Socket } from "node:net";
+import { Duplex } from "node:stream";
+import { EngineError, type ExecResult } from "./containerEngine.js";
+import { Demultiplexer } from "./demultiplexer.js";
+
+/** An exec that was started: its hijacked connection, and how to ask how it ended. */
+export interface ExecSession {
+  readonly program: string;
+  readonly socket: Socket;
+  /** Waits until the program is not running. */
+  exitCode(signal?: AbortSignal): Promise<number>;
+  /** Turns what the connection failed with into one of our errors. */
+  failure(error: unknown): Promise<Error>;
+}
+
+/** Docker tells on stdout why it could not start a program (126 not executable, 127 not found). */
+const startFailure = /^(OCI runtime exec failed|exec failed)/;
+
+/**
+ * Follows an exec to its end and keeps all it says.
+ *
+ * @throws EngineError if Docker could not start the program
+ */
+export async function collectExec(
+  session: ExecSession,
+  options: { stdin?: Buffer; signal?: AbortSignal } = {},
+): Promise<ExecResult> {
+  const { socket } = session;
+  const { stdin, signal } = options;
+  const stdout: Buffer[] = [];
+  const stderr: Buffer[] = [];
+  const broken = await new Promise<Error | undefined>((resolve, reject) => {
+    const demultiplexer = new Demultiplexer((chunk, stream) => (stream === "stdout" ? stdout : stderr).push(chunk));
+    const abort = () => {
+      socket.destroy();
+      reject(signal?.reason as Error);
+    };
+    socket.on("data", (chunk: Buffer) => {
+      demultiplexer.write(chunk);
+    });
+    socket.on("error", resolve);
+    socket.on("end", () => {
+      resolve(undefined);
+    });
+    socket.on("close", () => {
+      signal?.removeEventListener("abort", abort);
+      resolve(new Error("the connection broke"));
+    });
+    signal?.addEventListener("abort", abort);
+    if (signal?.aborted) {
+      abort();
+    } else if (stdin) {
+      socket.write(stdin);
+    }
+  });
+  socket.destroy();
+  const exitCode = await session.exitCode(signal);
+  // A program that fails before it has read all its input breaks the connection, and what it said is what matters.
+  if (broken && exitCode === 0) {
+    throw await session.failure(broken);
+  }
+  const output = Buffer.concat(stdout);
+  if ((exitCode === 126 || exitCode === 127) && startFailure.test(output.toString("utf8", 0, 100))) {
+    throw new EngineError(0, output.toString().trim());
+  }
+  return { exitCode, stdout: output, stderr: Buffer.concat(stderr).toString() };
+}
+
+/** An exec's stdin and stdout as one stream; its end is the program's, its error what the program said on stderr. */
+export class ExecStream extends Duplex {
+  readonly #session: ExecSession;
+  #stderr = "";
+
+  constructor(session: ExecSession) {
+    super();
+    this.#session = session;
+    const { socket } = session;
+    const demultiplexer = new Demultiplexer((chunk, stream) => {
+      if (stream === "stderr") {
+        this.#stderr = (this.#stderr + chunk.toString()).slice(-4096);
+      } else if (!this.push(chunk)) {
+        socket.pause();
+      }
+    });
+    socket.on("data", (chunk: Buffer) => {
+      demultiplexer.write(chunk);
+    });
+    socket.on("end", () => void this.#finish());
+    socket.on("error", (error) => void this.#fail(error));
+    socket.on("close", () => void this.#fail(new Error("the connection broke")));
+    socket.pause();
+  }
+
+  override _read(): void {
+    this.#session.socket.resume();
+  }
+
+  override _write(chunk: Buffer, encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    this.#session.socket.write(chunk, encoding, callback);
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    this.#session.socket.end(callback);
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#session.socket.destroy();
+    callback(error);
+  }
+
+  async #finish(): Promise<void> {
+    this.#ended = true;
+    try {
+      const exitCode = await this.#session.exitCode();
+      if (exitCode === 0) {
+        this.push(null);
+      } else {
+        const said = this.#stderr.trim() || `it ended with status ${exitCode}`;
+        this.destroy(new EngineError(0, `${this.#session.program}: ${said}`));
+      }
+    } catch (error) {
+      this.destroy(await this.#session.failure(error));
+    }
+  }
+
+  #ended = false;
+
+  async #fail(error: Error): Promise<void> {
+    if (!this.#ended && !this.destroyed) {
+      this.#ended = true;
+      this.destroy(await this.#session.failure(error));
+    }
+  }
+}

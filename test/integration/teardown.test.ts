@@ -1,0 +1,251 @@
+import { readFile } from "node:fs/promises";
+import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { applyTeardown } from "../../src/apply/applyTeardown.js";
+import type { ContainerEngine } from "../../src/docker/containerEngine.js";
+import { TsdeployError } from "../../src/errors.js";
+import { collectEngineFacts } from "../../src/facts/engineFacts.js";
+import { showFootprint } from "../../src/facts/footprint.js";
+import { openHelper } from "../../src/facts/helperSession.js";
+import { hostBeforeFile } from "../../src/facts/hostBefore.js";
+import { isNothingToDo, planTeardown, teardownLookout } from "../../src/plan/planTeardown.js";
+import type { TeardownPlan } from "../../src/plan/teardownPlan.js";
+import { freshMachine, hyperkube, sh } from "./support/testMachine.js";
+
+/** What the owner of the machine has there, some of it much like Kubernetes' own. Nothing of it may change. */
+const owners = `
+  docker run -d --name owners-container -v owners-volume:/data ${hyperkube} sleep infinity >/dev/null
+  mkdir -p /etc/cni/net.d /opt/cni/bin /srv/owners /var/lib/cni/networks/podman
+  echo '{}' >/etc/cni/net.d/99-owners.conf
+  echo owners >/opt/cni/bin/owners-plugin
+  echo 10.88.0.2 >/var/lib/cni/networks/podman/10.88.0.2
+  mount -t tmpfs owners /srv/owners && echo data >/srv/owners/file
+  iptables -N OWNERS && iptables -A OWNERS -p tcp --dport 9 -j DROP && iptables -A INPUT -j OWNERS
+  iptables -t nat -N KUBE-OWNERS && iptables -t nat -A POSTROUTING -s 192.0.2.0/24 -j KUBE-OWNERS
+  iptables -t nat -N CNI-podman
+  iptables -t nat -A POSTROUTING -s 10.88.0.2 -m comment --comment 'name: "podman" id: "1"' -j CNI-podman
+  ip link add owners-bridge type bridge
+`;
+const removeOwners = `
+  docker rm -fv owners-container >/dev/null && docker volume rm owners-volume >/dev/null
+  umount /srv/owners && rm -rf /srv/owners /etc/cni /opt/cni /var/lib/cni
+  iptables -D INPUT -j OWNERS && iptables -F OWNERS && iptables -X OWNERS
+  iptables -t nat -D POSTROUTING -s 192.0.2.0/24 -j KUBE-OWNERS && iptables -t nat -X KUBE-OWNERS
+  iptables -t nat -D POSTROUTING -s 10.88.0.2 -m comment --comment 'name: "podman" id: "1"' -j CNI-podman
+  iptables -t nat -X CNI-podman
+  ip link delete owners-bridge
+`;
+
+const own = "--label io.tsdeploy.cluster=test --label io.tsdeploy.role=master --label io.tsdeploy.component";
+const pod = (name: string, container: string, more = ""): string =>
+  `docker run -d --name k8s_${container}_${name}_default_uid-${name}_0 --label io.kubernetes.pod.name=${name}` +
+  ` --label io.kubernetes.pod.namespace=default --label io.kubernetes.pod.uid=uid-${name} ${more} ${hyperkube}`;
+const says = (what: string): string =>
+  `bash -c 'trap "echo ${what} >>/said/order; exit" TERM; while :; do sleep 0.05; done'`;
+const fromFile = "--label io.tsdeploy.spec=0 --label annotation.kubernetes.io/config.source=file";
+
+/** What a master with a workload leaves, as real ones do: measured on v1.20.2. */
+const kubernetes = `
+  mkdir -p /tmp/said /var/lib/kubelet/pods/uid-web/volumes/token /var/lib/kubelet/pods/uid-web/volumes/disk
+  said='-v /tmp/said:/said'
+  docker run -d --name kube_kubelet_x ${own}=kubelet --privileged -v /var/lib/kubelet:/var/lib/kubelet:rshared \\
+    $said ${hyperkube} ${says("kubelet")} >/dev/null
+  docker exec kube_kubelet_x bash -euc '
+    mount -t tmpfs secret /var/lib/kubelet/pods/uid-web/volumes/token
+    echo token >/var/lib/kubelet/pods/uid-web/volumes/token/token
+    mkdir "/var/lib/kubelet/pods/uid-web/with blank"
+    mount -t tmpfs blank "/var/lib/kubelet/pods/uid-web/with blank"'
+  # A volume of the owner, mounted for a pod: its data must survive.
+  mount --bind /srv/owners /var/lib/kubelet/pods/uid-web/volumes/disk
+  docker run -d --name kube_etcd_x ${own}=etcd $said ${hyperkube} ${says("etcd")} >/dev/null
+  ${pod("web", "POD")} sleep infinity >/dev/null
+  ${pod("web", "nginx", "$said -v /anonymous -v /var/lib/kubelet/pods/uid-web/volumes/token:/token")} ${says("web")} >/dev/null
+  ${pod("k8s-master", "POD", fromFile)} sleep infinity >/dev/null
+  ${pod("k8s-master", "apiserver", "$said")} ${says("apiserver")} >/dev/null
+
+  mkdir -p /etc/kubernetes/{pki,manifests-multi,scripts,addons} /var/lib/etcd/member/wal /var/lib/dockershim/sandbox
+  echo key >/etc/kubernetes/pki/ca.key; echo crt >/etc/kubernetes/pki/ca.crt; echo a: b >/etc/kubernetes/tsdeploy.yaml
+  touch /etc/kubernetes/{admin.conf,kubelet-config.yaml,manifests-multi/master-multi.json,scripts/start.sh}
+  touch /var/lib/etcd/member/wal/0 /var/lib/kubelet/cpu_manager_state /var/lib/kubelet/.lock /run/dockershim.sock
+  echo '{}' >/etc/cni/net.d/10-tsdeploy.conflist
+  mkdir -p /var/lib/cni/networks/tsdeploy /var/lib/cni/results /var/lib/cni/cache/results
+  touch /var/lib/cni/networks/tsdeploy/10.244.0.2 /var/lib/cni/cache/results/{tsdeploy-1-eth0,cni-loopback-1-lo}
+  mkdir -p /var/log/containers /var/log/pods/default_web_uid-web/nginx
+  ln -s /var/lib/docker/containers/gone/gone-json.log /var/log/pods/default_web_uid-web/nginx/0.log
+  ln -s /var/log/pods/default_web_uid-web/nginx/0.log /var/log/containers/web.log
+  mkdir -p /lib/modules /sys/fs/cgroup/memory/kubepods/burstable/poduid-web
+
+  ip link add cni0 type bridge && ip address add 10.244.0.1/24 dev cni0 && ip link set cni0 up
+  ip link add veth-left type veth peer name veth-peer && ip link set veth-left master cni0
+  sysctl -qw net.ipv4.conf.all.route_localnet=1
+  for iptables in iptables ip6tables; do
+    for table in nat filter mangle; do $iptables -t $table -N KUBE-KUBELET-CANARY; done
+    $iptables -t nat -N KUBE-SERVICES
+    $iptables -t nat -A PREROUTING -m comment --comment 'kubernetes service portals' -j KUBE-SERVICES
+  done
+  iptables -t nat -N KUBE-SVC-A && iptables -t nat -N KUBE-SEP-A
+  iptables -t nat -A KUBE-SERVICES -d 10.96.0.1/32 -p tcp -m comment --comment 'default/kubernetes:https' -j KUBE-SVC-A
+  iptables -t nat -A KUBE-SVC-A -j KUBE-SEP-A
+  iptables -t nat -A KUBE-SEP-A -p tcp -j DNAT --to-destination 10.77.0.11:6443
+  iptables -N TSDEPLOY-FORWARD && iptables -I FORWARD -j TSDEPLOY-FORWARD
+  iptables -A TSDEPLOY-FORWARD -s 10.244.0.0/16 -j ACCEPT
+  iptables -t nat -N CNI-HOSTPORT-DNAT && iptables -t nat -N CNI-DN-1
+  iptables -t nat -A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT
+  iptables -t nat -A CNI-HOSTPORT-DNAT -p tcp -m comment --comment 'dnat name: "tsdeploy" id: "1"' -j CNI-DN-1
+  iptables -t nat -A CNI-DN-1 -p tcp --dport 80 -j DNAT --to-destination 10.244.0.2:80
+`;
+
+let engine: ContainerEngine;
+const footprintScript = await readFile("test/e2e/support/footprint.sh", "utf8");
+
+/** All that a person could find changed, but for the helper's own going and coming. */
+const look = async (): Promise<string[]> => (await sh(footprintScript)).split("\n");
+
+interface RunOptions {
+  readonly force?: boolean;
+  readonly purge?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** As the command does it. */
+async function teardown({ force = false, purge = false, signal }: RunOptions = {}): Promise<{
+  plan: TeardownPlan;
+  phases: string[];
+}> {
+  const helper = await openHelper(engine, hyperkube, { propagation: "rshared" });
+  try {
+    const [facts, files] = await Promise.all([collectEngineFacts(engine), helper.readFiles()]);
+    const footprint = await showFootprint(helper, teardownLookout(files));
+    const plan = planTeardown({ engine: facts, footprint, files, options: { force, purge }, helperId: helper.id });
+    const times = await applyTeardown(plan, {
+      engine,
+      helper,
+      report: () => undefined,
+      signal: signal ?? new AbortController().signal,
+      leaveCluster: () => Promise.reject(new Error("a master does not leave its cluster")),
+    });
+    return { plan, phases: times.map(({ phase }) => phase) };
+  } finally {
+    await helper.close();
+  }
+}
+
+/** What `master` writes before it changes anything. */
+async function recordBefore(): Promise<void> {
+  const helper = await openHelper(engine, hyperkube);
+  const facts = await helper.collectFacts({ dockerRootDir: "/var/lib/docker" });
+  const file = hostBeforeFile(facts, await helper.readFiles());
+  await helper.writeFiles(file === undefined ? [] : [file]);
+  await helper.close();
+}
+
+beforeAll(async () => {
+  engine = await freshMachine();
+  await sh(owners);
+  return async () => {
+    await sh(removeOwners);
+    await engine.close();
+  };
+});
+
+afterEach(async () => {
+  await sh("chattr -i /var/lib/kubelet/immutable 2>/dev/null || true; rm -rf /tmp/said");
+  await teardown({ force: true, purge: true });
+});
+
+describe("teardown", () => {
+  it("brings the host back to what it was, but for what a later master needs; --purge brings back all", async () => {
+    const before = await look();
+    await recordBefore();
+    await sh(kubernetes);
+    const dirty = await look();
+
+    const { plan, phases } = await teardown();
+    expect(phases).toEqual(["kubelet", "pods", "control plane", "etcd", "containers", "clean-up"]);
+    expect(plan.leftovers).toEqual(
+      expect.arrayContaining([
+        "mount /var/lib/kubelet/pods/uid-web/with blank",
+        "link cni0",
+        "iptables chain ip6tables-nft mangle KUBE-KUBELET-CANARY",
+        "iptables chain iptables-nft nat CNI-DN-1",
+        "sysctl net.ipv4.conf.all.route_localnet from 1 back to 0",
+        "cgroup /sys/fs/cgroup/memory/kubepods",
+        "file or folder /etc/kubernetes/admin.conf",
+        "log link /var/log/pods/default_web_uid-web/nginx/0.log",
+      ]),
+    );
+    expect(plan.leftovers.filter((line) => /owners|podman|\/pki|etcd/i.test(line))).toEqual([]);
+    // Each could save what it had, in the order in which it was needed.
+    expect(await sh("cat /tmp/said/order && rm -r /tmp/said")).toBe("kubelet\nweb\napiserver\netcd");
+
+    const after = await look();
+    expect(before.filter((line) => !after.includes(line))).toEqual([]);
+    const left = after.filter((line) => !before.includes(line));
+    expect(dirty.filter((line) => !before.includes(line)).length).toBeGreaterThan(80);
+    expect(left.map((line) => line.split(" ").find((word) => word.startsWith("/")) ?? line)).toEqual(
+      expect.arrayContaining([
+        "/etc/kubernetes",
+        "/etc/kubernetes/host-before.json",
+        "/etc/kubernetes/pki",
+        "/etc/kubernetes/pki/ca.crt",
+        "/etc/kubernetes/pki/ca.key",
+        "/etc/kubernetes/tsdeploy.yaml",
+        "/var/lib/etcd/member/wal/0",
+      ]),
+    );
+    expect(left.filter((line) => !/ \/(etc\/kubernetes|var\/lib\/etcd)(\/| |$)/.test(line))).toEqual([]);
+
+    const second = await teardown();
+    expect(isNothingToDo(second.plan)).toBe(true);
+    expect(second.plan.keeps).toContain("/var/lib/etcd");
+    expect(await look()).toEqual(after);
+
+    await teardown({ purge: true });
+    expect(await look()).toEqual(before);
+    expect(await sh("cat /srv/owners/file")).toBe("data");
+  });
+
+  it("asks no pod to end when forced", async () => {
+    await recordBefore();
+    await sh(kubernetes);
+    const began = performance.now();
+    await teardown({ force: true });
+    expect(await sh("cat /tmp/said/order")).toBe("kubelet\netcd");
+    expect(performance.now() - began).toBeLessThan(10_000);
+  });
+
+  it("stops waiting at a signal, and the next run goes on", async () => {
+    await recordBefore();
+    await sh(kubernetes);
+    const grace = "--label annotation.io.kubernetes.pod.terminationGracePeriod=600";
+    await sh(`${pod("deaf", "deaf", grace)} bash -c 'trap "" TERM; while :; do sleep 0.05; done' >/dev/null`);
+    const controller = new AbortController();
+    const run = teardown({ signal: controller.signal });
+    run.catch(() => undefined);
+    await sh("until grep -q web /tmp/said/order 2>/dev/null; do sleep 0.05; done");
+    controller.abort();
+    await expect(run).rejects.toMatchObject({ kind: "aborted" });
+
+    await teardown({ force: true, purge: true });
+    expect(await sh("docker ps -a --format '{{.Names}}'")).toBe("owners-container");
+    expect(await sh("ls -d /var/lib/kubelet /etc/kubernetes 2>/dev/null || true")).toBe("");
+  });
+
+  it("says what it could not remove", async () => {
+    await recordBefore();
+    await sh(kubernetes);
+    await sh("touch /var/lib/kubelet/immutable && chattr +i /var/lib/kubelet/immutable");
+    const error = await teardown({ force: true }).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(TsdeployError);
+    const [problem] = (error as TsdeployError).problems;
+    expect(problem?.code).toBe("TEARDOWN_INCOMPLETE");
+    expect(problem?.message).toBe("Still there after the teardown: file or folder /var/lib/kubelet/immutable");
+  });
+
+  it("deals with a run that broke off before anything was started", async () => {
+    await recordBefore();
+    const { plan, phases } = await teardown();
+    expect(phases).toEqual(["clean-up"]);
+    expect(plan.leftovers).toEqual(["file or folder /etc/kubernetes/host-before.json"]);
+    expect(await sh("ls -d /etc/kubernetes 2>/dev/null || true")).toBe("");
+  });
+});
