@@ -302,7 +302,8 @@ class TlsAgent extends Agent {
       };
       socket.once("error", failed);
       stream.once("error", failed);
-      // The TLS socket has told already, or is gone; an error without a listener would end the process.
+      // Each may have more than one; without a listener that would end the process.
+      socket.on("error", () => undefined);
       stream.on("error", () => undefined);
       socket.once("secureConnect", () => {
         socket.off("error", failed);

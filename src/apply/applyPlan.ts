@@ -7,6 +7,7 @@ import type { ContainerSpec } from "../plan/containerSpec.js";
 import { containerName, labels } from "../plan/names.js";
 import type { Action, HostFile, Plan, Probe, Step } from "../plan/plan.js";
 import type { Report } from "../report/events.js";
+import { refuseCrashLoop } from "./crashLoop.js";
 import { diagnose } from "./diagnose.js";
 import { nodeOf, probeApi, probeClusterInfo, probeNodeReady, probeNodeRegistered } from "./probes.js";
 import { type Aftermath, type PhaseTime, runSteps } from "./runSteps.js";
@@ -43,6 +44,8 @@ class PlanRun {
   readonly #context: ApplyContext;
   /** Static pods whose manifest this run has changed under a living kubelet -> the containers they then had. */
   readonly #changedPods = new Map<string, readonly string[]>();
+  /** Containers of this run. */
+  readonly #started: string[] = [];
   /** Heartbeats before this moment are of the kubelet's earlier life; milliseconds since 1970 on the host. */
   #kubeletStartedAtMs = 0;
 
@@ -132,6 +135,7 @@ class PlanRun {
     };
     try {
       await engine.startContainer(id);
+      this.#started.push(id);
       await this.#noteKubeletStart(spec, id);
       if (old.length > 0 && healthPort !== undefined) await this.#wait(step, () => this.#accepts(healthPort));
     } catch (error) {
@@ -184,15 +188,20 @@ class PlanRun {
   /** Waits; a wait in vain becomes an error that shows what the ill containers said last. */
   async #wait(step: Step, probe: (signal: AbortSignal) => Promise<Sight>): Promise<void> {
     const { engine, report, signal, timeoutMs } = this.#context;
+    const ended = new AbortController();
     try {
-      await waitFor(probe, {
-        timeoutMs,
-        signal,
-        onSeen: (seen) => {
-          report({ kind: "waiting", phase: step.phase, seen });
-        },
-      });
+      await Promise.race([
+        waitFor(probe, {
+          timeoutMs,
+          signal: AbortSignal.any([signal, ended.signal]),
+          onSeen: (seen) => {
+            report({ kind: "waiting", phase: step.phase, seen });
+          },
+        }),
+        refuseCrashLoop(engine, this.#started, ended.signal),
+      ]);
     } catch (error) {
+      throwIfAborted(signal);
       if (!(error instanceof DeadlineError)) throw error;
       const logs = await diagnose(engine).catch(() => []);
       throw new TsdeployError("failed", {
@@ -203,6 +212,8 @@ class PlanRun {
         ].join("\n"),
         hint: "Run again with --keep-on-failure and look at `tsdeploy logs`, or give it longer with --timeout.",
       });
+    } finally {
+      ended.abort();
     }
   }
 }

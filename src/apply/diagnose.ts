@@ -27,12 +27,27 @@ export async function diagnose(engine: ContainerEngine): Promise<string[]> {
     if (!known || known.createdAt <= container.createdAt) newestByName.set(displayName(container), container);
   }
   return Promise.all(
-    [...newestByName].map(async ([name, container]) => {
-      const log = await engine.containerLogs(container.id, { tail: 5 }).catch(() => "");
-      const lines = log.trimEnd().split("\n").map((line) => `    ${line}`);
-      return [`${name} (${container.status}) said last:`, ...lines, `  more: docker logs ${container.name}`].join("\n");
-    }),
+    [...newestByName].map(([name, { id, name: containerName, status }]) =>
+      lastWords(engine, { id, name: containerName, title: `${name} (${status})` }),
+    ),
   );
+}
+
+/** A kubelet without its API server says so ten times a second. */
+const noise = /"?node "?[^ ]+"? not found"?$/;
+
+/** The last lines of a container's log, and how to see more. */
+export async function lastWords(
+  engine: ContainerEngine,
+  container: { readonly id: string; readonly name: string; readonly title: string },
+): Promise<string> {
+  const log = await engine.containerLogs(container.id, { tail: 200 }).catch(() => "");
+  const lines = log.trimEnd().split("\n").filter((line) => !noise.test(line)).slice(-5);
+  return [
+    `${container.title} said last:`,
+    ...lines.map((line) => `    ${line}`),
+    `  more: docker logs ${container.name}`,
+  ].join("\n");
 }
 
 /** `etcd`, `apiserver`: what a person calls it. */

@@ -1,9 +1,65 @@
+import { homedir } from "node:os";
 import type { ContainerEngine } from "./containerEngine.js";
-export async function connectEngine(o: { dockerHost?: string; dockerContext?: string }, env: NodeJS.ProcessEnv): Promise<ContainerEngine> {
-  const { default: Docker } = await import("dockerode");
-  const { DockerEngine } = await import("./dockerEngine.js");
-  const host = o.dockerHost ?? env["DOCKER_HOST"] ?? "unix:///var/run/docker.sock";
-  const probe = new Docker({ socketPath: host.slice(7) });
-  const v = await probe.version();
-  return new DockerEngine(host, new Docker({ socketPath: host.slice(7), version: `v${v.ApiVersion}` }));
+import { dockerConfigFolder } from "./dockerConfigFile.js";
+import type { DockerEndpoint } from "./dockerEndpoint.js";
+import type { EngineConnection } from "./dockerEngine.js";
+import { registryAuth } from "./registryAuth.js";
+import { type EndpointOptions, resolveEndpoint } from "./resolveEndpoint.js";
+import { openSshTunnel } from "./sshTunnel.js";
+
+/**
+ * Connects to the Docker that the docker CLI would use with these options and this environment. The engine must be
+ * closed: it may hold an SSH tunnel.
+ *
+ * @throws TsdeployError `usage` for an endpoint, a context or certificates that are no good (see `resolveEndpoint`),
+ * `unreachable` (`DOCKER_UNREACHABLE`, `DOCKER_PERMISSION`), `environment` (`DOCKER_TOO_NEW`)
+ */
+export async function connectEngine(
+  options: EndpointOptions,
+  env: NodeJS.ProcessEnv,
+  { homeDir = env["HOME"] || homedir() }: { readonly homeDir?: string } = {},
+): Promise<ContainerEngine> {
+  const configFolder = dockerConfigFolder(env, homeDir);
+  const endpoint = await resolveEndpoint(options, env, configFolder);
+  // Loads dockerode, which takes its time: only here, and while ssh connects.
+  const [opened, loaded] = await Promise.allSettled([open(endpoint, env), import("./dockerEngine.js")]);
+  if (opened.status === "rejected") {
+    throw opened.reason;
+  }
+  try {
+    if (loaded.status === "rejected") {
+      throw loaded.reason;
+    }
+    return await loaded.value.openDockerEngine({
+      ...opened.value,
+      endpoint: endpoint.display,
+      registryAuth: async (registry) => registryAuth(registry, configFolder, env),
+    });
+  } catch (error) {
+    await opened.value.close();
+    throw error;
+  }
+}
+
+async function open(
+  endpoint: DockerEndpoint,
+  env: NodeJS.ProcessEnv,
+): Promise<Pick<EngineConnection, "address" | "close" | "tunnelSaid">> {
+  switch (endpoint.kind) {
+    case "unix":
+      return { address: { socketPath: endpoint.socketPath }, close: () => Promise.resolve() };
+    case "tcp": {
+      const { host, port, tls } = endpoint;
+      const address = { host, port: port ?? (tls ? 2376 : 2375), ...(tls ? { tls } : {}) };
+      return { address, close: () => Promise.resolve() };
+    }
+    case "ssh": {
+      const tunnel = await openSshTunnel(endpoint, env);
+      return {
+        address: { socketPath: tunnel.socketPath },
+        tunnelSaid: async () => tunnel.said(),
+        close: async () => tunnel.close(),
+      };
+    }
+  }
 }

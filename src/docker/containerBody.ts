@@ -1,13 +1,12 @@
-import type { ContainerCreateOptions, HostConfig } from "dockerode";
 import type { Bind, ContainerSpec } from "../plan/containerSpec.js";
 
 /** The body of `POST /containers/create`. All containers of ours are on the host's network. */
-export function containerBody(spec: ContainerSpec): ContainerCreateOptions {
+export function containerBody(spec: ContainerSpec) {
   const [program, ...args] = spec.command;
   if (program === undefined) {
     throw new Error(`the container ${spec.component} has no command`);
   }
-  const hostConfig: HostConfig = {
+  const hostConfig = {
     NetworkMode: "host",
     Privileged: spec.privileged,
     Binds: spec.binds.map(bindText),

@@ -136,15 +136,21 @@ export interface ContainerEngine {
 
   /** Runs a program in a running container; `stdin`, if given, is written whole (it is not closed reliably). */
   exec(id: string, argv: readonly string[], options?: { stdin?: Buffer; signal?: AbortSignal }): Promise<ExecResult>;
-  /** A program's stdin and stdout as one byte stream; what it says on stderr goes into the error it is destroyed with. */
+  /** A program's stdin and stdout as one byte stream; what it says on stderr goes into the error that ends it. */
   execStream(id: string, argv: readonly string[]): Promise<Duplex>;
 
   /** @returns undefined if it is not here */
   inspectImage(reference: string): Promise<ImageDetails | undefined>;
   /** Images here that carry all these labels. */
   listImages(labels: readonly string[]): Promise<ImageDetails[]>;
-  /** Follows the pull to its end; errors inside the stream become `EngineError`s. Credentials come from the Docker config file. */
-  pullImage(reference: string, options: { onProgress: (progress: PullProgress) => void; signal: AbortSignal }): Promise<void>;
+  /**
+   * Follows the pull to its end; errors inside the stream become `EngineError`s. Credentials come from the Docker
+   * config file.
+   */
+  pullImage(
+    reference: string,
+    options: { onProgress: (progress: PullProgress) => void; signal: AbortSignal },
+  ): Promise<void>;
 
   /** Ends connections and tunnels. */
   close(): Promise<void>;

@@ -1,187 +1,403 @@
-import { Duplex, PassThrough, type Readable } from "node:stream";
-import type Docker from "dockerode";
+import { Agent as HttpAgent } from "node:http";
+import { Agent as HttpsAgent } from "node:https";
+import type { Socket } from "node:net";
+import { type Duplex, PassThrough, type Readable } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
+import Docker from "dockerode";
+import { messageOf, TsdeployError } from "../errors.js";
 import type { ContainerSpec } from "../plan/containerSpec.js";
-import { bindText } from "../plan/diff.js";
+import { containerBody } from "./containerBody.js";
 import {
   type AttachedContainer,
   type ContainerDetails,
   type ContainerEngine,
   type ContainerSummary,
+  EngineError,
   type EngineInfo,
   type EngineVersion,
-  EngineError,
   type ExecResult,
   type ImageDetails,
   type PullProgress,
 } from "./containerEngine.js";
+import { decodeLog, Demultiplexer } from "./demultiplexer.js";
+import type { EndpointTls } from "./dockerEndpoint.js";
+import { engineFailure, type FailureContext } from "./engineFailure.js";
+import {
+  containerDetails,
+  containerSummaries,
+  engineInfo,
+  engineVersion,
+  execDetails,
+  imageDetails,
+  imageSummaries,
+  waitResult,
+} from "./engineResponses.js";
+import { collectExec, type ExecSession, ExecStream } from "./execSession.js";
+import { parseImageReference } from "./imageReference.js";
+import { followPull } from "./pullMessages.js";
+import type { RegistryAuth } from "./registryAuth.js";
 
-export class DockerEngine implements ContainerEngine {
+/** The newest API version that we know; a daemon that knows less is asked in its own. */
+export const newestApiVersion = "1.47";
+
+/** How long the first answer may take: a host that drops packets never refuses. */
+const connectTimeoutMs = 30_000;
+
+/** An open way to a daemon. */
+export interface EngineConnection extends FailureContext {
+  readonly address:
+    | { readonly socketPath: string }
+    | { readonly host: string; readonly port: number; readonly tls?: EndpointTls };
+  /** Credentials for a registry. */
+  readonly registryAuth: (registry: string) => Promise<RegistryAuth | undefined>;
+  /** Ends what the connection needs beside sockets. */
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Speaks to the daemon and settles on an API version.
+ *
+ * @throws TsdeployError `unreachable` (see `ContainerEngine`), or `environment`, `DOCKER_TOO_NEW`
+ */
+export async function openDockerEngine(connection: EngineConnection): Promise<ContainerEngine> {
+  const agent = makeAgent(connection);
+  try {
+    const version = await firstVersion(makeDocker(connection, agent), connection);
+    const docker = makeDocker(connection, agent, `v${negotiateApiVersion(version, connection.endpoint)}`);
+    return new DockerEngine(docker, version, agent, connection);
+  } catch (error) {
+    agent.destroy();
+    throw error;
+  }
+}
+
+/**
+ * @returns min(ours, the daemon's)
+ * @throws TsdeployError `environment`, `DOCKER_TOO_NEW`
+ */
+export function negotiateApiVersion(version: EngineVersion, endpoint: string): string {
+  if (isOlder(newestApiVersion, version.minApiVersion)) {
+    throw new TsdeployError("environment", {
+      code: "DOCKER_TOO_NEW",
+      message: `Docker ${version.version} at ${endpoint} wants API ${version.minApiVersion} or newer; tsdeploy knows ${newestApiVersion}`,
+      hint: "Use a newer tsdeploy, or lower the daemon's min-api-version.",
+    });
+  }
+  return isOlder(version.apiVersion, newestApiVersion) ? version.apiVersion : newestApiVersion;
+}
+
+function isOlder(version: string, than: string): boolean {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  const [thanMajor = 0, thanMinor = 0] = than.split(".").map(Number);
+  return major < thanMajor || (major === thanMajor && minor < thanMinor);
+}
+
+function makeAgent({ address }: EngineConnection): HttpAgent {
+  const options = { keepAlive: true, keepAliveMsecs: 10_000 };
+  if (!("tls" in address)) {
+    return new HttpAgent(options);
+  }
+  const { verify, ...certificates } = address.tls;
+  return new HttpsAgent({ ...options, ...certificates, rejectUnauthorized: verify });
+}
+
+function makeDocker({ address }: EngineConnection, agent: HttpAgent, version?: string): Docker {
+  const protocol: "http" | "https" = agent instanceof HttpsAgent ? "https" : "http";
+  const options = { ...address, protocol, agent, version };
+  // docker-modem reads DOCKER_HOST and DOCKER_CERT_PATH by itself, prefers that host to our socket, and throws if
+  // they are no good.
+  const { DOCKER_HOST } = process.env;
+  delete process.env["DOCKER_HOST"];
+  try {
+    return new Docker(options);
+  } finally {
+    if (DOCKER_HOST !== undefined) {
+      process.env["DOCKER_HOST"] = DOCKER_HOST;
+    }
+  }
+}
+
+async function firstVersion(docker: Docker, connection: EngineConnection): Promise<EngineVersion> {
+  const deadline = AbortSignal.timeout(connectTimeoutMs);
+  const ask = docker.version.bind(docker) as (options: object) => Promise<unknown>;
+  const answer = await ask({ abortSignal: deadline }).catch(async (error: unknown) => {
+    if (deadline.aborted) {
+      throw notDocker(connection.endpoint, `no answer within ${connectTimeoutMs / 1000} seconds`);
+    }
+    const failure = await engineFailure(error, connection);
+    // It answers, but not as Docker does: a port of something else, or HTTP where the daemon wants TLS.
+    throw failure instanceof EngineError ? notDocker(connection.endpoint, failure.message) : failure;
+  });
+  const version = engineVersion.safeParse(answer);
+  if (!version.success) {
+    throw notDocker(connection.endpoint, "what answers there is not Docker");
+  }
+  return version.data;
+}
+
+function notDocker(endpoint: string, why: string): TsdeployError {
+  return new TsdeployError("unreachable", {
+    code: "DOCKER_UNREACHABLE",
+    message: `cannot reach Docker at ${endpoint}: ${why}`,
+    hint: /HTTPS/.test(why)
+      ? "That port speaks TLS: set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH."
+      : "Compare host and port with what dockerd listens on.",
+  });
+}
+
+class DockerEngine implements ContainerEngine {
   readonly endpoint: string;
   readonly #docker: Docker;
+  readonly #version: EngineVersion;
+  readonly #agent: HttpAgent;
+  readonly #connection: EngineConnection;
+  /** Hijacked connections: they have left the agent. */
+  readonly #sockets = new Set<Socket>();
 
-  constructor(endpoint: string, docker: Docker) {
-    this.endpoint = endpoint;
+  constructor(docker: Docker, version: EngineVersion, agent: HttpAgent, connection: EngineConnection) {
+    this.endpoint = connection.endpoint;
     this.#docker = docker;
+    this.#version = version;
+    this.#agent = agent;
+    this.#connection = connection;
   }
 
-  async version(): Promise<EngineVersion> {
-    const v = await this.#docker.version();
-    return { version: v.Version, apiVersion: v.ApiVersion, minApiVersion: v.MinAPIVersion, os: v.Os, architecture: v.Arch };
+  version(): Promise<EngineVersion> {
+    return Promise.resolve(this.#version);
   }
 
   async info(): Promise<EngineInfo> {
-    const i = (await this.#docker.info()) as Record<string, unknown>;
-    const s = (k: string): string => String(i[k] ?? "");
-    return {
-      id: s("ID"), hostname: s("Name"), operatingSystem: s("OperatingSystem"), osType: s("OSType"), machine: s("Architecture"),
-      kernelVersion: s("KernelVersion"), dockerRootDir: s("DockerRootDir"), storageDriver: s("Driver"), loggingDriver: s("LoggingDriver"),
-      cgroupDriver: s("CgroupDriver"), cgroupVersion: i["CgroupVersion"] === "2" ? "2" : "1",
-      securityOptions: (i["SecurityOptions"] as string[] | null) ?? [], cpus: Number(i["NCPU"]), memoryBytes: Number(i["MemTotal"]),
-      liveRestore: Boolean(i["LiveRestoreEnabled"]),
-    };
+    return engineInfo.parse(await this.#ask(this.#docker.info()));
   }
 
   async listContainers(labels: readonly string[] = []): Promise<ContainerSummary[]> {
-    const list = await this.#docker.listContainers({ all: true, filters: { label: [...labels] } });
-    return list.map((c) => ({
-      id: c.Id, name: (c.Names[0] ?? "").slice(1), image: c.Image, imageId: c.ImageID, labels: c.Labels, state: c.State, status: c.Status, createdAt: c.Created,
-    }));
+    const filters = { label: [...labels] };
+    return containerSummaries.parse(await this.#ask(this.#docker.listContainers({ all: true, filters })));
   }
 
   async inspectContainer(id: string): Promise<ContainerDetails | undefined> {
-    const c = await orUndefined(this.#docker.getContainer(id).inspect());
-    if (!c) return undefined;
-    return {
-      id: c.Id, name: c.Name.slice(1), image: c.Config.Image, imageId: c.Image,
-      command: [...((c.Config.Entrypoint as string[] | null) ?? []), ...((c.Config.Cmd as string[] | null) ?? [])],
-      binds: c.HostConfig.Binds ?? [], labels: c.Config.Labels, running: c.State.Running, exitCode: c.State.ExitCode, pid: c.State.Pid,
-      restartCount: c.RestartCount, startedAt: c.State.StartedAt, ipcMode: c.HostConfig.IpcMode ?? "",
-    };
+    const container = await this.#ifThere(this.#docker.getContainer(id).inspect());
+    return container === undefined ? undefined : containerDetails.parse(container);
   }
 
   async createContainer(name: string, spec: ContainerSpec): Promise<string> {
-    return (await this.#create(name, spec)).id;
-  }
-
-  async #create(name: string, spec: ContainerSpec): Promise<Docker.Container> {
-    const [entry = "", ...rest] = spec.command;
-    const attached = spec.component === "helper";
-    return this.#docker.createContainer({
-      name, Image: spec.image, Entrypoint: [entry], Cmd: rest, Labels: { ...spec.labels },
-      Env: Object.entries(spec.env ?? {}).map(([k, v]) => `${k}=${v}`),
-      ...(attached && { OpenStdin: true, StdinOnce: true, AttachStdin: true }),
-      ...(spec.stopGraceSeconds !== undefined && { StopTimeout: spec.stopGraceSeconds }),
-      HostConfig: {
-        NetworkMode: "host", ...(spec.hostPid && { PidMode: "host" }), Privileged: spec.privileged,
-        ...(spec.hostCgroupNamespace && { CgroupnsMode: "host" }),
-        Binds: spec.binds.map(bindText), RestartPolicy: { Name: spec.restartPolicy === "no" ? "" : spec.restartPolicy }, AutoRemove: attached,
-      },
-    } as Docker.ContainerCreateOptions);
+    return this.#create(name, containerBody(spec));
   }
 
   async startContainer(id: string): Promise<void> {
-    await tolerate(this.#docker.getContainer(id).start(), [304]);
+    await this.#done(this.#docker.getContainer(id).start(), isAlreadySo);
   }
+
   async stopContainer(id: string, graceSeconds: number): Promise<void> {
-    await tolerate(this.#docker.getContainer(id).stop({ t: graceSeconds }), [304, 404]);
+    await this.#done(this.#docker.getContainer(id).stop({ t: graceSeconds }), isAlreadySo);
   }
+
   async removeContainer(id: string): Promise<void> {
-    await tolerate(this.#docker.getContainer(id).remove({ force: true, v: true }), [404, 409]);
+    await this.#done(this.#docker.getContainer(id).remove({ force: true, v: true }), isGone);
   }
-  async waitContainer(id: string): Promise<number> {
-    return ((await this.#docker.getContainer(id).wait()) as { StatusCode: number }).StatusCode;
+
+  async waitContainer(id: string, signal?: AbortSignal): Promise<number> {
+    const options = signal ? { abortSignal: signal } : {};
+    return waitResult.parse(await this.#ask(this.#docker.getContainer(id).wait(options), signal)).StatusCode;
   }
+
   async containerLogs(id: string, { tail }: { tail: number }): Promise<string> {
-    const b = (await this.#docker.getContainer(id).logs({ stdout: true, stderr: true, tail, follow: false })) as unknown as Buffer;
-    const out: Buffer[] = [];
-    for (let at = 0; at + 8 <= b.length; ) {
-      const n = b.readUInt32BE(at + 4);
-      out.push(b.subarray(at + 8, at + 8 + n));
-      at += 8 + n;
-    }
-    return Buffer.concat(out).toString();
+    const log: unknown = await this.#ask(this.#docker.getContainer(id).logs({ stdout: true, stderr: true, tail }));
+    // docker-modem parses what looks like JSON, as the log of a container with a terminal may do.
+    return Buffer.isBuffer(log) ? decodeLog(log) : JSON.stringify(log);
   }
+
   async followLogs(id: string, { tail, signal }: { tail: number; signal: AbortSignal }): Promise<Readable> {
-    const c = this.#docker.getContainer(id);
-    const s = await c.logs({ stdout: true, stderr: true, tail, follow: true });
-    const out = new PassThrough();
-    this.#docker.modem.demuxStream(s, out, out);
-    s.on("end", () => out.end());
-    signal.addEventListener("abort", () => { (s as unknown as Duplex).destroy(); out.end(); });
-    return out;
+    const options = { follow: true, stdout: true, stderr: true, tail } as const;
+    const log = asReadable(await this.#ask(this.#docker.getContainer(id).logs(options)));
+    const output = new PassThrough({ encoding: "utf8" });
+    const demultiplexer = new Demultiplexer((chunk) => {
+      if (!output.write(chunk)) {
+        log.pause();
+      }
+    });
+    const end = () => {
+      output.end();
+      log.destroy();
+    };
+    output.on("drain", () => log.resume());
+    output.on("close", () => {
+      signal.removeEventListener("abort", end);
+      log.destroy();
+    });
+    log.on("data", (chunk: Buffer) => {
+      demultiplexer.write(chunk);
+    });
+    log.on("end", end);
+    log.on("error", (error) => void this.#failure(error).then((failure) => output.destroy(failure)));
+    signal.addEventListener("abort", end);
+    if (signal.aborted) {
+      end();
+    }
+    return output;
   }
+
   async runAttached(name: string, spec: ContainerSpec): Promise<AttachedContainer> {
-    const c = await this.#create(name, spec);
+    const id = await this.#create(name, {
+      ...containerBody(spec),
+      OpenStdin: true,
+      // Docker closes the program's stdin when our connection ends, however it ends.
+      StdinOnce: true,
+      AttachStdin: true,
+    });
+    const container = this.#docker.getContainer(id);
+    let socket: Socket | undefined;
     try {
-      const stdin = (await c.attach({ stream: true, stdin: true, hijack: true })) as unknown as Duplex;
-      await c.start();
-      return { id: c.id, stdin };
+      const options = { stream: true, stdin: true, stdout: true, stderr: true, hijack: true };
+      socket = this.#hijacked(await this.#ask(container.attach(options)));
+      // Nobody reads what it says: it is in its log.
+      socket.resume();
+      await this.#ask(container.start());
+      return { id, stdin: socket };
     } catch (error) {
-      await c.remove({ force: true }).catch(() => undefined);
-      throw wrap(error);
+      socket?.destroy();
+      await this.removeContainer(id).catch(() => undefined);
+      throw error;
     }
   }
-  async exec(id: string, argv: readonly string[], options: { stdin?: Buffer; signal?: AbortSignal } = {}): Promise<ExecResult> {
-    const e = await this.#docker.getContainer(id).exec({ Cmd: [...argv], AttachStdout: true, AttachStderr: true, AttachStdin: options.stdin !== undefined });
-    const s = await e.start({ hijack: true, stdin: options.stdin !== undefined });
-    const out: Buffer[] = [], err: Buffer[] = [];
-    const o = new PassThrough(), r = new PassThrough();
-    o.on("data", (d: Buffer) => out.push(d));
-    r.on("data", (d: Buffer) => err.push(d));
-    this.#docker.modem.demuxStream(s, o, r);
-    if (options.stdin) s.write(options.stdin);
-    const abort = () => s.destroy();
-    options.signal?.addEventListener("abort", abort);
-    await new Promise<void>((resolve, reject) => {
-      s.on("end", resolve); s.on("close", resolve); s.on("error", reject);
-    });
-    options.signal?.removeEventListener("abort", abort);
-    if (options.signal?.aborted) throw new EngineError(0, "aborted");
-    let i = await e.inspect();
-    while (i.Running) { await new Promise((f) => setTimeout(f, 5)); i = await e.inspect(); }
-    return { exitCode: i.ExitCode ?? -1, stdout: Buffer.concat(out), stderr: Buffer.concat(err).toString() };
+
+  async exec(
+    id: string,
+    argv: readonly string[],
+    options: { stdin?: Buffer; signal?: AbortSignal } = {},
+  ): Promise<ExecResult> {
+    return collectExec(await this.#startExec(id, argv, options.stdin !== undefined, options.signal), options);
   }
+
   async execStream(id: string, argv: readonly string[]): Promise<Duplex> {
-    const e = await this.#docker.getContainer(id).exec({ Cmd: [...argv], AttachStdout: true, AttachStderr: true, AttachStdin: true });
-    const s = await e.start({ hijack: true, stdin: true });
-    const o = new PassThrough();
-    let stderr = "";
-    const r = new PassThrough();
-    r.on("data", (d: Buffer) => (stderr += d.toString()));
-    this.#docker.modem.demuxStream(s, o, r);
-    const duplex: Duplex = new Duplex({
-      read() { o.resume(); },
-      write(chunk, _e, done) { s.write(chunk as Buffer, done); },
-      final(done) { s.end(); done(); },
-      destroy(error, done) { s.destroy(); done(error); },
-    });
-    o.on("data", (d: Buffer) => { if (!duplex.push(d)) o.pause(); });
-    s.on("end", () => { if (stderr) duplex.destroy(new Error(stderr.trim())); else duplex.push(null); });
-    s.on("error", (x: Error) => duplex.destroy(x));
-    return duplex;
+    return new ExecStream(await this.#startExec(id, argv, true));
   }
+
   async inspectImage(reference: string): Promise<ImageDetails | undefined> {
-    const i = await orUndefined(this.#docker.getImage(reference).inspect());
-    if (!i) return undefined;
-    return { id: i.Id, tags: i.RepoTags, repoDigests: i.RepoDigests, architecture: i.Architecture, os: i.Os, labels: i.Config.Labels ?? {}, command: i.Config.Cmd ?? [], sizeBytes: i.Size };
+    // Not only for the message: it becomes a part of the request's path.
+    parseImageReference(reference);
+    const image = await this.#ifThere(this.#docker.getImage(reference).inspect());
+    return image === undefined ? undefined : imageDetails.parse(image);
   }
+
   async listImages(labels: readonly string[]): Promise<ImageDetails[]> {
-    const l = await this.#docker.listImages({ filters: { label: [...labels] } });
-    return (await Promise.all(l.map((x) => this.inspectImage(x.Id)))).filter((x) => x !== undefined);
+    const images = imageSummaries.parse(await this.#ask(this.#docker.listImages({ filters: { label: [...labels] } })));
+    const details = await Promise.all(images.map(async ({ Id }) => this.inspectImage(Id)));
+    return details.filter((image) => image !== undefined);
   }
-  async pullImage(reference: string, _o: { onProgress: (p: PullProgress) => void; signal: AbortSignal }): Promise<void> {
-    const s = await this.#docker.pull(reference).catch((e: unknown) => { throw wrap(e); });
-    await new Promise<void>((resolve, reject) => { this.#docker.modem.followProgress(s, (e: Error | null) => { if (e) reject(new EngineError(0, e.message)); else resolve(); }); });
+
+  async pullImage(
+    reference: string,
+    { onProgress, signal }: { onProgress: (progress: PullProgress) => void; signal: AbortSignal },
+  ): Promise<void> {
+    const { registry, repository, tag, digest } = parseImageReference(reference);
+    let withoutCredentials = "";
+    const auth = await this.#connection.registryAuth(registry).catch((error: unknown) => {
+      if (error instanceof TsdeployError) {
+        throw error;
+      }
+      withoutCredentials = ` (no credentials were sent: ${messageOf(error)})`;
+      return undefined;
+    });
+    signal.throwIfAborted();
+    try {
+      const options = { fromImage: `${registry}/${repository}`, tag: digest ?? tag, abortSignal: signal };
+      await followPull(asReadable(await this.#docker.createImage(auth, options)), onProgress);
+    } catch (error) {
+      signal.throwIfAborted();
+      const failure = await this.#failure(error);
+      throw failure instanceof EngineError && withoutCredentials !== ""
+        ? new EngineError(failure.status, failure.message + withoutCredentials, { cause: failure })
+        : failure;
+    }
   }
-  close(): Promise<void> { return Promise.resolve(); }
+
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) {
+      socket.destroy();
+    }
+    this.#agent.destroy();
+    await this.#connection.close();
+  }
+
+  async #create(name: string, body: object): Promise<string> {
+    // Else docker-modem puts the whole body into the URL as well.
+    const options = { _query: { name }, _body: body };
+    return (await this.#ask(this.#docker.createContainer(options as Docker.ContainerCreateOptions))).id;
+  }
+
+  async #startExec(
+    id: string,
+    argv: readonly string[],
+    withStdin: boolean,
+    signal?: AbortSignal,
+  ): Promise<ExecSession> {
+    const abort = signal ? { abortSignal: signal } : {};
+    const options = { Cmd: [...argv], AttachStdin: withStdin, AttachStdout: true, AttachStderr: true };
+    const exec = await this.#ask(this.#docker.getContainer(id).exec({ ...options, ...abort }), signal);
+    const socket = this.#hijacked(await this.#ask(exec.start({ hijack: true, stdin: withStdin, ...abort }), signal));
+    return {
+      program: argv[0] ?? "",
+      socket,
+      exitCode: async (askSignal) => {
+        // Docker ends the stream a little before it knows the exit code.
+        for (let pauseMs = 5; ; pauseMs = Math.min(2 * pauseMs, 200)) {
+          const details = execDetails.parse(await this.#ask(exec.inspect(), askSignal));
+          if (!details.Running && typeof details.ExitCode === "number") {
+            return details.ExitCode;
+          }
+          await delay(pauseMs, undefined, askSignal ? { signal: askSignal } : {});
+        }
+      },
+      failure: async (error) => this.#failure(error),
+    };
+  }
+
+  #hijacked(stream: unknown): Socket {
+    const socket = stream as Socket;
+    this.#sockets.add(socket);
+    socket.on("close", () => this.#sockets.delete(socket));
+    return socket;
+  }
+
+  async #failure(error: unknown): Promise<Error> {
+    return engineFailure(error, this.#connection);
+  }
+
+  async #ask<T>(request: Promise<T>, signal?: AbortSignal): Promise<T> {
+    return request.catch(async (error: unknown) => {
+      signal?.throwIfAborted();
+      throw await this.#failure(error);
+    });
+  }
+
+  async #done(request: Promise<unknown>, isDone: (error: EngineError) => boolean): Promise<void> {
+    await this.#ask(request).catch((error: unknown) => {
+      if (!(error instanceof EngineError && isDone(error))) {
+        throw error;
+      }
+    });
+  }
+
+  async #ifThere<T>(request: Promise<T>): Promise<T | undefined> {
+    return this.#ask(request).catch((error: unknown) => {
+      if (error instanceof EngineError && error.status === 404) {
+        return undefined;
+      }
+      throw error;
+    });
+  }
 }
-function wrap(error: unknown): unknown {
-  const e = error as { statusCode?: number; message: string };
-  return e.statusCode === undefined ? error : new EngineError(e.statusCode, e.message);
+
+/** dockerode declares less than it returns. */
+function asReadable(stream: unknown): Readable {
+  return stream as Readable;
 }
-async function tolerate(p: Promise<unknown>, codes: number[]): Promise<void> {
-  await p.catch((error: unknown) => { const w = wrap(error); if (!(w instanceof EngineError && codes.includes(w.status))) throw w; });
+
+function isAlreadySo(error: EngineError): boolean {
+  return error.status === 304;
 }
-async function orUndefined<T>(p: Promise<T>): Promise<T | undefined> {
-  return p.catch((error: unknown) => { const w = wrap(error); if (w instanceof EngineError && w.status === 404) return undefined; throw w; });
+
+function isGone(error: EngineError): boolean {
+  return error.status === 404 || (error.status === 409 && /removal of container .* in progress/.test(error.message));
 }

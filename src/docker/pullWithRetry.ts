@@ -1,4 +1,65 @@
-import type { ContainerEngine, PullProgress } from "./containerEngine.js";
-export async function pullWithRetry(engine: ContainerEngine, reference: string, o: { signal: AbortSignal; timeoutMs: number; onProgress: (p: PullProgress) => void; onRetry: (m: string) => void }): Promise<void> {
-  await engine.pullImage(reference, o);
+import pRetry from "p-retry";
+import { messageOf, TsdeployError } from "../errors.js";
+import { type ContainerEngine, EngineError, type PullProgress } from "./containerEngine.js";
+import { type PullFailure, pullFailure, pullTimeout } from "./pullError.js";
+
+export interface PullOptions {
+  readonly signal: AbortSignal;
+  /** For all tries together. */
+  readonly timeoutMs: number;
+  readonly onProgress: (progress: PullProgress) => void;
+  /** Called before each further try, with why. */
+  readonly onRetry?: (message: string) => void;
+}
+
+const tries = 3;
+
+/** Only for p-retry's eyes. */
+class PullAttemptError extends Error {
+  readonly failure: PullFailure;
+
+  constructor(failure: PullFailure) {
+    super(failure.error.message);
+    this.failure = failure;
+  }
+}
+
+/**
+ * Pulls an image in up to three tries, 1 and 2 seconds apart; only what the network may have done is tried again.
+ *
+ * @throws TsdeployError by what went wrong (see `pullFailure`), `failed` with `PULL_TIMEOUT`, `aborted` with `ABORTED`,
+ * or `unreachable` if Docker itself is
+ */
+export async function pullWithRetry(engine: ContainerEngine, reference: string, options: PullOptions): Promise<void> {
+  const { timeoutMs, onProgress, onRetry } = options;
+  const deadline = AbortSignal.timeout(timeoutMs);
+  const signal = AbortSignal.any([options.signal, deadline]);
+  const attempt = async () => {
+    try {
+      await engine.pullImage(reference, { onProgress, signal });
+    } catch (error) {
+      throw error instanceof EngineError ? new PullAttemptError(pullFailure(reference, error)) : error;
+    }
+  };
+  try {
+    await pRetry(attempt, {
+      retries: tries - 1,
+      minTimeout: 1_000,
+      signal,
+      shouldRetry: ({ error }) => error instanceof PullAttemptError && error.failure.retryable,
+      onFailedAttempt: ({ error, attemptNumber }) => {
+        if (error instanceof PullAttemptError && error.failure.retryable && attemptNumber < tries) {
+          onRetry?.(`${messageOf(error)}; trying again (${attemptNumber + 1} of ${tries})`);
+        }
+      },
+    });
+  } catch (error) {
+    if (options.signal.aborted) {
+      throw new TsdeployError("aborted", { code: "ABORTED", message: "stopped by a signal" });
+    }
+    if (deadline.aborted) {
+      throw pullTimeout(reference, timeoutMs);
+    }
+    throw error instanceof PullAttemptError ? error.failure.error : error;
+  }
 }

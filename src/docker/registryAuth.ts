@@ -20,8 +20,8 @@ const dockerHubKey = "https://index.docker.io/v1/";
 const tokenUser = "<token>";
 
 /**
- * The operator's credentials for a registry, looked up as the docker CLI does: the registry's own credential helper, the
- * credential store, the file itself.
+ * The operator's credentials for a registry, looked up as the docker CLI does: the registry's own credential helper,
+ * the credential store, the file itself.
  *
  * @param registry `docker.io`, `registry.example.com:5000`
  * @returns undefined if there are none: the pull is then anonymous

@@ -1,0 +1,45 @@
+import { readAddress, readApiserver, readCidr, readNames } from "./networkReaders.js";
+import { readClusterName, readDomain, readExtraArgs, readLabels, readNodeName, readTaints } from "./nodeReaders.js";
+import type { OptionType } from "./optionTable.js";
+import type { Reader } from "./reader.js";
+import {
+  readBoolean,
+  readChoice,
+  readCount,
+  readDockerHost,
+  readDuration,
+  readImage,
+  readRegistry,
+  readText,
+  readTokenId,
+  readVersion,
+} from "./scalarReaders.js";
+
+/** How each type of option is read. Paths, and what lies there, are `loadOptions`'s. */
+export const readers: Readonly<Record<OptionType, Reader>> = {
+  boolean: readBoolean,
+  text: readText,
+  choice: readChoice,
+  count: readCount,
+  duration: readDuration,
+  cidr: readCidr,
+  address: readAddress,
+  apiserver: readApiserver,
+  dockerHost: readDockerHost,
+  nodeName: readNodeName,
+  clusterName: readClusterName,
+  domain: readDomain,
+  version: readVersion,
+  image: readImage,
+  registry: readRegistry,
+  names: readNames,
+  labels: readLabels,
+  taints: readTaints,
+  extraArgs: readExtraArgs,
+  path: readText,
+  patches: readText,
+  optionalPath: readText,
+  component: readText,
+  secret: readText,
+  tokenId: readTokenId,
+};

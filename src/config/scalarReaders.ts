@@ -1,0 +1,85 @@
+import { parseDockerEndpoint } from "../docker/dockerEndpoint.js";
+import { resolveVersion } from "../kubernetes/versions.js";
+import { nearest } from "./nearest.js";
+import { ownProblems, patternReader, quote, type Reader, textReader } from "./reader.js";
+
+const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** So that no date and no timer overflows: ten years, as long as the CA lives. */
+const maxDurationMs = 3650 * 86_400_000;
+
+/** `90s`, `1h30m` -> milliseconds. */
+export const readDuration: Reader = textReader((text, complain) => {
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)];
+  if (parts.length === 0 || parts.map(([part]) => part).join("") !== text) {
+    const hint = /^\d+$/.test(text) ? `Say the unit: ${text}s, ${text}m or ${text}h.` : "Write it as 90s, 5m or 1h30m.";
+    complain({ message: `${quote(text)} is not a duration`, hint });
+    return undefined;
+  }
+  const durationMs = parts.reduce((sum, [, number, unit = ""]) => sum + Number(number) * (unitsMs[unit] ?? 0), 0);
+  if (durationMs > 0 && durationMs <= maxDurationMs) return Math.ceil(durationMs);
+  complain({ message: `${quote(text)} is ${durationMs > 0 ? "more than ten years" : "no time at all"}` });
+  return undefined;
+});
+
+const booleans: Readonly<Record<string, boolean>> = { true: true, yes: true, "1": true, false: false, no: false, "0": false };
+
+/** `true`, `yes`, `1` and their opposites. */
+export const readBoolean: Reader = textReader((text, complain) => {
+  const known = Object.entries(booleans).find(([word]) => word === text.toLowerCase());
+  if (known) return known[1];
+  complain({ message: `${quote(text)} is neither true nor false` });
+  return undefined;
+});
+
+/** A number of things. */
+export const readCount: Reader = textReader((text, complain) => {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  complain({ message: `${quote(text)} is not a whole number` });
+  return undefined;
+});
+
+/** One of the row's choices. */
+export const readChoice: Reader = textReader((text, complain, { choices = [] }) => {
+  if (choices.includes(text)) return text;
+  const guess = nearest(text, choices);
+  complain({
+    message: `${quote(text)} is not one of ${choices.join(", ")}`,
+    ...(guess === undefined ? {} : { hint: `Did you mean ${guess}?` }),
+  });
+  return undefined;
+});
+
+/** Any text but none. */
+export const readText: Reader = patternReader(/\S/, "a value: it is empty");
+
+/** A version that the version table covers. */
+export const readVersion: Reader = textReader((text, complain) => ownProblems(() => resolveVersion(text), complain));
+
+/** What `DOCKER_HOST` may be. */
+export const readDockerHost: Reader = textReader((text, complain) => {
+  ownProblems(() => parseDockerEndpoint(text), complain);
+  return text;
+});
+
+/** A folder or host of images: `registry.example.com:5000/kubernetes`. */
+export const readRegistry: Reader = patternReader(
+  /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d+)?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)*$/,
+  "a registry, with or without a path",
+  "Write it as registry.example.com:5000/kubernetes: no https://, no / at the end, lower case.",
+);
+
+/** As distribution/reference defines it. */
+export const readImage: Reader = patternReader(
+  /^[A-Za-z0-9][A-Za-z0-9.-]*(:\d+(?=\/))?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:\w[\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$/,
+  "an image reference",
+  "Write it as registry.example.com/kubernetes/hyperkube:v1.20.2.",
+);
+
+/** The id, or the whole token, which is not shown. */
+export const readTokenId: Reader = textReader((text, complain) => {
+  const id = text.split(".")[0] ?? "";
+  if (/^[a-z0-9]{6}$/.test(id)) return id;
+  complain({ message: "a token's id is six of a-z and 0-9", hint: "`tsdeploy token list` shows them." });
+  return undefined;
+});

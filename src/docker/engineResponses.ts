@@ -1,0 +1,160 @@
+import { z } from "zod";
+import type {
+  ContainerDetails,
+  ContainerSummary,
+  EngineInfo,
+  EngineVersion,
+  ImageDetails,
+} from "./containerEngine.js";
+
+/** The daemon's JSON in our own types. Go leaves empty lists and maps out, or says null. */
+const strings = z
+  .array(z.string())
+  .nullish()
+  .transform((list) => list ?? []);
+const labels = z
+  .record(z.string(), z.string())
+  .nullish()
+  .transform((map) => map ?? {});
+
+export const engineVersion = z
+  .object({
+    Version: z.string(),
+    ApiVersion: z.string(),
+    MinAPIVersion: z.string().default("1.12"),
+    Os: z.string(),
+    Arch: z.string(),
+  })
+  .transform(
+    (version): EngineVersion => ({
+      version: version.Version,
+      apiVersion: version.ApiVersion,
+      minApiVersion: version.MinAPIVersion,
+      os: version.Os,
+      architecture: version.Arch,
+    }),
+  );
+
+export const engineInfo = z
+  .object({
+    ID: z.string().default(""),
+    Name: z.string(),
+    OperatingSystem: z.string().default(""),
+    OSType: z.string(),
+    Architecture: z.string(),
+    KernelVersion: z.string().default(""),
+    DockerRootDir: z.string(),
+    Driver: z.string().default(""),
+    LoggingDriver: z.string().default(""),
+    CgroupDriver: z.string().default(""),
+    CgroupVersion: z.enum(["1", "2"]).default("1"),
+    SecurityOptions: strings,
+    NCPU: z.number(),
+    MemTotal: z.number(),
+    LiveRestoreEnabled: z.boolean().default(false),
+  })
+  .transform(
+    (info): EngineInfo => ({
+      id: info.ID,
+      hostname: info.Name,
+      operatingSystem: info.OperatingSystem,
+      osType: info.OSType,
+      machine: info.Architecture,
+      kernelVersion: info.KernelVersion,
+      dockerRootDir: info.DockerRootDir,
+      storageDriver: info.Driver,
+      loggingDriver: info.LoggingDriver,
+      cgroupDriver: info.CgroupDriver,
+      cgroupVersion: info.CgroupVersion,
+      securityOptions: info.SecurityOptions,
+      cpus: info.NCPU,
+      memoryBytes: info.MemTotal,
+      liveRestore: info.LiveRestoreEnabled,
+    }),
+  );
+
+export const containerSummaries = z.array(
+  z
+    .object({
+      Id: z.string(),
+      Names: strings,
+      Image: z.string(),
+      ImageID: z.string(),
+      Labels: labels,
+      State: z.string(),
+      Status: z.string(),
+      Created: z.number(),
+    })
+    .transform(
+      (container): ContainerSummary => ({
+        id: container.Id,
+        // A container that others link to has names of theirs too, `/other/alias`.
+        name: (container.Names.find((name) => name.lastIndexOf("/") === 0) ?? "").slice(1),
+        image: container.Image,
+        imageId: container.ImageID,
+        labels: container.Labels,
+        state: container.State,
+        status: container.Status,
+        createdAt: container.Created,
+      }),
+    ),
+);
+
+export const containerDetails = z
+  .object({
+    Id: z.string(),
+    Name: z.string(),
+    Image: z.string(),
+    Path: z.string(),
+    Args: strings,
+    Config: z.object({ Image: z.string(), Labels: labels }),
+    HostConfig: z.object({ Binds: strings, IpcMode: z.string().default("") }),
+    RestartCount: z.number().default(0),
+    State: z.object({ Running: z.boolean(), ExitCode: z.number(), Pid: z.number(), StartedAt: z.string() }),
+  })
+  .transform(
+    (container): ContainerDetails => ({
+      id: container.Id,
+      name: container.Name.replace(/^\//, ""),
+      image: container.Config.Image,
+      imageId: container.Image,
+      command: [container.Path, ...container.Args],
+      binds: container.HostConfig.Binds,
+      labels: container.Config.Labels,
+      running: container.State.Running,
+      exitCode: container.State.ExitCode,
+      pid: container.State.Pid,
+      restartCount: container.RestartCount,
+      startedAt: container.State.StartedAt,
+      ipcMode: container.HostConfig.IpcMode,
+    }),
+  );
+
+export const imageDetails = z
+  .object({
+    Id: z.string(),
+    RepoTags: strings,
+    RepoDigests: strings,
+    Architecture: z.string().default(""),
+    Os: z.string().default(""),
+    Size: z.number().default(0),
+    Config: z.object({ Entrypoint: strings, Cmd: strings, Labels: labels }).nullish(),
+  })
+  .transform(
+    (image): ImageDetails => ({
+      id: image.Id,
+      tags: image.RepoTags,
+      repoDigests: image.RepoDigests,
+      architecture: image.Architecture,
+      os: image.Os,
+      labels: image.Config?.Labels ?? {},
+      command: [...(image.Config?.Entrypoint ?? []), ...(image.Config?.Cmd ?? [])],
+      sizeBytes: image.Size,
+    }),
+  );
+
+export const imageSummaries = z.array(z.object({ Id: z.string() }));
+
+export const execDetails = z.object({ Running: z.boolean(), ExitCode: z.number().nullish() });
+
+export const waitResult = z.object({ StatusCode: z.number() });
