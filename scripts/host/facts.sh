@@ -145,10 +145,10 @@ for name in vm.overcommit_memory vm.panic_on_oom kernel.panic kernel.panic_on_oo
   if [[ -r $file ]] && read -r value <"$file"; then echo "sysctl $name $value"; fi
 done
 
-# Docker makes folders that are to be bound; kubelet and CNI make theirs.
+# Docker makes folders that are to be bound; kubelet, CNI and the old iptables make theirs.
 for path in /etc/kubernetes /etc/cni /etc/cni/net.d /lib/modules /opt /opt/cni /opt/cni/bin /usr/libexec/kubernetes \
-  /var/lib/kubelet /var/lib/etcd /var/lib/cni /var/lib/dockershim /var/lib/cri-dockerd /var/log/containers \
-  /var/log/pods; do
+  /run/xtables.lock /var/lib/kubelet /var/lib/etcd /var/lib/cni /var/lib/dockershim /var/lib/cri-dockerd \
+  /var/log/containers /var/log/pods; do
   [[ ! -e $host$path ]] || echo "path $path"
 done
 

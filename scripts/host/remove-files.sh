@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Removes files of the host, and folders below /etc/kubernetes and /etc/cni that are then empty.
+# Removes files of the host, and folders below /etc/kubernetes that are then empty.
 set -euo pipefail
 if [[ ${1:-} == --help || $# -eq 0 ]]; then
   echo "usage: remove-files.sh PATH...   (in the helper container, the host's / at /host)"
   exit
 fi
 cd /host
+folders=()
 for path; do
-  rm -f ".$path"
-  while path=${path%/*} && [[ $path == /etc/kubernetes* || $path == /etc/cni* ]]; do
-    rmdir ".$path" 2>/dev/null || break
-  done
+  [[ $path != /etc/kubernetes/* ]] || folders+=(".${path%/*}")
 done
+rm -f -- "${@/#/.}"
+((${#folders[@]} == 0)) || rmdir --parents --ignore-fail-on-non-empty -- "${folders[@]}" 2>/dev/null || true

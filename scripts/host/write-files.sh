@@ -16,6 +16,8 @@ cd /host
 for folder; do rm -rf ".$folder/.tsdeploy-new"; done
 head -c "$bytes" | tar -x --no-same-owner
 for folder; do
+  # A name must not reach the disk before its content does.
+  sync ".$folder"/.tsdeploy-new/*
   mv -f ".$folder"/.tsdeploy-new/* ".$folder/"
   rmdir ".$folder/.tsdeploy-new"
 done

@@ -173,7 +173,8 @@ export class KubernetesClient {
         if (options.signal?.aborted && !isTimeout(options.signal.reason)) {
           throw new TsdeployError("aborted", { code: "ABORTED", message: "stopped by a signal" });
         }
-        if (signal.aborted) throw connectionFault(this.server, new Error(`no answer within ${timeoutMs / 1000} s`));
+        if (timeout.aborted) throw connectionFault(this.server, new Error(`no answer within ${timeoutMs / 1000} s`));
+        if (signal.aborted) throw connectionFault(this.server, new Error("no answer in time"));
         // A kept connection may have been closed by an API server that restarted.
         if (exchange.reusedSocket && !exchange.res && !isRetry) continue;
         if (isClockFault(error)) throw await this.#clockFault(signal);

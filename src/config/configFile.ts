@@ -17,7 +17,7 @@ export interface ConfigFile {
 
 /** Reads the file; does not throw: what is wrong is in `problems`. Every scalar is text, as it is in a flag. */
 export async function readConfigFile(path: string, resolved: string): Promise<ConfigFile> {
-  const broken = (problems: readonly Problem[]): ConfigFile => ({ path, values: new Map(), problems, locate: () => path });
+  const broken = (problems: Problem[]): ConfigFile => ({ path, values: new Map(), problems, locate: () => path });
   const text = await readFile(resolved, "utf8").catch((error: unknown) => error);
   if (typeof text !== "string") {
     return broken([{ code: "CONFIG_UNREADABLE", message: `--config: ${path} cannot be read: ${messageOf(text)}` }]);

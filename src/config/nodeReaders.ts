@@ -49,9 +49,9 @@ export const readLabels: Reader = (raw, complain) => {
   const labels = new Map<string, string>();
   const add = (key: string, value: RawValue, path: readonly (string | number)[]): void => {
     const at = within(complain, path);
-    if (typeof value !== "string") return void at({ message: `the value of ${quote(key)} has to be text` });
-    if (labels.has(key)) at({ message: `label ${quote(key)} is given twice`, aboutKey: true });
-    if (checkLabelKey(key, "label", at) && checkLabelValue(value, at)) labels.set(key, value);
+    if (typeof value !== "string") at({ message: `the value of ${quote(key)} has to be text` });
+    else if (labels.has(key)) at({ message: `label ${quote(key)} is given twice`, aboutKey: true });
+    else if (checkLabelKey(key, "label", at) && checkLabelValue(value, at)) labels.set(key, value);
   };
   if (isMap(raw)) {
     for (const [key, value] of Object.entries(raw)) add(key, value, [key]);

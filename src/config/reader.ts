@@ -44,10 +44,15 @@ export function patternReader(pattern: RegExp, form: string, hint?: string): Rea
   });
 }
 
+export interface ListItem {
+  readonly item: RawValue;
+  readonly path: readonly number[];
+}
+
 /** The parts of a value that is a list, or is written with commas, each with its path. */
-export function listItems(raw: RawValue): { readonly item: RawValue; readonly path: readonly number[] }[] {
+export function listItems(raw: RawValue): ListItem[] {
   const items = Array.isArray(raw) ? (raw as readonly RawValue[]) : [raw];
-  return items.flatMap((item, index) => {
+  return items.flatMap((item, index): ListItem[] => {
     const path = Array.isArray(raw) ? [index] : [];
     if (typeof item !== "string") return [{ item, path }];
     return item

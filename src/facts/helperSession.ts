@@ -29,7 +29,7 @@ export interface Helper {
   readFiles(): Promise<Map<string, ExistingFile>>;
   /** Each is replaced by a rename, with its mode; missing folders are made, 0755. */
   writeFiles(files: readonly HostFile[]): Promise<void>;
-  /** Missing ones are fine. Folders of Kubernetes and CNI that are then empty go too. */
+  /** Missing ones are fine. Folders below /etc/kubernetes that are then empty go too. */
   removeFiles(files: readonly string[]): Promise<void>;
   /** A TCP connection from the host's network, such as to its API server on loopback. */
   openTcp(host: string, port: number): Promise<Duplex>;

@@ -75,7 +75,7 @@ export interface HostFacts {
   readonly etcdData: boolean;
   /** Values now of all that Kubernetes changes. Those before tsdeploy's first run: see `hostBefore.ts`. */
   readonly sysctls: Readonly<Record<string, string>>;
-  /** Which of the folders that we and Kubernetes make are there. */
+  /** Which of the paths that we and Kubernetes make are there. */
   readonly existingPaths: readonly string[];
 }
 

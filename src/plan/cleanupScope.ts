@@ -27,6 +27,8 @@ const madeAgain = [
   "/run/dockershim.sock",
 ];
 
+const xtablesLock = "/run/xtables.lock";
+
 /** What makes the cluster the same one again. */
 export const identityPaths: readonly string[] = [paths.pki, paths.options, paths.hostBefore];
 
@@ -68,6 +70,8 @@ export function cleanupScope(before: HostBefore | undefined, kept: Kept): Cleanu
     sysctls: before?.sysctls ?? {},
     paths: [
       ...madeAgain,
+      // A lock between iptables programs: made by the first that runs, and not ours if it was there.
+      ...(wasThere(xtablesLock) ? [] : [xtablesLock]),
       ...state.flatMap(contents),
       // Other container runtimes' networks have their files here as well.
       `${paths.cniState}/networks/${podNetworkName}`,

@@ -162,3 +162,17 @@ describe("a helper", () => {
     await vi.waitUntil(async () => (await engine.inspectContainer(id)) === undefined, { timeout: 10_000 });
   });
 });
+
+describe("a host whose mounts are private", () => {
+  it("still gets a helper, which tells that it will not do", async () => {
+    await sh("mount --make-rprivate /");
+    try {
+      const other = await openHelper(engine, hyperkube);
+      const facts = await other.collectFacts({ dockerRootDir: "/var/lib/docker" });
+      await other.close();
+      expect(facts.propagation).toBe("private");
+    } finally {
+      await sh("mount --make-rshared /");
+    }
+  });
+});

@@ -1,4 +1,14 @@
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -56,9 +66,12 @@ describe("changing it", () => {
     const path = join(folder, "config");
     writeFileSync(join(folder, "real"), "old", { mode: 0o644 });
     symlinkSync("real", path);
+    const uid = process.getuid?.() === 0 ? 12345 : statSync(join(folder, "real")).uid;
+    chownSync(join(folder, "real"), uid, -1);
     await changeKubeconfigFile(path, (text) => `${text ?? ""} and new`);
     expect(readFileSync(join(folder, "real"), "utf8")).toBe("old and new");
     expect(statSync(join(folder, "real")).mode & 0o777).toBe(0o600);
+    expect(statSync(join(folder, "real")).uid).toBe(uid);
     expect(readdirSync(folder).sort()).toEqual(["config", "real"]);
   });
 

@@ -211,10 +211,11 @@ describe("an identity that is on the host", () => {
   });
 
   test("is completed after a write that was cut off anywhere", async () => {
-    for (let written = 0; written < fresh.files.length; written += 1) {
+    for (const written of [1, 9, 10, 12, 17, 21]) {
       const existing = onHost(fresh.files.slice(0, written));
       const { identity } = await makeIdentity({ ...identityRequest, existing });
       const ca = new X509Certificate(identity.ca.certificate);
+      expect(identity.ca.privateKey).toBe(fresh.identity.ca.privateKey);
       expect(new X509Certificate(identity.apiserver.certificate).verify(ca.publicKey)).toBe(true);
     }
   });

@@ -1,0 +1,122 @@
+import { contains, overlap } from "./networkReaders.js";
+import type { CommandName } from "./optionTable.js";
+import type { Complaint } from "./reader.js";
+import { isRestrictedLabel } from "./restrictedLabels.js";
+
+/** The values of a run that were read without complaint, and who gave them. */
+export interface ReadOptions {
+  readonly command: CommandName;
+  readonly get: (key: string) => unknown;
+  /** Undefined for defaults. */
+  readonly sourceOf: (key: string) => "flag" | "variable" | "file" | undefined;
+}
+
+export interface CrossComplaint extends Complaint {
+  /** Option that it is said about. */
+  readonly key: string;
+}
+
+/** What is wrong between options that are right one by one. Pure. */
+export function crossChecks(options: ReadOptions): CrossComplaint[] {
+  return [rangesOverlap, addressInRange, restrictedLabels, foreignArgs, impossiblePairs, missing].flatMap((check) =>
+    check(options),
+  );
+}
+
+const ranges = [
+  { key: "podCidr", name: "pod addresses", flag: "--pod-cidr" },
+  { key: "serviceCidr", name: "Service addresses", flag: "--service-cidr" },
+] as const;
+
+function rangesOverlap({ get, sourceOf }: ReadOptions): CrossComplaint[] {
+  const [pods, services] = [get("podCidr"), get("serviceCidr")];
+  if (typeof pods !== "string" || typeof services !== "string" || !overlap(pods, services)) return [];
+  // Said about the one that the person gave.
+  const [said, other] = sourceOf("podCidr") === undefined ? [ranges[1], ranges[0]] : ranges;
+  const value = said.key === "podCidr" ? pods : services;
+  const otherValue = said.key === "podCidr" ? services : pods;
+  const byDefault = sourceOf(other.key) === undefined ? ` (${other.flag}'s default)` : "";
+  return [
+    {
+      key: said.key,
+      code: "RANGE_OVERLAP",
+      message: `the ${said.name} ${value} overlap the ${other.name} ${otherValue}${byDefault}`,
+      hint: "Choose ranges that have no address in common.",
+    },
+  ];
+}
+
+function addressInRange({ get }: ReadOptions): CrossComplaint[] {
+  const ip = get("ip");
+  return ranges.flatMap(({ key, name, flag }) => {
+    const cidr = get(key);
+    if (typeof ip !== "string" || typeof cidr !== "string" || !contains(cidr, ip)) return [];
+    const message = `the node's address ${ip} is one of the ${name} ${cidr}`;
+    return [{ key: "ip", code: "RANGE_OVERLAP", message, hint: `Choose another range with ${flag}.` }];
+  });
+}
+
+function restrictedLabels({ get }: ReadOptions): CrossComplaint[] {
+  const labels = get("nodeLabels");
+  const nodeName = get("nodeName");
+  if (typeof labels !== "object" || labels === null) return [];
+  return Object.entries(labels)
+    .filter(([label]) => isRestrictedLabel(label))
+    .map(([label, value]) => ({
+      key: "nodeLabels",
+      path: [label],
+      aboutKey: true,
+      code: "LABEL_RESTRICTED",
+      message: `a node may not give itself the label ${label}`,
+      hint:
+        "When it has joined, run: kubectl label node " +
+        `${typeof nodeName === "string" ? nodeName : "<node name>"} ${label}=${String(value)}`,
+    }));
+}
+
+/** A file may serve a whole cluster; a flag is meant for this machine. */
+function foreignArgs({ command, get, sourceOf }: ReadOptions): CrossComplaint[] {
+  const args = get("extraArgs");
+  if (command !== "worker" || sourceOf("extraArgs") === "file" || typeof args !== "object" || args === null) return [];
+  return Object.keys(args)
+    .filter((component) => component !== "kubelet" && component !== "proxy")
+    .map((component) => ({
+      key: "extraArgs",
+      message: `a worker has no ${component}`,
+      hint: "Give this extra argument to `tsdeploy master`.",
+    }));
+}
+
+function impossiblePairs({ get, sourceOf }: ReadOptions): CrossComplaint[] {
+  const complaints: CrossComplaint[] = [];
+  const conflict = (key: string, message: string, hint: string): void => {
+    complaints.push({ key, code: "OPTION_CONFLICT", message, hint });
+  };
+  if (sourceOf("dockerHost") === "flag" && sourceOf("dockerContext") === "flag") {
+    conflict("dockerHost", "cannot be given together with --context", "Give one of them.");
+  }
+  if (sourceOf("token") !== undefined && sourceOf("token") === sourceOf("tokenFile")) {
+    conflict("tokenFile", "cannot be given together with a token", "Give one of them.");
+  }
+  if (get("follow") === true && get("output") === "json") {
+    conflict("follow", "has no end, and so no JSON document", "Leave out --follow, or --output json.");
+  }
+  if (get("merge") === true && sourceOf("kubeconfig") !== undefined && get("kubeconfig") === undefined) {
+    conflict("merge", "needs a kubeconfig to merge into", "Leave out --no-kubeconfig.");
+  }
+  return complaints;
+}
+
+function missing({ command, sourceOf }: ReadOptions): CrossComplaint[] {
+  if (command === "worker" && sourceOf("master") === undefined) {
+    return [
+      {
+        key: "master",
+        code: "OPTION_MISSING",
+        message: "is needed: the address of the machine that ran `tsdeploy master`",
+        hint: "On the master, `tsdeploy token create` prints the whole line to run here.",
+      },
+    ];
+  }
+  return [];
+}

@@ -1,0 +1,253 @@
+import { readFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { messageOf, type Problem, TsdeployError } from "../errors.js";
+import { kubeconfigPath } from "../kubernetes/kubeconfigFile.js";
+import { type ConfigFile, readConfigFile } from "./configFile.js";
+import { crossChecks } from "./crossChecks.js";
+import { nearest } from "./nearest.js";
+import type {
+  KubeconfigOptions,
+  LogsOptions,
+  MasterOptions,
+  StatusOptions,
+  TeardownOptions,
+  TokenCreateOptions,
+  TokenListOptions,
+  TokenRevokeOptions,
+  WorkerOptions,
+} from "./options.js";
+import { type CommandName, type OptionRow, optionsOf, optionTable, propertyOf, variableOf } from "./optionTable.js";
+import { type Complain, type Complaint, ownProblems, type RawValue } from "./reader.js";
+import { readers } from "./readers.js";
+
+/** What each command's options are. */
+export interface CommandOptions {
+  readonly master: MasterOptions;
+  readonly worker: WorkerOptions;
+  readonly teardown: TeardownOptions;
+  readonly status: StatusOptions;
+  readonly kubeconfig: KubeconfigOptions;
+  readonly "token create": TokenCreateOptions;
+  readonly "token list": TokenListOptions;
+  readonly "token revoke": TokenRevokeOptions;
+  readonly logs: LogsOptions;
+}
+
+/** Where options come from besides the configuration file. */
+export interface OptionSources {
+  /** By key: text, a list for repeated flags, false for `--no-…`. */
+  readonly flags: Readonly<Record<string, string | readonly string[] | boolean | undefined>>;
+  readonly env: NodeJS.ProcessEnv;
+  /** For `--token-file -`. */
+  readonly readStdin: () => Promise<string>;
+  /** Default: that of the process. */
+  readonly cwd?: string;
+}
+
+/**
+ * Flags, then variables, then the YAML file, then defaults, checked together. Asks nobody but the file system.
+ *
+ * @throws TsdeployError of kind usage with all that is wrong; each problem says where
+ */
+export async function loadOptions<Command extends CommandName>(
+  command: Command,
+  sources: OptionSources,
+): Promise<CommandOptions[Command]> {
+  const loader = new Loader(command, sources);
+  return (await loader.load()) as unknown as CommandOptions[Command];
+}
+
+interface Given {
+  readonly raw: RawValue;
+  readonly source: "flag" | "variable" | "file";
+}
+
+class Loader {
+  readonly #command: CommandName;
+  readonly #rows: readonly OptionRow[];
+  readonly #sources: OptionSources;
+  readonly #cwd: string;
+  readonly #home: string;
+  readonly #problems: Problem[] = [];
+  readonly #given = new Map<string, Given>();
+  readonly #values = new Map<string, unknown>();
+  #file: ConfigFile | undefined;
+
+  constructor(command: CommandName, sources: OptionSources) {
+    this.#command = command;
+    this.#rows = optionsOf(command);
+    this.#sources = sources;
+    this.#cwd = sources.cwd ?? process.cwd();
+    this.#home = sources.env["HOME"] ?? homedir();
+  }
+
+  async load(): Promise<Record<string, unknown>> {
+    await this.#readFile();
+    for (const row of this.#rows) this.#read(row);
+    this.#crossCheck();
+    await this.#readPatches();
+    await this.#readToken();
+    if (this.#problems.length > 0) throw new TsdeployError("usage", this.#problems);
+    return this.#result();
+  }
+
+  async #readFile(): Promise<void> {
+    const { flags, env } = this.#sources;
+    const path = flags["config"] ?? env["TSDEPLOY_CONFIG"];
+    if (typeof path !== "string" || path === "") return;
+    this.#file = await readConfigFile(path, this.#resolve(path, this.#cwd));
+    this.#problems.push(...this.#file.problems);
+    for (const key of this.#file.values.keys()) {
+      const row = optionTable.find((known) => known.key === key);
+      if (row?.inFile !== true) this.#problems.push(unusableKey(key, row, this.#file.locate([key], true)));
+    }
+  }
+
+  /** The value of the highest source, read. */
+  #read(row: OptionRow): void {
+    const given = this.#find(row);
+    if (given) this.#given.set(row.key, given);
+    const raw = given?.raw ?? row.default;
+    if (raw === undefined) return;
+    // `--no-kubeconfig`
+    if (row.type === "optionalPath" && (raw === "false" || raw === "none")) return;
+    const value = readers[row.type](raw, this.#complainer(row), row);
+    if (value !== undefined) this.#values.set(row.key, value);
+  }
+
+  #find(row: OptionRow): Given | undefined {
+    const flag = this.#sources.flags[row.key];
+    if (flag !== undefined) return { source: "flag", raw: typeof flag === "boolean" ? String(flag) : flag };
+    const variable = variableOf(row);
+    const text = variable === undefined ? undefined : this.#sources.env[variable];
+    if (text !== undefined && text !== "") return { source: "variable", raw: text };
+    const raw = row.inFile ? this.#file?.values.get(row.key) : undefined;
+    return raw === undefined ? undefined : { source: "file", raw };
+  }
+
+  /** Puts before each complaint where the value was written. */
+  #complainer(row: OptionRow): Complain {
+    return ({ code = "OPTION_INVALID", message, hint, path = [], aboutKey }: Complaint) => {
+      this.#problems.push({
+        code,
+        message: `${this.#placeOf(row, path, aboutKey)}: ${message}`,
+        ...(hint === undefined ? {} : { hint }),
+      });
+    };
+  }
+
+  #placeOf(row: OptionRow, path: readonly (string | number)[], aboutKey: boolean | undefined): string {
+    const source = this.#given.get(row.key)?.source;
+    if (source === "file" && this.#file) return `${this.#file.locate([row.key, ...path], aboutKey)}: ${row.key}`;
+    return (source === "variable" ? variableOf(row) : row.flag) ?? row.key;
+  }
+
+  #crossCheck(): void {
+    const complaints = crossChecks({
+      command: this.#command,
+      get: (key) => this.#values.get(key),
+      sourceOf: (key) => this.#given.get(key)?.source,
+    });
+    const isFileBroken = this.#file !== undefined && this.#file.problems.length > 0;
+    for (const { key, ...complaint } of complaints) {
+      if (isFileBroken && complaint.code === "OPTION_MISSING") continue;
+      const row = this.#rows.find((known) => known.key === key);
+      if (row) this.#complainer(row)(complaint);
+    }
+  }
+
+  async #readPatches(): Promise<void> {
+    const row = this.#rows.find(({ key }) => key === "patches");
+    const folder = this.#pathOf("patches");
+    if (!row) return;
+    if (folder === undefined) {
+      this.#values.set("patches", []);
+      return;
+    }
+    const { loadPatches } = await import("./loadPatches.js");
+    this.#values.set("patches", await loadPatches(folder, this.#complainer(row)));
+  }
+
+  /** A token that was typed wins over a file of a lower source. */
+  async #readToken(): Promise<void> {
+    const row = this.#rows.find(({ key }) => key === "token");
+    if (!row) return;
+    const ranks = ["flag", "variable", "file"];
+    const rankOf = (key: string): number => {
+      const source = this.#given.get(key)?.source;
+      return source === undefined ? ranks.length : ranks.indexOf(source);
+    };
+    const fromFile = rankOf("tokenFile") < rankOf("token");
+    const said = this.#rows.find(({ key }) => key === (fromFile ? "tokenFile" : "token")) ?? row;
+    const token = fromFile ? await this.#readTokenFile(this.#complainer(said)) : this.#values.get("token");
+    if (typeof token !== "string") return;
+    const { parseJoinToken } = await import("../pki/joinToken.js");
+    ownProblems(() => parseJoinToken(token), this.#complainer(said));
+    this.#values.set("token", token.trim());
+  }
+
+  async #readTokenFile(complain: Complain): Promise<string | undefined> {
+    if (this.#values.get("tokenFile") === "-") return this.#sources.readStdin();
+    const path = this.#pathOf("tokenFile");
+    if (path === undefined) return undefined;
+    return readFile(path, "utf8").catch((error: unknown) => {
+      complain({ code: "TOKEN_UNREADABLE", message: messageOf(error) });
+      return undefined;
+    });
+  }
+
+  /** A path in the file is relative to the file. */
+  #pathOf(key: string): string | undefined {
+    const value = this.#values.get(key);
+    if (typeof value !== "string") return undefined;
+    const inFile = this.#given.get(key)?.source === "file" && this.#file;
+    return this.#resolve(value, inFile ? dirname(this.#resolve(inFile.path, this.#cwd)) : this.#cwd);
+  }
+
+  #resolve(path: string, folder: string): string {
+    return path === "~" || path.startsWith("~/") ? join(this.#home, path.slice(1)) : resolve(folder, path);
+  }
+
+  #result(): Record<string, unknown> {
+    const values = this.#values;
+    // A flag beats a variable; of two variables Docker takes DOCKER_HOST.
+    const contextFlag = this.#given.get("dockerContext")?.source === "flag";
+    if (values.has("dockerHost") && values.has("dockerContext")) values.delete(contextFlag ? "dockerHost" : "dockerContext");
+    const kubeconfig = this.#pathOf("kubeconfig");
+    if (kubeconfig !== undefined) values.set("kubeconfig", kubeconfig);
+    if (this.#command === "master" && !this.#given.has("kubeconfig")) {
+      values.set("kubeconfig", kubeconfigPath(undefined, this.#sources.env, this.#home));
+    }
+    const result: Record<string, unknown> = { given: new Set(this.#given.keys()) };
+    for (const row of this.#rows) {
+      const value = values.get(row.key) ?? emptyOf(row);
+      if (value !== undefined) result[propertyOf(row)] = value;
+    }
+    // They have done their work.
+    delete result["config"];
+    delete result["tokenFile"];
+    return result;
+  }
+}
+
+/** What an option is that nobody gave and that has no default. */
+function emptyOf(row: OptionRow): unknown {
+  if (row.type === "boolean") return false;
+  if (row.type === "names" || row.type === "taints") return [];
+  return row.type === "labels" || row.type === "extraArgs" ? {} : undefined;
+}
+
+function unusableKey(key: string, row: OptionRow | undefined, place: string): Problem {
+  if (row) {
+    const hint =
+      key === "token" ? "Keep it in a file of its own, named by tokenFile." : `Use ${row.flag ?? key} when you run it.`;
+    return { code: "OPTION_NOT_IN_FILE", message: `${place}: ${key} cannot be set in a file`, hint };
+  }
+  const guess = nearest(key, optionTable.filter(({ inFile }) => inFile).map((known) => known.key));
+  return {
+    code: "OPTION_UNKNOWN",
+    message: `${place}: there is no option ${JSON.stringify(key)}`,
+    ...(guess === undefined ? {} : { hint: `Did you mean ${guess}?` }),
+  };
+}

@@ -1,0 +1,61 @@
+import type { CommandResult, Report } from "./events.js";
+import { PlainLines } from "./plainLines.js";
+import { jsonError, renderError } from "./renderError.js";
+import type { Renderer } from "./renderer.js";
+import { styleFor } from "./style.js";
+
+export interface ReporterOptions {
+  /** What goes to stdout: text for people, or exactly one JSON document. */
+  readonly output: "text" | "json";
+  readonly stdout: NodeJS.WritableStream;
+  readonly stderr: NodeJS.WritableStream;
+  /** Whether stderr is a terminal that lines can be taken back from. */
+  readonly isTTY: boolean;
+  readonly verbose: boolean;
+  /** For NO_COLOR and TERM. */
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** All that a run says. */
+export interface Reporter {
+  readonly report: Report;
+  result(result: CommandResult): void;
+  error(error: unknown): void;
+  /** Before something else writes to the terminal; the next event goes on. */
+  pause(): void;
+}
+
+/** Progress, warnings and errors go to stderr; the result, and with `json` an error too, to stdout. */
+export async function createReporter(options: ReporterOptions): Promise<Reporter> {
+  const { output, stdout, stderr, verbose, isTTY, env } = options;
+  const style = styleFor(isTTY, env);
+  const write = (text: string): void => void stderr.write(text);
+  const isLively = isTTY && env["TERM"] !== "dumb" && output === "text";
+  const renderer: Renderer = isLively
+    ? new (await import("./terminal.js")).Terminal(stderr, style)
+    : new PlainLines(write, style, { verbose });
+  const document = (value: unknown): void => void stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
+
+  return {
+    report: (event) => {
+      renderer.event(event);
+    },
+    result: ({ data, text }) => {
+      renderer.pause();
+      if (output === "json") document({ ok: true, ...asFields(data) });
+      else if (text !== "") stdout.write(text.endsWith("\n") ? text : `${text}\n`);
+    },
+    error: (error) => {
+      renderer.pause();
+      write(renderError(error, style, { verbose }));
+      if (output === "json") document(jsonError(error));
+    },
+    pause: () => {
+      renderer.pause();
+    },
+  };
+}
+
+function asFields(data: unknown): object {
+  return typeof data === "object" && data !== null && !Array.isArray(data) ? data : { data };
+}

@@ -1,0 +1,38 @@
+import { unreachable } from "../errors.js";
+import type { ReportEvent } from "./events.js";
+import { renderProblems } from "./renderError.js";
+import type { Style } from "./style.js";
+
+/** Shows events while a command runs. */
+export interface Renderer {
+  event(event: ReportEvent): void;
+  /** Takes what moves off the screen, for a question or an error. The next event brings it back. */
+  pause(): void;
+}
+
+/** The lines of events that are not about a phase's course; undefined for those that are. */
+export function lastingLines(event: ReportEvent, style: Style): string | undefined {
+  switch (event.kind) {
+    case "warning":
+      return `${style.yellow("warning:")} ${event.message}`;
+    case "notice":
+      return event.message;
+    case "difference":
+      return [event.subject, ...event.lines.map((line) => `  ${paintDifference(line, style)}`)].join("\n");
+    case "problems":
+      return `${event.title}\n${renderProblems(event.problems, style).trimEnd()}`;
+    case "phase-started":
+    case "phase-finished":
+    case "phase-failed":
+    case "waiting":
+    case "pull-progress":
+      return undefined;
+    default:
+      return unreachable(event);
+  }
+}
+
+function paintDifference(line: string, style: Style): string {
+  if (line.startsWith("+")) return style.green(line);
+  return line.startsWith("-") ? style.red(line) : line;
+}
