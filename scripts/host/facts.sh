@@ -90,7 +90,7 @@ for family in iptables ip6tables; do
   for backend in nft legacy; do
     save=$family-$backend-save
     command -v "$save" >/dev/null || continue
-    if [[ $backend == legacy && ! -s /proc/net/${family/tables/_tables}_names ]]; then continue; fi
+    if [[ $backend == legacy && -z $(cat "/proc/net/${family/tables/_tables}_names" 2>/dev/null) ]]; then continue; fi
     table=''
     while read -r line; do
       case $line in

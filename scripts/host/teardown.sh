@@ -72,7 +72,7 @@ for_each_backend() { # FUNCTION
     for backend in nft legacy; do
       command -v "$family-$backend-save" >/dev/null || continue
       # To ask for a legacy table loads it into the kernel.
-      if [[ $backend == legacy && ! -s /proc/net/${family/tables/_tables}_names ]]; then continue; fi
+      if [[ $backend == legacy && -z $(cat "/proc/net/${family/tables/_tables}_names" 2>/dev/null) ]]; then continue; fi
       "$1" "$family-$backend"
     done
   done

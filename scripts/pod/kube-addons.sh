@@ -22,12 +22,14 @@ service=kubernetes.io/cluster-service
 # Not those that controllers make, with labels of ours, from what is applied: Endpoints, ReplicaSets, …
 prunable='configmaps persistentvolumeclaims persistentvolumes pods podtemplates replicationcontrollers secrets
 serviceaccounts services resourcequotas limitranges namespaces daemonsets.apps deployments.apps statefulsets.apps
-jobs.batch cronjobs.batch horizontalpodautoscalers.autoscaling ingresses.networking.k8s.io ingresses.extensions
+jobs.batch cronjobs.batch horizontalpodautoscalers.autoscaling ingresses.networking.k8s.io
 networkpolicies.networking.k8s.io poddisruptionbudgets.policy podsecuritypolicies.policy
 roles.rbac.authorization.k8s.io rolebindings.rbac.authorization.k8s.io clusterroles.rbac.authorization.k8s.io
 clusterrolebindings.rbac.authorization.k8s.io storageclasses.storage.k8s.io priorityclasses.scheduling.k8s.io
 apiservices.apiregistration.k8s.io customresourcedefinitions.apiextensions.k8s.io'
 identity='{{.kind}}/{{if .metadata.namespace}}{{.metadata.namespace}}{{end}}/{{.metadata.name}}{{"\n"}}'
+label='{{or (index . "%s") "-"}} '
+annotated='{{with .metadata.annotations}}{{if index . "kubectl.kubernetes.io/last-applied-configuration"}}+{{end}}{{end}}'
 
 log() { echo "$(date -u +%FT%TZ) $*"; }
 
@@ -41,41 +43,38 @@ state() {
   [[ -z $found ]] || tr '\n' '\0' <<<"$found" | xargs -0 stat -c '%n %Y %s'
 }
 
-# in_folder SELECTOR prints the identities of the folder's objects; fails if one file cannot be read.
+# Prints MODE SERVICE IDENTITY of each of the folder's objects, - for a label that it has not; fails if a file cannot be
+# read.
 in_folder() {
-  k create --dry-run=client --recursive -f "$addons" -l "$1" -o "go-template=$identity"
+  local labels
+  # shellcheck disable=SC2059
+  labels="{{with .metadata.labels}}$(printf "$label" "$mode")$(printf "$label" "$service"){{else}}- - {{end}}"
+  k create --dry-run=client --validate=false --recursive -f "$addons" -o "go-template=$labels$identity"
 }
 
 # What this API server has of the prunable kinds, comma-separated.
 kinds() {
   local known
-  known=$(k api-resources --verbs=list,delete -o name) || return
+  known=$(k api-resources --cached --verbs=list,delete -o name) || return
   tr -s ' \n' '\n' <<<"$prunable" | grep -Fx "$known" | paste -sd,
 }
 
-# Prints what tsdeploy or another addon manager has applied, in Reconcile mode, and nobody else owns.
-in_cluster() {
-  k get "$1" --all-namespaces -l "$service=true,$mode!=EnsureExists" -o "go-template={{range .items}}$(
-  )"'{{if not .metadata.ownerReferences}}{{with .metadata.annotations}}'"$(
-  )"'{{if index . "kubectl.kubernetes.io/last-applied-configuration"}}+{{end}}{{end}}'"$identity{{end}}{{end}}" |
+# Prints the identities of what was applied, in Reconcile mode, and nobody else owns.
+in_cluster() { # KINDS
+  k get "$1" --all-namespaces -l "$service=true,$mode!=EnsureExists" \
+    -o "go-template={{range .items}}{{if not .metadata.ownerReferences}}$annotated{{end}}$identity{{end}}" |
     sed -n 's/^+//p'
 }
 
-apply() {
-  local status=0
-  k apply --recursive -f "$addons" -l "$mode=Reconcile" | grep -v unchanged || [[ ${PIPESTATUS[0]} == 0 ]] || status=1
-  k apply --recursive -f "$addons" -l "$service=true,!$mode" | grep -v unchanged || [[ ${PIPESTATUS[0]} == 0 ]] || status=1
-  local object missing
-  missing=$(in_folder "$mode=EnsureExists") || return
-  if [[ -n $missing ]]; then
-    # Those that are there already answer AlreadyExists.
-    k create --recursive -f "$addons" -l "$mode=EnsureExists" 2>&1 | grep -v AlreadyExists || true
-  fi
+apply() { # SELECTOR
+  local said status=0
+  said=$(k apply --recursive -f "$addons" -l "$1") || status=1
+  grep -v 'unchanged$' <<<"$said" || true
   return $status
 }
 
-prune() { # WANTED
-  local here kind namespace name object
+prune() { # KINDS WANTED
+  local here object kind namespace name
   here=$(in_cluster "$1") || return
   while IFS= read -r object; do
     [[ -n $object ]] || continue
@@ -86,16 +85,20 @@ prune() { # WANTED
 }
 
 reconcile() {
-  local wanted='' found types
+  local objects='' here
   k get namespace kube-system >/dev/null 2>&1 || k create namespace kube-system || return
-  found=$(files)
-  if [[ -n $found ]]; then
-    apply || return
-    # Whatever cannot be read stays as it is in the cluster: without this list nothing is deleted.
-    wanted=$(in_folder "$service=true") || return
+  if [[ -n $(files) ]]; then
+    # Without this list nothing is deleted: what cannot be read stays as it is in the cluster.
+    objects=$(in_folder) || return
+    if grep -q '^Reconcile ' <<<"$objects"; then apply "$mode=Reconcile" || return; fi
+    if grep -q '^- true ' <<<"$objects"; then apply "$service=true,!$mode" || return; fi
+    if grep -q '^EnsureExists ' <<<"$objects"; then
+      # Those that are there already answer AlreadyExists.
+      k create --recursive -f "$addons" -l "$mode=EnsureExists" 2>&1 | grep -v AlreadyExists || true
+    fi
   fi
-  types=$(kinds) || return
-  prune "$types" "$wanted"
+  here=$(kinds) || return
+  prune "$here" "$(cut -d ' ' -f 3- <<<"$objects")"
 }
 
 while [[ $# -gt 0 ]]; do

@@ -9,7 +9,7 @@ import type { Action, HostFile, Plan, Probe, Step } from "../plan/plan.js";
 import type { Report } from "../report/events.js";
 import { refuseCrashLoop } from "./crashLoop.js";
 import { diagnose } from "./diagnose.js";
-import { nodeOf, probeApi, probeClusterInfo, probeNodeReady, probeNodeRegistered } from "./probes.js";
+import { nodeOf, probeApi, probeApiServes, probeNodeReady, probeNodeRegistered } from "./probes.js";
 import { type Aftermath, type PhaseTime, runSteps } from "./runSteps.js";
 import { runningPodContainers, staticPodsOf } from "./staticPods.js";
 import { DeadlineError, type Sight, throwIfAborted, waitFor } from "./waitFor.js";
@@ -165,21 +165,21 @@ class PlanRun {
   async #probe(probe: Probe, signal: AbortSignal): Promise<Sight> {
     const { api, engine, helper } = this.#context;
     switch (probe.kind) {
-      case "api-answers": {
+      case "api-serves": {
         for (const [pod, old] of this.#changedPods) {
           const now = await runningPodContainers(engine, pod);
           if (now.length < old.length || now.some((id) => old.includes(id))) {
             return { done: false, seen: `the kubelet has not restarted pod ${pod} with its new manifest` };
           }
         }
-        return probeApi(api, helper, signal);
+        return probeApiServes(api, helper, signal);
       }
+      case "api-answers":
+        return probeApi(api, signal);
       case "node-registered":
         return probeNodeRegistered(api, probe.node, signal);
       case "node-ready":
         return probeNodeReady(api, probe.node, this.#kubeletStartedAtMs, signal);
-      case "cluster-info-signed":
-        return probeClusterInfo(api, probe.tokenId, signal);
       default:
         return unreachable(probe);
     }

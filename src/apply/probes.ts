@@ -30,16 +30,21 @@ export async function nodeOf(api: KubernetesClient, name: string, signal: AbortS
   }
 }
 
-/** One exec waits inside the host until the port accepts, instead of one exec a try; then `/healthz` decides. */
-export async function probeApi(api: KubernetesClient, helper: Helper, signal: AbortSignal): Promise<Sight> {
+/** One exec waits inside the host until the port accepts, instead of one exec a try; then any answer will do. */
+export async function probeApiServes(api: KubernetesClient, helper: Helper, signal: AbortSignal): Promise<Sight> {
   const script = `until (exec 3<>/dev/tcp/127.0.0.1/${apiserverPort}) 2>/dev/null; do sleep 0.05; done`;
   await helper.run(script, [], { signal });
-  try {
+  return tolerant("the API server", async () => {
+    await api.get("/version", { signal });
+    return { done: true };
+  });
+}
+
+export async function probeApi(api: KubernetesClient, signal: AbortSignal): Promise<Sight> {
+  return tolerant("the API server", async () => {
     await api.healthz({ signal });
     return { done: true };
-  } catch (error) {
-    return { done: false, seen: `the API server: ${messageOf(error)}` };
-  }
+  });
 }
 
 export async function probeNodeRegistered(api: KubernetesClient, name: string, signal: AbortSignal): Promise<Sight> {
@@ -65,15 +70,6 @@ export async function probeNodeReady(
     if (heartbeatMs < notBeforeMs) return { done: false, seen: `node ${name} has not reported since its kubelet started` };
     if (ready.status === "True") return { done: true };
     return { done: false, seen: `node ${name} is not Ready: ${ready.message ?? "no reason given"}` };
-  });
-}
-
-export async function probeClusterInfo(api: KubernetesClient, tokenId: string, signal: AbortSignal): Promise<Sight> {
-  return tolerant("cluster-info", async () => {
-    const path = "/api/v1/namespaces/kube-public/configmaps/cluster-info";
-    const { data } = await api.get<{ data?: Record<string, string> }>(path, { signal });
-    if (data?.[`jws-kubeconfig-${tokenId}`] !== undefined) return { done: true };
-    return { done: false, seen: "the controller-manager has not signed cluster-info" };
   });
 }
 

@@ -26,6 +26,13 @@ const trustHint =
   "Have that machine's Docker trust the registry: its authority as /etc/docker/certs.d/REGISTRY/ca.crt, or " +
   "insecure-registries in /etc/docker/daemon.json.";
 
+const unauthorized = {
+  kind: "unreachable",
+  code: "IMAGE_UNAUTHORIZED",
+  what: "is refused by its registry",
+  hint: "Log in to that registry here: `docker login REGISTRY`.",
+} as const;
+
 /**
  * By the daemon's words: it gives status 500 to nearly everything. The first that matches counts, so the special ones
  * come first: "not found" is in many of them.
@@ -64,6 +71,10 @@ const rules: readonly Rule[] = [
     hint: "Wait, log in (`docker login`), or use another registry by --registry.",
   },
   {
+    pattern: anyOf("no basic auth", "authentication required", "incorrect username or password"),
+    ...unauthorized,
+  },
+  {
     // Docker Hub does not tell a private repository from one that does not exist. The latter is by far the more likely.
     pattern: /repository does not exist/i,
     kind: "environment",
@@ -74,18 +85,13 @@ const rules: readonly Rule[] = [
   {
     pattern: anyOf(
       "unauthorized",
-      "authentication required",
-      "no basic auth",
       "\\bdenied\\b",
       "failed to authorize",
       "authorization failed",
       "\\b40[13]\\b",
       "insufficient_scope",
     ),
-    kind: "unreachable",
-    code: "IMAGE_UNAUTHORIZED",
-    what: "is refused by its registry",
-    hint: "Log in to that registry here: `docker login REGISTRY`.",
+    ...unauthorized,
   },
   {
     pattern: /x509:|certificate|server gave HTTP response to HTTPS client|tls: /i,
@@ -140,6 +146,7 @@ const rules: readonly Rule[] = [
       "\\b50\\d\\b",
       "unexpected (http )?status",
       "unexpected commit digest",
+      "expected HTTP 206",
     ),
     kind: "unreachable",
     code: "PULL_BROKEN",
@@ -175,6 +182,7 @@ export function pullTimeout(reference: string, timeoutMs: number): TsdeployError
 
 /** A name must not look like a reason: `example.com/certificate-denied:401`. */
 function withoutReference(message: string, reference: string): string {
-  const name = reference.replace(/[:@][^/]*$/, "");
-  return message.replaceAll(reference, "IMAGE").replaceAll(name, "IMAGE");
+  const name = reference.replace(/@.*$/, "").replace(/:[^/]*$/, "");
+  const literal = [reference, name].map((text) => text.replace(/[^\w/]/g, "\\$&")).join("|");
+  return message.replace(new RegExp(`(?<![\\w.-])(${literal})(?![\\w.-])`, "g"), "IMAGE");
 }

@@ -130,14 +130,14 @@ function describeAction(action: Action): string {
 
 function describeProbe(probe: Probe): string {
   switch (probe.kind) {
+    case "api-serves":
+      return "the API server serves requests";
     case "api-answers":
-      return "the API server answers";
+      return "the API server is well";
     case "node-registered":
       return `node ${probe.node} has registered`;
     case "node-ready":
       return `node ${probe.node} is Ready`;
-    case "cluster-info-signed":
-      return `cluster-info is signed for token ${probe.tokenId}`;
     default:
       return unreachable(probe);
   }

@@ -16,14 +16,14 @@ export interface HostFile {
 
 /** Something to wait for. Each has a deadline, and says what it saw last. */
 export type Probe =
+  /** The API server serves requests, though it may not have laid down all that it brings. */
+  | { readonly kind: "api-serves" }
   /** `GET /healthz` of the API server says ok. */
   | { readonly kind: "api-answers" }
   /** The Node object is there. */
   | { readonly kind: "node-registered"; readonly node: string }
   /** The Node's Ready condition is True. A heartbeat from before the kubelet container's start does not count. */
-  | { readonly kind: "node-ready"; readonly node: string }
-  /** The controller-manager has signed `cluster-info` for this token. */
-  | { readonly kind: "cluster-info-signed"; readonly tokenId: string };
+  | { readonly kind: "node-ready"; readonly node: string };
 
 /** What one step does. */
 export type Action =

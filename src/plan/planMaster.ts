@@ -26,8 +26,6 @@ export interface MasterPlanInput {
   readonly otherFiles?: readonly HostFile[];
   /** In order; the join token's Secret among them. */
   readonly bootstrapObjects: readonly KubernetesObject[];
-  /** Of the token that `cluster-info` has to be signed with before a worker can join. */
-  readonly joinTokenId?: string;
 }
 
 const masterManifest = `${paths.manifests}/master-multi.json`;
@@ -117,9 +115,15 @@ export function planMaster(input: MasterPlanInput): Plan {
       action: { kind: "run-container", container: common.kubelet, healthPort: kubeletHealthPort },
     },
     {
-      id: "api",
+      id: "api-serves",
       phase: "control plane",
       needs: ["etcd", "kubelet"],
+      action: { kind: "wait", probe: { kind: "api-serves" } },
+    },
+    {
+      id: "api",
+      phase: "control plane",
+      needs: ["api-serves"],
       action: { kind: "wait", probe: { kind: "api-answers" } },
     },
     ...(latePods.length === 0
@@ -127,15 +131,16 @@ export function planMaster(input: MasterPlanInput): Plan {
       : [
           {
             id: "more-pods",
-            phase: "node",
+            phase: "more pods",
             needs: ["api"],
             action: { kind: "write-files", files: latePods },
           } satisfies Step,
         ]),
+    // The kubelet registers its node as soon as the API server serves; that one says that it is well a second later.
     {
       id: "node-registered",
       phase: "node",
-      needs: ["api"],
+      needs: ["api-serves"],
       action: { kind: "wait", probe: { kind: "node-registered", node: nodeName } },
     },
     // A cluster with data has its pod CIDRs, and perhaps given the first one to another node.
@@ -172,16 +177,6 @@ export function planMaster(input: MasterPlanInput): Plan {
       needs: ["api"],
       action: { kind: "apply-objects", objects: input.bootstrapObjects },
     },
-    ...(input.joinTokenId === undefined
-      ? []
-      : [
-          {
-            id: "cluster-info",
-            phase: "bootstrap objects",
-            needs: ["objects"],
-            action: { kind: "wait", probe: { kind: "cluster-info-signed", tokenId: input.joinTokenId } },
-          } satisfies Step,
-        ]),
   ];
   return {
     role: "master",

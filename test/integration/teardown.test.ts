@@ -94,6 +94,25 @@ const kubernetes = `
   iptables -t nat -A CNI-DN-1 -p tcp --dport 80 -j DNAT --to-destination 10.244.0.2:80
 `;
 
+/** In a network of its own: chains of ours and of others in both backends, the clean-up, and what is left. */
+const bothBackends = `
+  mkdir /host
+  for backend in nft legacy; do
+    for iptables in iptables-$backend ip6tables-$backend; do
+      $iptables -t nat -N KUBE-A && $iptables -t nat -N KUBE-B && $iptables -t nat -N OWNERS
+      for _ in 1 2; do $iptables -t nat -A PREROUTING -m comment --comment 'a "b" c' -j KUBE-A; done
+      $iptables -t nat -A KUBE-A -g KUBE-B && $iptables -t nat -A OWNERS -p tcp -j KUBE-B
+      $iptables -t mangle -N KUBE-C && $iptables -N KUBE-BEFORE && $iptables -P FORWARD DROP
+    done
+  done
+  before=()
+  for iptables in {iptables,ip6tables}-{nft,legacy}; do before+=(--before "$iptables filter KUBE-BEFORE"); done
+  bash -c "$1" teardown clean --network tsdeploy "\${before[@]}" >/dev/null
+  for iptables in {iptables,ip6tables}-{nft,legacy}; do
+    $iptables-save 2>/dev/null | grep -vE '^#|ACCEPT' | tr '\n' ' ' && echo
+  done
+`;
+
 let engine: ContainerEngine;
 const footprintScript = await readFile("test/e2e/support/footprint.sh", "utf8");
 
@@ -247,5 +266,20 @@ describe("teardown", () => {
     expect(phases).toEqual(["clean-up"]);
     expect(plan.leftovers).toEqual(["file or folder /etc/kubernetes/host-before.json"]);
     expect(await sh("ls -d /etc/kubernetes 2>/dev/null || true")).toBe("");
+  });
+
+  it("takes rules out of both of iptables' backends, and leaves tables alone that hold anything else", async () => {
+    const encoded = (text: string): string => `"$(echo ${Buffer.from(text).toString("base64")} | base64 -d)"`;
+    const script = await readFile("scripts/host/teardown.sh", "utf8");
+    const left = await sh(
+      `docker run --rm --privileged ${hyperkube} bash -euc ${encoded(bothBackends)} x ${encoded(script)}`,
+    );
+    const tables = (line: string): string[] => line.split("COMMIT").map((table) => table.trim()).filter(Boolean).sort();
+    const [nft, legacy, nft6, legacy6] = left.split("\n").map(tables);
+    const held = ["*filter :FORWARD DROP [0:0] :KUBE-BEFORE - [0:0]", "*nat :OWNERS - [0:0]"];
+    expect([nft, nft6]).toEqual([held, held]);
+    // The kernel keeps a legacy table once it is there.
+    const [filter = "", nat = ""] = held;
+    expect([legacy, legacy6]).toEqual([[filter, "*mangle", nat], [filter, "*mangle", nat]]);
   });
 });
