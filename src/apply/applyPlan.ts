@@ -1,8 +1,9 @@
-import type { KubernetesClient } from "../api/kubernetesClient.js";
+import { ApiError, type KubernetesClient } from "../api/kubernetesClient.js";
 import type { ContainerEngine, ContainerSummary } from "../docker/containerEngine.js";
 import { TsdeployError, unreachable } from "../errors.js";
 import type { ExistingFile } from "../facts/hostFacts.js";
 import type { Helper } from "../facts/helperSession.js";
+import type { KubernetesObject } from "../kubernetes/kubernetesObject.js";
 import type { ContainerSpec } from "../plan/containerSpec.js";
 import { containerName, labels } from "../plan/names.js";
 import type { Action, HostFile, Plan, Probe, Step } from "../plan/plan.js";
@@ -75,8 +76,7 @@ class PlanRun {
         await this.#wait(step, (probeSignal) => this.#probe(action.probe, probeSignal));
         return {};
       case "apply-objects":
-        // Right after its start the API server may still be laying down the roles that even an administrator needs.
-        for (const object of action.objects) await api.apply(object, { signal });
+        await this.#applyObjects(step, action.objects);
         return {};
       case "set-pod-cidr": {
         const node = await nodeOf(api, action.node, signal);
@@ -92,6 +92,24 @@ class PlanRun {
       default:
         return unreachable(action);
     }
+  }
+
+  /** Right after its start the API server may still be laying down the namespaces and roles that these need. */
+  async #applyObjects(step: Step, objects: readonly KubernetesObject[]): Promise<void> {
+    const left = [...objects];
+    await this.#wait(step, async (signal) => {
+      for (let next = left[0]; next; next = left[0]) {
+        const { kind, metadata } = next;
+        try {
+          await this.#context.api.apply(next, { signal });
+        } catch (error) {
+          if (!(error instanceof ApiError && isPassing(error))) throw error;
+          return { done: false, seen: `${kind} ${metadata.name}: ${error.message}` };
+        }
+        left.shift();
+      }
+      return { done: true };
+    });
   }
 
   async #writeFiles(files: readonly HostFile[]): Promise<Aftermath> {
@@ -216,6 +234,11 @@ class PlanRun {
       ended.abort();
     }
   }
+}
+
+/** A namespace that is not there yet, a role that is not known yet, a server that is busy. */
+function isPassing({ status }: ApiError): boolean {
+  return [403, 404, 409, 429].includes(status) || status >= 500;
 }
 
 function isSame(existing: ExistingFile | undefined, wanted: HostFile): boolean {

@@ -1,6 +1,6 @@
 import { nanoid } from "nanoid";
 import { applyPlan } from "../apply/applyPlan.js";
-import { checkTier, type HostSession, openSession, presentOn } from "../apply/hostSession.js";
+import { checkTier, type HostSession, openSession, type OpenSessionInput, presentOn } from "../apply/hostSession.js";
 import { masterApi } from "../apply/hostApi.js";
 import { withEngine } from "../apply/openHost.js";
 import { readBundled } from "../apply/readBundled.js";
@@ -14,24 +14,25 @@ import {
 } from "../config/acceptedOptions.js";
 import { imageReference } from "../config/imageReference.js";
 import type { MasterOptions } from "../config/options.js";
-import type { ContainerEngine } from "../docker/containerEngine.js";
 import { collectEngineFacts } from "../facts/engineFacts.js";
 import { hostBeforeFile } from "../facts/hostBefore.js";
-import type { EngineFacts, ObservedHost } from "../facts/hostFacts.js";
+import type { ObservedHost } from "../facts/hostFacts.js";
+import { unknownHost } from "../facts/unknownHost.js";
 import { bootstrapObjects } from "../kubernetes/bootstrapObjects.js";
 import type { ClusterConfig } from "../kubernetes/clusterConfig.js";
 import { tokenSecret } from "../kubernetes/clusterInfo.js";
+import type { KubernetesObject } from "../kubernetes/kubernetesObject.js";
 import { addressAt } from "../kubernetes/networks.js";
 import { defaultVersion, featuresOf, resolveVersion } from "../kubernetes/versions.js";
 import type { JoinToken } from "../pki/identity.js";
 import { formatJoinToken, makeJoinToken } from "../pki/joinToken.js";
 import { type MadeIdentity, makeIdentity } from "../pki/makeIdentity.js";
 import { describePlan } from "../plan/describePlan.js";
-import { diffPlan, type PlanDiff } from "../plan/diff.js";
+import { diffPlan } from "../plan/diff.js";
 import { apiserverPort, labels, paths } from "../plan/names.js";
 import { nodeIdentity } from "../plan/nodeIdentity.js";
-import { isOurs } from "../plan/ownership.js";
-import type { Plan } from "../plan/plan.js";
+import { isOurs, kubeletOf } from "../plan/ownership.js";
+import type { HostFile, Plan } from "../plan/plan.js";
 import { planMaster } from "../plan/planMaster.js";
 import type { Wanted } from "../preflight/check.js";
 import { runPreflight } from "../preflight/runPreflight.js";
@@ -44,9 +45,20 @@ import { TokenStore } from "./tokenStore.js";
 
 /** `tsdeploy master`: this Docker host becomes, or stays, the control plane of a cluster. */
 export async function master(asked: MasterOptions, context: CommandContext): Promise<CommandResult> {
+  // It takes a tenth of a second to load, which passes while Docker is asked.
+  void import("../pki/makeCertificate.js");
   return withEngine(asked, context, async (engine) => {
     const engineFacts = await collectEngineFacts(engine);
-    const session = await openMasterHost(engine, engineFacts, asked, context);
+    const running = kubeletOf(engineFacts.containers);
+    const version = resolveVersion(asked.k8sVersion ?? running?.labels[labels.version] ?? defaultVersion);
+    const wanted = wantedOf(asked, version);
+    checkTier(runPreflight("engine", engineFacts, wanted), context);
+
+    const image = imageReference({ image: asked.image, registry: asked.registry, version });
+    if (asked.dryRun && !(await engine.inspectImage(image))) {
+      return describePlan(await planWith(settle(asked, unknownHost(engineFacts)), unknownHost(engineFacts), []));
+    }
+    const session = await openMasterHost({ engine, engineFacts, image, wanted, options: asked, context });
     try {
       return await runMaster(session, asked, context);
     } finally {
@@ -55,47 +67,34 @@ export async function master(asked: MasterOptions, context: CommandContext): Pro
   });
 }
 
-/** Opens the host with the image that it is to run from. */
-async function openMasterHost(
-  engine: ContainerEngine,
-  engineFacts: EngineFacts,
-  asked: MasterOptions,
-  context: CommandContext,
-): Promise<HostSession> {
-  const running = engineFacts.containers.find(
-    (container) => isOurs(container) && container.labels[labels.component] === "kubelet",
-  );
-  const version = resolveVersion(asked.k8sVersion ?? running?.labels[labels.version] ?? defaultVersion);
-  const wanted = wantedOf(asked, version);
-  checkTier(runPreflight("engine", engineFacts, wanted), context);
-  const open = (image: string): Promise<HostSession> =>
-    openSession({ engine, engineFacts, image, wanted, options: asked, context });
-
-  const first = imageReference({ image: asked.image, registry: asked.registry, version });
-  const session = await open(first);
-  // What an earlier run accepted is on the host; it may name another image than the one that let us read it.
-  const options = followAccepted(asked, acceptedOf(session.observed));
-  const image = imageReference({ ...options, version: options.k8sVersion ?? version });
-  if (image === first) return session;
+/** Opens the host with the image that it is to run from: an earlier run may have accepted another than this one asks for. */
+async function openMasterHost(input: OpenSessionInput & { readonly options: MasterOptions }): Promise<HostSession> {
+  const session = await openSession(input);
+  const { image } = settle(input.options, session.observed);
+  if (image === input.image) return session;
   await session.helper.close();
-  return open(image);
+  return openSession({ ...input, image });
 }
 
-async function runMaster(session: HostSession, asked: MasterOptions, context: CommandContext): Promise<CommandResult> {
-  const { engine, helper, observed } = session;
-  const accepted = acceptedOf(observed);
+/** What a run comes to when options, accepted options and the host's facts are put together. */
+interface Settled {
+  readonly options: MasterOptions;
+  readonly accepted: AcceptedOptions | undefined;
+  readonly version: string;
+  readonly image: string;
+  readonly nodeName: string;
+  readonly nodeIp: string;
+  readonly config: ClusterConfig;
+}
+
+function settle(asked: MasterOptions, observed: ObservedHost): Settled {
+  const file = observed.files.get(paths.options);
+  const accepted = file && parseAcceptedOptions(file.content);
   const options = followAccepted(asked, accepted);
   const { nodeName, nodeIp } = nodeIdentity(options, observed.host);
   const version = resolveVersion(options.k8sVersion ?? defaultVersion);
   const image = imageReference({ ...options, version });
-  checkTier(
-    runPreflight("host", observed, {
-      ...wantedOf(options, version),
-      ...(accepted && { accepted: { ...accepted, version: accepted.k8sVersion } }),
-    }),
-    context,
-  );
-
+  const { kubelet, proxy } = options.extraArgs;
   const config: ClusterConfig = {
     clusterName: options.clusterName,
     version,
@@ -107,46 +106,66 @@ async function runMaster(session: HostSession, asked: MasterOptions, context: Co
     clusterDomain: options.clusterDomain,
     clusterDns: addressAt(options.serviceCidr, 10),
     network: options.network,
-    extraArgs: onlyNodeArgs(options),
+    extraArgs: { ...(kubelet && { kubelet }), ...(proxy && { proxy }) },
   };
+  return { options, accepted, version, image, nodeName, nodeIp, config };
+}
+
+async function planWith(
+  settled: Settled,
+  observed: ObservedHost,
+  pkiFiles: readonly HostFile[],
+  objects: readonly KubernetesObject[] = [],
+): Promise<Plan> {
+  const { options, version, nodeName, nodeIp, config } = settled;
+  const hostBefore = hostBeforeFile(observed.host, observed.files);
+  return planMaster({
+    options: { ...options, k8sVersion: version },
+    config,
+    observed,
+    bundled: await readBundled(),
+    pkiFiles,
+    otherFiles: [
+      ...(hostBefore ? [hostBefore] : []),
+      acceptedOptionsFile({ ...options, k8sVersion: version, ip: nodeIp, nodeName }),
+    ],
+    bootstrapObjects: objects,
+  });
+}
+
+async function runMaster(session: HostSession, asked: MasterOptions, context: CommandContext): Promise<CommandResult> {
+  const { engine, helper, observed } = session;
+  const settled = settle(asked, observed);
+  const { options, accepted, version, nodeName, nodeIp, config } = settled;
+  const acceptedData = accepted && { accepted: { ...accepted, version: accepted.k8sVersion } };
+  checkTier(runPreflight("host", observed, { ...wantedOf(options, version), ...acceptedData }), context);
+
   const made = await makeIdentity({
     existing: observed.files,
     clusterName: config.clusterName,
     etcdData: observed.host.etcdData,
-    nowMs: Date.now(),
+    nowMs: observed.host.clockMs,
     nodeName,
     nodeIp,
     serviceIp: addressAt(config.serviceCidr, 1),
     clusterDomain: config.clusterDomain,
     extraSans: options.apiserverSans,
   });
+  const caPem = made.identity.ca.certificate;
   const isFirstRun = !observed.engine.containers.some(isOurs);
-  const joinToken = isFirstRun ? makeJoinToken(made.identity.ca.certificate) : undefined;
+  const joinToken = isFirstRun ? makeJoinToken(caPem) : undefined;
   const expiresMs = observed.host.clockMs + options.tokenTtlMs;
-  const hostBefore = hostBeforeFile(observed.host, observed.files);
-  const plan = planMaster({
-    options: { ...options, k8sVersion: version },
-    config,
-    observed,
-    bundled: await readBundled(),
-    pkiFiles: made.files,
-    otherFiles: [
-      ...(hostBefore ? [hostBefore] : []),
-      acceptedOptionsFile({ ...options, k8sVersion: version, ip: nodeIp, nodeName }),
-    ],
-    bootstrapObjects: [
-      ...(joinToken ? [tokenSecret(joinToken, { expiresMs, description: "made by tsdeploy master" })] : []),
-      ...bootstrapObjects(config, made.identity.ca.certificate, featuresOf(version).apis, joinToken ? [joinToken] : []),
-    ],
-  });
+  const plan = await planWith(settled, observed, made.files, [
+    ...(joinToken ? [tokenSecret(joinToken, { expiresMs, description: "made by tsdeploy master" })] : []),
+    ...bootstrapObjects(config, caPem, featuresOf(version).apis, joinToken ? [joinToken] : []),
+  ]);
   const difference = diffPlan(plan, await presentOn(session), { overwrite: options.overwrite });
   if (options.dryRun) return describePlan(plan);
 
   tellDifference(plan, difference, isFirstRun, context);
   const api = masterApi(helper, made.identity);
-  let times: PhaseTime[];
   try {
-    times = await applyPlan(plan, {
+    const times = await applyPlan(plan, {
       engine,
       helper,
       api,
@@ -159,9 +178,12 @@ async function runMaster(session: HostSession, asked: MasterOptions, context: Co
       keepOnFailure: options.keepOnFailure || isFirstRun,
       newId: () => nanoid(6),
     });
-    return await summary({ plan, difference, times, options, made, joinToken, config, context });
+    const changed = difference.changes.length > 0;
+    return await summary({ plan, changed, times, options, made, joinToken, config, context });
   } catch (error) {
-    if (isFirstRun && !options.keepOnFailure) await undoFirstRun({ engine, image, keepData: accepted !== undefined, context });
+    if (isFirstRun && !options.keepOnFailure) {
+      await undoFirstRun({ engine, image: session.observed.image.id, keepData: accepted !== undefined || observed.host.etcdData, context });
+    }
     throw error;
   } finally {
     api.close();
@@ -185,20 +207,9 @@ function wantedOf(options: MasterOptions, version: string): Wanted {
   };
 }
 
-function acceptedOf(observed: ObservedHost): AcceptedOptions | undefined {
-  const file = observed.files.get(paths.options);
-  return file && parseAcceptedOptions(file.content);
-}
-
-/** Extra arguments that workers take over. */
-function onlyNodeArgs({ extraArgs }: MasterOptions): ClusterConfig["extraArgs"] {
-  const { kubelet, proxy } = extraArgs;
-  return { ...(kubelet && { kubelet }), ...(proxy && { proxy }) };
-}
-
 interface SummaryInput {
   readonly plan: Plan;
-  readonly difference: PlanDiff;
+  readonly changed: boolean;
   readonly times: readonly PhaseTime[];
   readonly options: MasterOptions;
   readonly made: MadeIdentity;
@@ -209,7 +220,7 @@ interface SummaryInput {
 
 /** What the operator gets: a kubeconfig, the token saved, and the line to run elsewhere. */
 async function summary(input: SummaryInput): Promise<CommandResult> {
-  const { plan, difference, times, options, made, config, context } = input;
+  const { plan, changed, times, options, made, config, context } = input;
   const address = new URL(config.apiserver).hostname;
   const store = new TokenStore(context.env);
   const apiserver = `${address}:${apiserverPort}`;
@@ -224,7 +235,6 @@ async function summary(input: SummaryInput): Promise<CommandResult> {
 
   const endedAt = (phase: string): number | undefined => times.find((time) => time.phase === phase)?.endedAtMs;
   const joinCommand = token === undefined ? undefined : `tsdeploy worker --master ${address} --token ${token}`;
-  const changed = difference.changes.length > 0;
   return {
     data: {
       role: "master",

@@ -14,7 +14,7 @@ import { changeKubeconfigFile, kubeconfigPath } from "../kubernetes/kubeconfigFi
 import { removeFromKubeconfig } from "../kubernetes/kubeconfigMerge.js";
 import { featuresOf } from "../kubernetes/versions.js";
 import { labels, paths } from "../plan/names.js";
-import { isOurs } from "../plan/ownership.js";
+import { kubeletOf } from "../plan/ownership.js";
 import { isNothingToDo } from "../plan/planTeardown.js";
 import type { TeardownPlan } from "../plan/teardownPlan.js";
 import type { CommandResult } from "../report/events.js";
@@ -86,9 +86,7 @@ async function leaveCluster(
   context: CommandContext,
 ): Promise<void> {
   const { report, signal } = context;
-  const kubelet = host.engineFacts.containers.find(
-    (container) => isOurs(container) && container.labels[labels.component] === "kubelet",
-  );
+  const kubelet = kubeletOf(host.engineFacts.containers);
   const kubeconfig = host.files.get(paths.kubeletConf);
   if (!kubelet || !kubeconfig) return;
   const api = await apiByKubeconfig(host.helper, host.files);

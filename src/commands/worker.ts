@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import type { Duplex } from "node:stream";
 import { nanoid } from "nanoid";
 import { ApiError } from "../api/apiFault.js";
@@ -27,9 +28,9 @@ import { bootstrapToken, parseJoinToken } from "../pki/joinToken.js";
 import { describePlan } from "../plan/describePlan.js";
 import { diffPlan } from "../plan/diff.js";
 import { imageLabels } from "../plan/images.js";
-import { apiserverPort, labels, paths } from "../plan/names.js";
+import { apiserverPort, paths } from "../plan/names.js";
 import { nodeIdentity } from "../plan/nodeIdentity.js";
-import { isOurs } from "../plan/ownership.js";
+import { isOurs, kubeletOf } from "../plan/ownership.js";
 import type { HostFile } from "../plan/plan.js";
 import { planWorker } from "../plan/planWorker.js";
 import type { Wanted } from "../preflight/check.js";
@@ -96,7 +97,7 @@ class WorkerRun {
     const wanted = this.#wanted(config, version);
     const session = await this.#open(image, wanted);
     const { observed, helper } = session;
-    checkTier(runPreflight("host", observed, wanted), context);
+    checkTier(runPreflight("host", observed, { ...wanted, ...validityOf(membership.api) }), context);
 
     const { nodeName } = nodeIdentity(asked, observed.host);
     if (!membership.hasJoined) await this.#refuseTakenName(membership.api, nodeName);
@@ -183,9 +184,7 @@ class WorkerRun {
   /** An image here that a helper can run from, before the cluster has told which one the node is to run from. */
   async #localImage(): Promise<string | undefined> {
     const { image, registry, k8sVersion } = this.#asked;
-    const running = this.#engineFacts.containers.find(
-      (container) => isOurs(container) && container.labels[labels.component] === "kubelet",
-    );
+    const running = kubeletOf(this.#engineFacts.containers);
     const named = [
       image,
       k8sVersion === undefined ? undefined : imageReference({ registry, version: resolveVersion(k8sVersion) }),
@@ -285,6 +284,14 @@ class WorkerRun {
       hint: `Give this one another name with --node-name, or remove the other: kubectl delete node ${nodeName}.`,
     });
   }
+}
+
+/** When the API server's certificate is good: the worker's kubelet will look at it by the worker's clock. */
+function validityOf(api: KubernetesClient): Pick<Wanted, "validity"> {
+  const [pem] = api.peerCertificates;
+  if (pem === undefined) return {};
+  const { validFrom, validTo } = new X509Certificate(pem);
+  return { validity: { notBeforeMs: Date.parse(validFrom), notAfterMs: Date.parse(validTo) } };
 }
 
 function caCertificate(content: string): HostFile {

@@ -21,3 +21,8 @@ export function hasOurKubelet(containers: readonly ContainerSummary[]): boolean 
     (container) => isOurs(container) || (isKubeletMade(container) && container.labels[labels.spec] !== undefined),
   );
 }
+
+/** Our kubelet's container, running or not. */
+export function kubeletOf(containers: readonly ContainerSummary[]): ContainerSummary | undefined {
+  return containers.find((container) => isOurs(container) && container.labels[labels.component] === "kubelet");
+}

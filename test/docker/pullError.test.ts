@@ -80,6 +80,13 @@ const recorded: [code: string, retryable: boolean, where: string, text: string][
     'unknown: failed to resolve reference "r/a:1": unexpected status from HEAD request to http://r/v2/a/manifests/1: 429 Too Many Requests',
   ],
   ["PULL_BROKEN", true, "20.10", 'Head "http://127.0.0.1:5000/v2/a/manifests/1": EOF'],
+  ["PULL_BROKEN", true, "20.10", "expected HTTP 206 from byte range request"],
+  [
+    "PULL_BROKEN",
+    true,
+    "containerd",
+    'failed to resolve reference "docker.io/a/b:1": failed to authorize: failed to fetch anonymous token: Get "https://auth.docker.io/token?scope=repository%3Aa%2Fb%3Apull&service=registry.docker.io": EOF',
+  ],
   ["PULL_BROKEN", true, "28.5", "error pulling image configuration: download failed after attempts=6: unexpected EOF"],
   ["PULL_BROKEN", true, "20.10", `filesystem layer verification failed for digest sha256:${"404".repeat(21)}0`],
   ["PULL_BROKEN", true, "26.1", "received unexpected HTTP status: 503 Service Unavailable"],
