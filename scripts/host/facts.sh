@@ -148,7 +148,7 @@ done
 # Docker makes folders that are to be bound; kubelet, CNI and the old iptables make theirs.
 for path in /etc/kubernetes /etc/cni /etc/cni/net.d /lib/modules /opt /opt/cni /opt/cni/bin /usr/libexec/kubernetes \
   /run/xtables.lock /var/lib/kubelet /var/lib/etcd /var/lib/cni /var/lib/dockershim /var/lib/cri-dockerd \
-  /var/log/containers /var/log/pods; do
+  /var/log/containers /var/log/pods /home /media /mnt /srv /tmp; do
   [[ ! -e $host$path ]] || echo "path $path"
 done
 

@@ -97,10 +97,10 @@ class WorkerRun {
     const wanted = this.#wanted(config, version);
     const session = await this.#open(image, wanted);
     const { observed, helper } = session;
-    checkTier(runPreflight("host", observed, { ...wanted, ...validityOf(membership.api) }), context);
-
     const { nodeName } = nodeIdentity(asked, observed.host);
     if (!membership.hasJoined) await this.#refuseTakenName(membership.api, nodeName);
+    checkTier(runPreflight("host", observed, { ...wanted, ...validityOf(membership.api) }), context);
+
     const hostBefore = hostBeforeFile(observed.host, observed.files);
     const plan = planWorker({
       options: { ...asked, k8sVersion: version, image },

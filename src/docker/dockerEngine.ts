@@ -20,6 +20,7 @@ import {
   type PullProgress,
 } from "./containerEngine.js";
 import { decodeLog, Demultiplexer } from "./demultiplexer.js";
+import { dialWhole } from "./dialWhole.js";
 import type { EndpointTls } from "./dockerEndpoint.js";
 import { engineFailure, type FailureContext } from "./engineFailure.js";
 import {
@@ -109,7 +110,9 @@ function makeDocker({ address }: EngineConnection, agent: HttpAgent, version?: s
   const { DOCKER_HOST } = process.env;
   delete process.env["DOCKER_HOST"];
   try {
-    return new Docker(options);
+    const docker = new Docker(options);
+    dialWhole(docker.modem as Parameters<typeof dialWhole>[0]);
+    return docker;
   } finally {
     if (DOCKER_HOST !== undefined) {
       process.env["DOCKER_HOST"] = DOCKER_HOST;
@@ -203,7 +206,7 @@ class DockerEngine implements ContainerEngine {
 
   async containerLogs(id: string, { tail }: { tail: number }): Promise<string> {
     const log: unknown = await this.#ask(this.#docker.getContainer(id).logs({ stdout: true, stderr: true, tail }));
-    // docker-modem parses what looks like JSON, as the log of a container with a terminal may do.
+    // What looks like JSON is parsed, as the log of a container with a terminal may do.
     return Buffer.isBuffer(log) ? decodeLog(log) : JSON.stringify(log);
   }
 

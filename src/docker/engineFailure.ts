@@ -27,12 +27,8 @@ export async function engineFailure(error: unknown, context: FailureContext): Pr
   return unreachable(error, context);
 }
 
-/** docker-modem gives the daemon's JSON if it was no stream, and a sentence made of it. */
+/** docker-modem makes a sentence of the daemon's message. */
 function daemonMessage(error: Error): string {
-  const json: unknown = "json" in error ? error.json : undefined;
-  if (typeof json === "object" && json !== null && "message" in json && typeof json.message === "string") {
-    return json.message.trim();
-  }
   return error.message.replace(/^\(HTTP code \d+\) [^-]* - /, "").trim();
 }
 

@@ -54,6 +54,7 @@ const folders = [
   "/usr/libexec/kubernetes/kubelet-plugins",
   "/usr/libexec/kubernetes",
   "/lib/modules",
+  ...["/home", "/media", "/mnt", "/srv", "/tmp"],
 ];
 
 /** Made by CNI plugins and kube-proxy; what is plugged into a bridge goes with it. */

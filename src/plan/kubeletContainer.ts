@@ -44,6 +44,12 @@ export function kubeletContainer(input: KubeletInput): ContainerSpec {
   });
 }
 
+/**
+ * Where a host's users keep what pods get by hostPath. Docker mounts it without the kubelet, but `subPath` and the checks
+ * of a volume's `type` are the kubelet's. A fixed list: a new folder on the host is no reason to replace a kubelet.
+ */
+const userFolders = ["/home", "/media", "/mnt", "/opt", "/srv", "/tmp"];
+
 function kubeletBinds(dockerRootDir: string, features: VersionFeatures): Bind[] {
   const same = (path: string): Bind => ({ source: path, target: path });
   return [
@@ -61,6 +67,7 @@ function kubeletBinds(dockerRootDir: string, features: VersionFeatures): Bind[] 
     same(paths.cniState),
     same(paths.cniBin),
     { ...same("/lib/modules"), readOnly: true },
+    ...userFolders.map(same),
     // Without its checkpoints a replaced container would forget its sandboxes.
     ...(features.runtime === "dockershim" ? [same("/var/lib/dockershim")] : []),
   ];

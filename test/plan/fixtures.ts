@@ -103,7 +103,6 @@ export const masterInput: MasterPlanInput = {
       stringData: { "token-secret": secretText },
     },
   ],
-  joinTokenId: "abcdef",
 };
 
 export const workerInput: WorkerPlanInput = {

@@ -1,0 +1,147 @@
+import { describe, expect, test } from "vitest";
+import type { MasterOptions } from "../../src/config/options.js";
+import type { ContainerDetails } from "../../src/docker/containerEngine.js";
+import { describePlan } from "../../src/plan/describePlan.js";
+import { bindText, containersOf, diffPlan, filesOf, type PlanDiff, type Present } from "../../src/plan/diff.js";
+import { paths } from "../../src/plan/names.js";
+import type { Plan } from "../../src/plan/plan.js";
+import { planMaster } from "../../src/plan/planMaster.js";
+import { planWorker } from "../../src/plan/planWorker.js";
+import { masterInput, masterOptions, secretText, workerInput } from "./fixtures.js";
+
+const manifest = `${paths.manifests}/master-multi.json`;
+
+/** A host on which this plan was carried out. */
+function hostOf(plan: Plan): Present {
+  return {
+    containers: containersOf(plan).map(
+      (spec): ContainerDetails => ({
+        id: spec.component,
+        name: `kube_${spec.component}_x`,
+        image: spec.image,
+        imageId: "sha256:1",
+        command: spec.command,
+        // Docker's own order and words.
+        binds: spec.binds.map((bind) => bindText(bind).replace(/^([^:]+:[^:]+)$/, "$1:rw")).reverse(),
+        labels: spec.labels,
+        running: true,
+        exitCode: 0,
+        pid: 1,
+        restartCount: 0,
+        startedAt: "2026-01-01T00:00:00Z",
+        ipcMode: "host",
+      }),
+    ),
+    files: new Map(filesOf(plan).map(({ path, content, mode }) => [path, { content, mode }])),
+  };
+}
+
+const plan = planMaster(masterInput);
+const host = hostOf(plan);
+
+function diffWith(options: Partial<MasterOptions>): PlanDiff {
+  return diffPlan(planMaster({ ...masterInput, options: { ...masterOptions, ...options } }), host, { overwrite: false });
+}
+
+function withFile(path: string, change: (content: string) => string, mode?: number): Present {
+  const file = host.files.get(path);
+  if (!file) throw new Error(path);
+  return { ...host, files: new Map(host.files).set(path, { content: change(file.content), mode: mode ?? file.mode }) };
+}
+
+test.each([plan, planWorker(workerInput)])("nothing changes where the plan of a $role was carried out", (same) => {
+  expect(diffPlan(same, hostOf(same), { overwrite: false })).toEqual({ changes: [], kept: [] });
+});
+
+test("on a fresh host everything is added", () => {
+  const { changes, kept } = diffPlan(plan, { containers: [], files: new Map() }, { overwrite: false });
+  expect(changes.every(({ change }) => change === "add")).toBe(true);
+  expect(changes).toHaveLength(filesOf(plan).length + containersOf(plan).length);
+  expect(kept).toEqual([]);
+});
+
+test("a flag of the kubelet replaces the kubelet alone, and shows just that flag", () => {
+  expect(diffWith({ extraArgs: { kubelet: { "max-pods": "50" } } }).changes).toEqual([
+    { kind: "container", component: "kubelet", change: "replace", lines: ["+ --max-pods=50"] },
+  ]);
+});
+
+test("a changed image shows in every container", () => {
+  const config = { ...masterInput.config, image: "other:v1.20.2" };
+  const { changes } = diffPlan(planMaster({ ...masterInput, config }), host, { overwrite: false });
+  const lines = changes.flatMap((change) => (change.kind === "container" ? [change.lines.slice(0, 2)] : []));
+  expect(lines).toEqual(Array(2).fill(["- image tsdeploy/hyperkube:v1.20.2", "+ image other:v1.20.2"]));
+});
+
+test("a changed configuration of the kubelet replaces its container, and the file shows how", () => {
+  const patches = [{ target: "kubelet", type: "merge", body: { maxPods: 50 }, file: "p" }] as const;
+  expect(diffWith({ patches }).changes).toEqual([
+    { kind: "file", path: paths.kubeletConfig, change: "change", lines: ["+ maxPods: 50"] },
+    { kind: "container", component: "kubelet", change: "replace", lines: ["  its configuration file has changed"] },
+  ]);
+});
+
+test("a flag of the API server changes the manifest and no container of ours", () => {
+  const { changes } = diffWith({ extraArgs: { apiserver: { "max-requests-inflight": "7" } } });
+  expect(changes).toMatchObject([{ kind: "file", path: manifest, change: "change" }]);
+  expect(changes[0]?.lines.join("\n")).toContain("--max-requests-inflight=7");
+  expect(changes[0]?.lines.length).toBeLessThan(8);
+});
+
+test("a stopped container is started again", () => {
+  const containers = host.containers.map((container) => ({ ...container, running: container.id !== "etcd" }));
+  expect(diffPlan(plan, { ...host, containers }, { overwrite: false }).changes).toEqual([
+    { kind: "container", component: "etcd", change: "start", lines: [] },
+  ]);
+});
+
+describe("a manifest that was edited on the host", () => {
+  const edited = withFile(manifest, (text) => text.replace("--allow-privileged=true", "--allow-privileged=false"));
+  test("stays, and is shown", () => {
+    const { changes, kept } = diffPlan(plan, edited, { overwrite: false });
+    expect(changes).toEqual([]);
+    expect(kept.map(({ path }) => path)).toEqual([manifest]);
+    expect(kept[0]?.lines.map((line) => line.replace(/ +/g, " "))).toEqual([
+      '- "--allow-privileged=true",',
+      '+ "--allow-privileged=false",',
+    ]);
+  });
+
+  test("stays when options change, too", () => {
+    const changed = planMaster({
+      ...masterInput,
+      options: { ...masterOptions, extraArgs: { apiserver: { v: "4" } } },
+    });
+    expect(diffPlan(changed, edited, { overwrite: false })).toMatchObject({ changes: [], kept: [{ path: manifest }] });
+  });
+
+  test("goes with --overwrite", () => {
+    expect(diffPlan(plan, edited, { overwrite: true })).toMatchObject({
+      changes: [{ kind: "file", path: manifest, change: "overwrite" }],
+      kept: [],
+    });
+  });
+});
+
+test("a secret file that differs is named, not shown", () => {
+  const path = `${paths.pki}/apiserver.key`;
+  const { changes } = diffPlan(plan, withFile(path, () => "OTHER-SECRET"), { overwrite: false });
+  expect(changes).toEqual([{ kind: "file", path, change: "change", lines: [] }]);
+});
+
+test("a mode that is too open is put right", () => {
+  const path = `${paths.pki}/apiserver.key`;
+  const { changes } = diffPlan(plan, withFile(path, (text) => text, 0o644), { overwrite: false });
+  expect(changes).toEqual([{ kind: "file", path, change: "change", lines: ["- mode 0644", "+ mode 0600"] }]);
+});
+
+test("--dry-run tells the difference, without secrets", () => {
+  const difference = diffPlan(plan, withFile(paths.kubeletConf, () => "OTHER-SECRET"), { overwrite: false });
+  const { text, data } = describePlan(plan, difference);
+  expect(text).toContain(`change ${paths.kubeletConf}`);
+  for (const secret of ["OTHER-SECRET", secretText]) {
+    expect(text).not.toContain(secret);
+    expect(JSON.stringify(data)).not.toContain(secret);
+  }
+  expect(describePlan(plan, { changes: [], kept: [] }).text).toContain("Changes: none");
+});
