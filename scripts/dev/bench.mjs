@@ -58,6 +58,11 @@ const median = (values) => {
 };
 const series = new Map();
 const note = (name, ms) => series.set(name, [...(series.get(name) ?? []), ms]);
+/**
+ * v1.20's controller-manager waits 10 s for its first look at nodes, and starts what signs certificates and gives pod CIDRs
+ * before or after that, as it happens. Workers are timed on a master that is past it, both sides alike.
+ */
+const settled = () => new Promise((resolve) => setTimeout(resolve, 12_000));
 const teardown = (n) => tsdeploy(n, "teardown", "--purge", "--yes", "--force");
 
 async function inherit(...argv) {
@@ -80,9 +85,12 @@ try {
     note("tsdeploy --help", await wall(cli, "--help"));
 
     const limit = await bare(1, "up");
-    await bare(1, "down");
     note("bare: API answers", limit.apiAnswersMs);
     note("bare: node Ready", limit.nodeReadyMs);
+    await settled();
+    note("bare: worker Ready", (await bare(2, "join")).nodeReadyMs);
+    await bare(2, "down");
+    await bare(1, "down");
 
     note("tsdeploy master --dry-run", (await tsdeploy(1, "master", "--dry-run")).wallMs);
     const master = await tsdeploy(1, "master");
@@ -90,8 +98,8 @@ try {
     note("tsdeploy master: node Ready", master.nodeReadyMs);
     note("tsdeploy master: whole command", master.wallMs);
 
-    const worker = await tsdeploy(2, "worker", "--master", master.address);
-    note("tsdeploy worker: node Ready", worker.wallMs);
+    await settled();
+    note("tsdeploy worker: node Ready", (await tsdeploy(2, "worker", "--master", master.address)).nodeReadyMs);
     note("tsdeploy teardown, worker", (await tsdeploy(2, "teardown")).wallMs);
     await teardown(2);
     note("tsdeploy teardown, master", (await tsdeploy(1, "teardown")).wallMs);
@@ -101,6 +109,7 @@ try {
 
   for (const crowd of crowds) {
     const { address } = await tsdeploy(1, "master");
+    await settled();
     const machines = Array.from({ length: crowd }, (_, i) => i + 2);
     const began = performance.now();
     await Promise.all(machines.map((n) => tsdeploy(n, "worker", "--master", address)));
@@ -118,7 +127,7 @@ const against = {
   "tsdeploy --help": ["node -e 0", 2.5],
   "tsdeploy master: API answers": ["bare: API answers", 1.25],
   "tsdeploy master: node Ready": ["bare: node Ready", 1.5],
-  "tsdeploy worker: node Ready": ["bare: node Ready", 1.5],
+  "tsdeploy worker: node Ready": ["bare: worker Ready", 1.5],
 };
 const limits = {
   "tsdeploy master --dry-run": 500,

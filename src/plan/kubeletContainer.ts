@@ -45,8 +45,8 @@ export function kubeletContainer(input: KubeletInput): ContainerSpec {
 }
 
 /**
- * Where a host's users keep what pods get by hostPath. Docker mounts it without the kubelet, but `subPath` and the checks
- * of a volume's `type` are the kubelet's. A fixed list: a new folder on the host is no reason to replace a kubelet.
+ * Where a host's users keep what pods get by hostPath. Docker mounts it without the kubelet, but `subPath` and the
+ * checks of a volume's `type` are the kubelet's. A fixed list: a new folder is no reason to replace a kubelet.
  */
 const userFolders = ["/home", "/media", "/mnt", "/opt", "/srv", "/tmp"];
 

@@ -1,14 +1,14 @@
 import type { CommandResult, Report } from "./events.js";
 import { PlainLines } from "./plainLines.js";
 import { jsonError, renderError } from "./renderError.js";
-import type { Renderer } from "./renderer.js";
+import type { Renderer, TerminalStream } from "./renderer.js";
 import { styleFor } from "./style.js";
 
 export interface ReporterOptions {
   /** What goes to stdout: text for people, or exactly one JSON document. */
   readonly output: "text" | "json";
   readonly stdout: NodeJS.WritableStream;
-  readonly stderr: NodeJS.WritableStream;
+  readonly stderr: TerminalStream;
   /** Whether stderr is a terminal that lines can be taken back from. */
   readonly isTTY: boolean;
   readonly verbose: boolean;
@@ -30,7 +30,9 @@ export async function createReporter(options: ReporterOptions): Promise<Reporter
   const { output, stdout, stderr, verbose, isTTY, env } = options;
   const style = styleFor(isTTY, env);
   const write = (text: string): void => void stderr.write(text);
-  const isLively = isTTY && env["TERM"] !== "dumb" && output === "text";
+  // A pseudo-terminal that nobody gave a size says 0 columns, on which ora never ends.
+  const isWide = (stderr.columns ?? 0) > 20;
+  const isLively = isTTY && isWide && env["TERM"] !== "dumb" && output === "text";
   const renderer: Renderer = isLively
     ? new (await import("./terminal.js")).Terminal(stderr, style)
     : new PlainLines(write, style, { verbose });

@@ -3,6 +3,8 @@ import type { ReportEvent } from "./events.js";
 import { renderProblems } from "./renderError.js";
 import type { Style } from "./style.js";
 
+export type TerminalStream = NodeJS.WritableStream & { readonly columns?: number };
+
 /** Shows events while a command runs. */
 export interface Renderer {
   event(event: ReportEvent): void;

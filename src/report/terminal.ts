@@ -3,7 +3,7 @@ import { unreachable } from "../errors.js";
 import type { ReportEvent } from "./events.js";
 import { formatDuration } from "./formatDuration.js";
 import { pullText } from "./pullText.js";
-import { lastingLines, type Renderer } from "./renderer.js";
+import { lastingLines, type Renderer, type TerminalStream } from "./renderer.js";
 import type { Style } from "./style.js";
 
 interface RunningPhase {
@@ -11,8 +11,6 @@ interface RunningPhase {
   /** What its wait saw last, or how far its pull is. */
   seen?: string;
 }
-
-type TerminalStream = NodeJS.WritableStream & { readonly columns?: number };
 
 /** For a person: one spinner line with the phases that run, a lasting line for each that has ended. */
 export class Terminal implements Renderer {
@@ -25,7 +23,13 @@ export class Terminal implements Renderer {
     this.#stream = stream;
     this.#style = style;
     // With discardStdin Ctrl-C would no longer be a signal.
-    this.#spinner = ora({ stream, discardStdin: false, isEnabled: true, suffixText: () => this.#phases() });
+    this.#spinner = ora({
+      stream,
+      discardStdin: false,
+      isEnabled: true,
+      suffixText: () => this.#phases(),
+      ...(style.isColoured ? {} : { color: false }),
+    });
   }
 
   event(event: ReportEvent): void {

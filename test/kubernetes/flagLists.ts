@@ -33,10 +33,9 @@ interface PodManifest {
 /** All command lines of a plan that run a program of hyperkube. */
 export function hyperkubeCommands(plan: Plan): string[][] {
   const pods = filesOf(plan).filter(({ path }) => path.startsWith(`${paths.manifests}/`));
-  return [
-    ...containersOf(plan).map(({ command }) => command),
-    ...pods.flatMap(({ content }) => (JSON.parse(content) as PodManifest).spec.containers.map(({ command }) => command)),
-  ]
+  const containers = pods.flatMap(({ content }) => (JSON.parse(content) as PodManifest).spec.containers);
+  return [...containersOf(plan), ...containers]
+    .map(({ command }) => command)
     .filter((command) => command.includes("/hyperkube"))
     .map((command) => command.slice(command.indexOf("/hyperkube") + 1));
 }

@@ -40,7 +40,8 @@ const plan = planMaster(masterInput);
 const host = hostOf(plan);
 
 function diffWith(options: Partial<MasterOptions>): PlanDiff {
-  return diffPlan(planMaster({ ...masterInput, options: { ...masterOptions, ...options } }), host, { overwrite: false });
+  const changed = planMaster({ ...masterInput, options: { ...masterOptions, ...options } });
+  return diffPlan(changed, host, { overwrite: false });
 }
 
 function withFile(path: string, change: (content: string) => string, mode?: number): Present {

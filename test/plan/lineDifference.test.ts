@@ -8,6 +8,6 @@ test.each([
   ["abcd", "axcd", "-b +x"],
   ["abc", "bcd", "-a +d"],
 ])("from %s to %s it is %j", (before, after, expected) => {
-  const lines = lineDifference([...before], [...after]).map((line) => line.replace(" ", ""));
+  const lines = lineDifference(Array.from(before), Array.from(after)).map((line) => line.replace(" ", ""));
   expect(lines.join(" ")).toBe(expected);
 });

@@ -256,6 +256,7 @@ test("a node goes by its options, else by its host", () => {
   const named = planMaster({ ...masterInput, options: { ...masterOptions, nodeName: "n1", ip: "192.0.2.1" } });
   expect(named.nodeName).toBe("n1");
   expect(JSON.stringify(containersOf(named))).toContain("--node-ip=192.0.2.1");
-  const { defaultAddress: _none, ...host } = observed.host;
-  expect(() => planMaster({ ...masterInput, observed: { ...observed, host } })).toThrow("NO_ADDRESS");
+  const host = Object.fromEntries(Object.entries(observed.host).filter(([key]) => key !== "defaultAddress"));
+  const homeless = { ...observed, host: host as unknown as ObservedHost["host"] };
+  expect(() => planMaster({ ...masterInput, observed: homeless })).toThrow("NO_ADDRESS");
 });
