@@ -34,7 +34,7 @@ const schema = z.object({
   restartPolicy: z.enum(["always", "unless-stopped", "on-failure"]),
 });
 
-/** What a run of `master` accepted, defaults and found values included: what later runs follow unless told otherwise. */
+/** What a run of `master` accepted, defaults and found values included: later runs follow it unless told otherwise. */
 export type AcceptedOptions = Pick<
   MasterOptions,
   | "clusterName"
@@ -59,7 +59,8 @@ const heading = `# What \`tsdeploy master\` accepted on this host. A later run f
 export function acceptedOptionsFile(accepted: AcceptedOptions): HostFile {
   const known: Record<string, unknown> = schema.parse(accepted);
   // Extra arguments may hold what is nobody else's business.
-  return { path: paths.options, mode: 0o600, secret: false, content: heading + stringify(known, { sortMapEntries: true }) };
+  const content = heading + stringify(known, { sortMapEntries: true });
+  return { path: paths.options, mode: 0o600, secret: false, content };
 }
 
 /** @throws TsdeployError `conflict` if the file on the host is not one of ours */
@@ -78,7 +79,7 @@ export function parseAcceptedOptions(text: string): AcceptedOptions {
 /** Options of this run, filled up with accepted ones where the person gave none. */
 export function followAccepted(options: MasterOptions, accepted: AcceptedOptions | undefined): MasterOptions {
   if (!accepted) return options;
-  const followed = Object.entries(accepted).filter(([key, value]) => value !== undefined && !options.given.has(key));
+  const followed = Object.entries(accepted).filter(([key]) => !options.given.has(key));
   // An image is of one version: whoever asks for another version does not ask for the old image.
   const changesVersion = options.given.has("k8sVersion") && options.k8sVersion !== accepted.k8sVersion;
   return { ...options, ...Object.fromEntries(followed.filter(([key]) => !(key === "image" && changesVersion))) };

@@ -39,6 +39,8 @@ export interface OptionSources {
   /** By key: text, a list for repeated flags, false for `--no-…`. */
   readonly flags: Readonly<Record<string, string | readonly string[] | boolean | undefined>>;
   readonly env: NodeJS.ProcessEnv;
+  /** What is wrong with the command line itself, to be told with the rest. */
+  readonly problems?: readonly Problem[];
   /** For `--token-file -`. */
   readonly readStdin: () => Promise<string>;
   /** Default: that of the process. */
@@ -78,6 +80,7 @@ class Loader {
     this.#command = command;
     this.#rows = optionsOf(command);
     this.#sources = sources;
+    this.#problems.push(...(sources.problems ?? []));
     this.#cwd = sources.cwd ?? process.cwd();
     this.#home = sources.env["HOME"] ?? homedir();
   }

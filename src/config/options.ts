@@ -1,4 +1,4 @@
-/** Components whose command line a person may extend by `extraArgs`, and whose manifest or configuration by `--patches`. */
+/** Components that take `extraArgs`; `--patches` are for their manifests and configurations. */
 export type PatchableComponent =
   | "etcd"
   | "apiserver"
@@ -77,7 +77,7 @@ export interface MasterOptions extends CommonOptions, NodeOptions {
   readonly kubeconfig?: string;
   /** Life of the join token that is printed. */
   readonly tokenTtlMs: number;
-  /** Names of the options that the person gave, by flag, variable or file: the rest follows accepted ones of an earlier run. */
+  /** Options that the person gave, by flag, variable or file: the others follow what an earlier run accepted. */
   readonly given: ReadonlySet<string>;
 }
 

@@ -1,3 +1,5 @@
+import type { Readable } from "node:stream";
+
 const headerLength = 8;
 
 /**
@@ -54,6 +56,18 @@ export class Demultiplexer {
     }
     return chunk.subarray(missing);
   }
+}
+
+/** Passes on what comes out of a stream; destroys it if it is no such stream. */
+export function demultiplex(source: Readable, onData: (chunk: Buffer, stream: "stdout" | "stderr") => void): void {
+  const demultiplexer = new Demultiplexer(onData);
+  source.on("data", (chunk: Buffer) => {
+    try {
+      demultiplexer.write(chunk);
+    } catch (error) {
+      source.destroy(error as Error);
+    }
+  });
 }
 
 /** Both streams of a log, decoded. */

@@ -19,7 +19,7 @@ import {
   type ImageDetails,
   type PullProgress,
 } from "./containerEngine.js";
-import { decodeLog, Demultiplexer } from "./demultiplexer.js";
+import { decodeLog, demultiplex } from "./demultiplexer.js";
 import { dialWhole } from "./dialWhole.js";
 import type { EndpointTls } from "./dockerEndpoint.js";
 import { engineFailure, type FailureContext } from "./engineFailure.js";
@@ -34,12 +34,10 @@ import {
   waitResult,
 } from "./engineResponses.js";
 import { collectExec, type ExecSession, ExecStream } from "./execSession.js";
+import { followPull } from "./followPull.js";
 import { parseImageReference } from "./imageReference.js";
-import { followPull } from "./pullMessages.js";
+import { negotiateApiVersion } from "./negotiateApiVersion.js";
 import type { RegistryAuth } from "./registryAuth.js";
-
-/** The newest API version that we know; a daemon that knows less is asked in its own. */
-export const newestApiVersion = "1.47";
 
 /** How long the first answer may take: a host that drops packets never refuses. */
 const connectTimeoutMs = 30_000;
@@ -70,27 +68,6 @@ export async function openDockerEngine(connection: EngineConnection): Promise<Co
     agent.destroy();
     throw error;
   }
-}
-
-/**
- * @returns min(ours, the daemon's)
- * @throws TsdeployError `environment`, `DOCKER_TOO_NEW`
- */
-export function negotiateApiVersion(version: EngineVersion, endpoint: string): string {
-  if (isOlder(newestApiVersion, version.minApiVersion)) {
-    throw new TsdeployError("environment", {
-      code: "DOCKER_TOO_NEW",
-      message: `Docker ${version.version} at ${endpoint} wants API ${version.minApiVersion} or newer; tsdeploy knows ${newestApiVersion}`,
-      hint: "Use a newer tsdeploy, or lower the daemon's min-api-version.",
-    });
-  }
-  return isOlder(version.apiVersion, newestApiVersion) ? version.apiVersion : newestApiVersion;
-}
-
-function isOlder(version: string, than: string): boolean {
-  const [major = 0, minor = 0] = version.split(".").map(Number);
-  const [thanMajor = 0, thanMinor = 0] = than.split(".").map(Number);
-  return major < thanMajor || (major === thanMajor && minor < thanMinor);
 }
 
 function makeAgent({ address }: EngineConnection): HttpAgent {
@@ -154,8 +131,8 @@ class DockerEngine implements ContainerEngine {
   readonly #version: EngineVersion;
   readonly #agent: HttpAgent;
   readonly #connection: EngineConnection;
-  /** Hijacked connections: they have left the agent. */
-  readonly #sockets = new Set<Socket>();
+  /** Hijacked connections, which have left the agent, and streams over them. */
+  readonly #open = new Set<Duplex>();
 
   constructor(docker: Docker, version: EngineVersion, agent: HttpAgent, connection: EngineConnection) {
     this.endpoint = connection.endpoint;
@@ -214,7 +191,7 @@ class DockerEngine implements ContainerEngine {
     const options = { follow: true, stdout: true, stderr: true, tail } as const;
     const log = asReadable(await this.#ask(this.#docker.getContainer(id).logs(options)));
     const output = new PassThrough({ encoding: "utf8" });
-    const demultiplexer = new Demultiplexer((chunk) => {
+    demultiplex(log, (chunk) => {
       if (!output.write(chunk)) {
         log.pause();
       }
@@ -227,9 +204,6 @@ class DockerEngine implements ContainerEngine {
     output.on("close", () => {
       signal.removeEventListener("abort", end);
       log.destroy();
-    });
-    log.on("data", (chunk: Buffer) => {
-      demultiplexer.write(chunk);
     });
     log.on("end", end);
     log.on("error", (error) => void this.#failure(error).then((failure) => output.destroy(failure)));
@@ -273,7 +247,7 @@ class DockerEngine implements ContainerEngine {
   }
 
   async execStream(id: string, argv: readonly string[]): Promise<Duplex> {
-    return new ExecStream(await this.#startExec(id, argv, true));
+    return this.#untilClosed(new ExecStream(await this.#startExec(id, argv, true)));
   }
 
   async inspectImage(reference: string): Promise<ImageDetails | undefined> {
@@ -316,9 +290,13 @@ class DockerEngine implements ContainerEngine {
   }
 
   async close(): Promise<void> {
-    for (const socket of this.#sockets) {
-      socket.destroy();
+    for (const stream of this.#open) {
+      stream.destroy();
     }
+    // A request may be about to open another.
+    this.#agent.createConnection = () => {
+      throw new Error("the connection was closed");
+    };
     this.#agent.destroy();
     await this.#connection.close();
   }
@@ -357,10 +335,13 @@ class DockerEngine implements ContainerEngine {
   }
 
   #hijacked(stream: unknown): Socket {
-    const socket = stream as Socket;
-    this.#sockets.add(socket);
-    socket.on("close", () => this.#sockets.delete(socket));
-    return socket;
+    return this.#untilClosed(stream as Socket);
+  }
+
+  #untilClosed<T extends Duplex>(stream: T): T {
+    this.#open.add(stream);
+    stream.on("close", () => this.#open.delete(stream));
+    return stream;
   }
 
   async #failure(error: unknown): Promise<Error> {

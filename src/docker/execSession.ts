@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { EngineError, type ExecResult } from "./containerEngine.js";
-import { Demultiplexer } from "./demultiplexer.js";
+import { demultiplex } from "./demultiplexer.js";
 
 /** An exec that was started: its hijacked connection, and how to ask how it ended. */
 export interface ExecSession {
@@ -30,14 +30,11 @@ export async function collectExec(
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   const broken = await new Promise<Error | undefined>((resolve, reject) => {
-    const demultiplexer = new Demultiplexer((chunk, stream) => (stream === "stdout" ? stdout : stderr).push(chunk));
+    demultiplex(socket, (chunk, stream) => (stream === "stdout" ? stdout : stderr).push(chunk));
     const abort = () => {
       socket.destroy();
       reject(signal?.reason as Error);
     };
-    socket.on("data", (chunk: Buffer) => {
-      demultiplexer.write(chunk);
-    });
     socket.on("error", resolve);
     socket.on("end", () => {
       resolve(undefined);
@@ -70,20 +67,18 @@ export async function collectExec(
 export class ExecStream extends Duplex {
   readonly #session: ExecSession;
   #stderr = "";
+  #ended = false;
 
   constructor(session: ExecSession) {
     super();
     this.#session = session;
     const { socket } = session;
-    const demultiplexer = new Demultiplexer((chunk, stream) => {
+    demultiplex(socket, (chunk, stream) => {
       if (stream === "stderr") {
         this.#stderr = (this.#stderr + chunk.toString()).slice(-4096);
       } else if (!this.push(chunk)) {
         socket.pause();
       }
-    });
-    socket.on("data", (chunk: Buffer) => {
-      demultiplexer.write(chunk);
     });
     socket.on("end", () => void this.#finish());
     socket.on("error", (error) => void this.#fail(error));
@@ -122,8 +117,6 @@ export class ExecStream extends Duplex {
       this.destroy(await this.#session.failure(error));
     }
   }
-
-  #ended = false;
 
   async #fail(error: Error): Promise<void> {
     if (!this.#ended && !this.destroyed) {

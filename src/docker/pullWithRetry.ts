@@ -1,7 +1,7 @@
 import pRetry from "p-retry";
 import { messageOf, TsdeployError } from "../errors.js";
 import { type ContainerEngine, EngineError, type PullProgress } from "./containerEngine.js";
-import { type PullFailure, pullFailure, pullTimeout } from "./pullError.js";
+import { type PullFailure, pullFailure, pullTimeout } from "./pullFailure.js";
 
 export interface PullOptions {
   readonly signal: AbortSignal;

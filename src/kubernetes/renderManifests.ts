@@ -57,7 +57,11 @@ const programOfContainer: Readonly<Record<string, Program>> = {
   "controller-manager": "controller-manager",
   scheduler: "scheduler",
   "kube-proxy": "proxy",
+  "node-ipam": "controller-manager",
 };
+
+/** The pod of the controller that gives nodes their pod CIDRs, where it must not hold up the others. */
+const nodeIpamManifest = "node-ipam.json";
 
 /** Targets of `--patches` -> pod, by our names and by kubeadm's. */
 const patchedPods: Readonly<Record<string, string>> = {
@@ -90,7 +94,8 @@ const inputsAnnotation = "io.tsdeploy.inputs";
 export function renderManifests(input: RenderInput): RenderedManifest[] {
   checkPatchTargets(input.patches);
   const values = placeholders(input);
-  return Object.entries(input.manifests).map(([file, text]) => {
+  const files = Object.entries(input.manifests).filter(([file]) => file !== nodeIpamManifest || hasOwnNodeIpam(input));
+  return files.map(([file, text]) => {
     const pod = podSchema.parse(fill(JSON.parse(text), values));
     const containers = pod.spec.containers.map((container) => ({
       ...container,
@@ -162,6 +167,12 @@ export function subjectAltNames(input: Pick<RenderInput, "config" | "nodeName" |
   return [...new Set(names)].map((name) => (/^[\d.]+$|:/.test(name) ? `IP:${name}` : `DNS:${name}`)).join(",");
 }
 
+/** Not if a person has decided otherwise about controllers or pod CIDRs. */
+function hasOwnNodeIpam({ features, extraArgs }: RenderInput): boolean {
+  const said = extraArgs["controller-manager"] ?? {};
+  return features.nodeIpamBlocks && !Object.hasOwn(said, "controllers") && !Object.hasOwn(said, "allocate-node-cidrs");
+}
+
 function placeholders(input: RenderInput): Readonly<Record<string, string>> {
   const { config, features } = input;
   return {
@@ -172,6 +183,7 @@ function placeholders(input: RenderInput): Readonly<Record<string, string>> {
     authorizationMode: features.authorizationMode,
     clusterDomain: config.clusterDomain,
     clusterName: config.clusterName,
+    controllers: `*,bootstrapsigner,tokencleaner${hasOwnNodeIpam(input) ? ",-nodeipam" : ""}`,
     serviceCidr: config.serviceCidr,
     podCidr: config.podCidr,
     nodeCidrMaskSize: String(nodeCidrMaskSize(config.podCidr)),
@@ -202,8 +214,12 @@ function commandOf(container: string, command: readonly string[], input: RenderI
   const start = command.indexOf("/hyperkube");
   if (start < 0) throw new Error(`container ${container} of the bundled manifests does not run /hyperkube`);
   // kube-proxy's extra arguments go into its configuration file; what is left of them the caller has put there.
-  const extraArgs = input.extraArgs[program];
-  const flags = versionFlags(program, fromArguments(command.slice(start + 2)), input.features, extraArgs);
+  const own = fromArguments(command.slice(start + 2));
+  const said = Object.entries(input.extraArgs[program] ?? {});
+  // The second controller-manager runs one controller: what it has no flag for, and its ports, are the first one's.
+  const isSecond = container === "node-ipam";
+  const extraArgs = said.filter(([flag]) => !isSecond || (Object.hasOwn(own, flag) && !flag.endsWith("port")));
+  const flags = versionFlags(program, own, input.features, Object.fromEntries(extraArgs));
   return [...command.slice(0, start + 1), input.features.programs[program], ...toArguments(flags)];
 }
 

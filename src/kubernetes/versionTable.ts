@@ -75,11 +75,12 @@ export const etcdApis: readonly Row<"v2" | "v3">[] = [
   { range: ">=1.6.0-0", value: "v3" },
 ];
 
-/** Kubelets before v1.19 know nothing else than cgroup v1 (kubernetes/enhancements#2254). */
-export const cgroupV2Support: readonly Row<boolean>[] = [
-  { range: "<1.19.0-0", value: false },
-  { range: ">=1.19.0-0", value: true },
-];
+/**
+ * Whether the controller that gives nodes their pod CIDRs holds up the others: it waits 10 s before its first look at nodes
+ * (`listNodes` in pkg/controller/nodeipam/ipam/cidr_allocator.go), and no controller gets news before all have started.
+ * It then runs in a process of its own.
+ */
+export const nodeIpamBlocks: readonly Row<boolean>[] = [{ range: ">=1.20.0-0 <1.21.0-0", value: true }];
 
 /** How a kubelet is told its manifest folder. */
 export const manifestFolders: readonly Row<{ readonly field: string } | { readonly flag: string }>[] = [

@@ -16,6 +16,7 @@ export interface VersionFeatures {
   readonly nodeCredentials: "token-file" | "bootstrap-token";
   readonly authorizationMode: string;
   readonly supportsCgroupV2: boolean;
+  readonly nodeIpamBlocks: boolean;
   readonly etcdApi: "v2" | "v3";
   readonly manifestFolder: { readonly field: string } | { readonly flag: string };
   readonly apis: table.ApiVersions;
@@ -69,6 +70,7 @@ export function featuresOf(text: string): VersionFeatures {
     nodeCredentials: pick(table.nodeCredentials),
     authorizationMode: pick(table.authorizationModes),
     supportsCgroupV2: pick(table.cgroupV2),
+    nodeIpamBlocks: pick(table.nodeIpamBlocks),
     etcdApi: pick(table.etcdApis),
     manifestFolder: pick(table.manifestFolders),
     apis: pick(table.apiVersions),

@@ -11,7 +11,7 @@ export interface Kept {
 
 /** Files that a run of `master` or `worker` writes again. */
 const madeAgain = [
-  ...["master-multi.json", "kube-proxy.json", "addon-manager.json"].map((name) => `${paths.manifests}/${name}`),
+  ...["master-multi.json", "kube-proxy.json", "addon-manager.json", "node-ipam.json"].map((name) => `${paths.manifests}/${name}`),
   paths.scripts,
   paths.addons,
   paths.adminConf,
@@ -54,7 +54,7 @@ const folders = [
   "/usr/libexec/kubernetes/kubelet-plugins",
   "/usr/libexec/kubernetes",
   "/lib/modules",
-  ...["/home", "/media", "/mnt", "/srv", "/tmp"],
+  ...["/home", "/media", "/mnt", "/srv"],
 ];
 
 /** Made by CNI plugins and kube-proxy; what is plugged into a bridge goes with it. */

@@ -69,6 +69,7 @@ export function planMaster(input: MasterPlanInput): Plan {
     patches: options.patches,
     inputs: {
       "k8s-master": certificates,
+      "k8s-node-ipam": certificates,
       "k8s-proxy": specDigest([certificates, common.proxyConfiguration]),
       "kube-addon-manager": certificates,
     },

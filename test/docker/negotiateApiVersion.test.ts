@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { negotiateApiVersion } from "../../src/docker/dockerEngine.js";
+import { negotiateApiVersion } from "../../src/docker/negotiateApiVersion.js";
 
 const daemon = (apiVersion: string, minApiVersion: string) => ({
   version: "1.2.3",

@@ -26,6 +26,7 @@ test("the three pods of docker-multinode are rendered, with all their containers
       "k8s-master": ["setup", "apiserver", "controller-manager", "scheduler"],
       "k8s-proxy": ["kube-proxy"],
       "kube-addon-manager": ["kube-addon-manager", "kube-addon-manager-data"],
+      "k8s-node-ipam": ["node-ipam"],
     });
   expect(JSON.stringify(rendered)).not.toContain("{{");
 });
@@ -36,6 +37,21 @@ test("the bundled manifests are JSON as formatted by hand, two spaces deep", () 
     expect(() => JSON.parse(text) as unknown).not.toThrow();
     expect(text.split("\n").filter((line) => line.length > 120 || /\s$/.test(line))).toEqual([]);
   }
+});
+
+test("pod CIDRs are given by a process of their own, unless a person says something about controllers", () => {
+  expect(commandOf("controller-manager")).toContain("--controllers=*,bootstrapsigner,tokencleaner,-nodeipam");
+  expect(commandOf("node-ipam")).toContain("--controllers=nodeipam");
+  const extraArgs = { "controller-manager": { controllers: "*" } };
+  expect(pods({ extraArgs })).not.toHaveProperty("k8s-node-ipam");
+  expect(commandOf("controller-manager", { extraArgs })).toContain("--controllers=*");
+});
+
+test("the node CIDR mask is the same for both controller-managers, and ports are the first one's", () => {
+  const extraArgs = { "controller-manager": { "node-cidr-mask-size": "25", "secure-port": "10999", v: "3" } };
+  expect(commandOf("node-ipam", { extraArgs })).toContain("--node-cidr-mask-size=25");
+  expect(commandOf("node-ipam", { extraArgs })).toContain("--secure-port=0");
+  expect(commandOf("node-ipam", { extraArgs })).not.toContain("--v=3");
 });
 
 describe("extra arguments", () => {

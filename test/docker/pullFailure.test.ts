@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { EngineError } from "../../src/docker/containerEngine.js";
-import { pullFailure } from "../../src/docker/pullError.js";
+import { pullFailure } from "../../src/docker/pullFailure.js";
 
 const lookup = "dial tcp: lookup example.invalid on 10.0.0.53:53: no such host";
 

@@ -1,0 +1,105 @@
+#!/usr/bin/env node
+import type { CommandName } from "./config/optionTable.js";
+import type { Problem } from "./errors.js";
+import type { Flags } from "./program.js";
+import type { Reporter } from "./report/createReporter.js";
+import type { CommandResult } from "./report/events.js";
+
+const oldestNode = 20;
+const { argv, env, stdin, stdout, stderr } = process;
+
+// Everything else is imported after this: an older Node.js could not even read it.
+if (Number(process.versions.node.split(".")[0]) < oldestNode) {
+  stderr.write(`error: NODE_TOO_OLD: tsdeploy needs Node.js ${oldestNode} or later; this is ${process.version}\n`);
+  process.exitCode = 3;
+} else {
+  // `tsdeploy logs kubelet | head` is no failure.
+  stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit();
+  });
+  stderr.on("error", () => undefined);
+  await main();
+}
+
+/** The one place where errors end; sets the exit code. */
+async function main(): Promise<void> {
+  const { createProgram, parseFailure } = await import("./program.js");
+  let reporter: Reporter | undefined;
+  try {
+    await createProgram({
+      print: (text) => void stdout.write(text),
+      run: async (command, flags, problems) => {
+        reporter = await openReporter(flags["output"] ?? env["TSDEPLOY_OUTPUT"], isVerbose(flags));
+        reporter.result(await runCommand(command, flags, problems, reporter));
+      },
+    }).parseAsync(argv);
+  } catch (thrown) {
+    const failure = parseFailure(thrown);
+    if (failure.kind === "told") {
+      process.exitCode = failure.exitCode;
+      return;
+    }
+    reporter ??= await openReporter(argv.includes("json") || argv.includes("--output=json") ? "json" : "text", false);
+    reporter.error(failure.error);
+    const { TsdeployError } = await import("./errors.js");
+    process.exitCode = failure.error instanceof TsdeployError ? failure.error.exitCode : 1;
+  }
+}
+
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- ties the options to the command
+async function runCommand<Name extends CommandName>(
+  command: Name,
+  flags: Flags,
+  problems: readonly Problem[],
+  reporter: Reporter,
+): Promise<CommandResult> {
+  const signal = abortOnSignals(reporter);
+  const { loadOptions } = await import("./config/loadOptions.js");
+  const options = await loadOptions(command, { flags, env, problems, readStdin });
+  const { commandFunctions } = await import("./program.js");
+  const { createPrompts } = await import("./report/prompts.js");
+  const execute = await commandFunctions[command]();
+  const isTTY = stdin.isTTY && stderr.isTTY;
+  const prompts = createPrompts({
+    input: stdin,
+    output: stderr,
+    signal,
+    isTTY,
+    yes: options.yes,
+    onAsk: () => {
+      reporter.pause();
+    },
+    onInterrupt: () => process.kill(process.pid, "SIGINT"),
+  });
+  const write = (text: string): void => void stdout.write(text);
+  return execute(options, { ...prompts, report: reporter.report, signal, env, isTTY, write });
+}
+
+/** The first signal lets the run undo what it did; the second ends it at once. */
+function abortOnSignals(reporter: Reporter): AbortSignal {
+  const abort = new AbortController();
+  const onSignal = (name: NodeJS.Signals): void => {
+    if (abort.signal.aborted) process.exit(130);
+    reporter.report({ kind: "notice", message: `${name}: undoing what this run did; once more to leave it at once` });
+    abort.abort();
+  };
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, onSignal);
+  return abort.signal;
+}
+
+async function openReporter(format: unknown, verbose: boolean): Promise<Reporter> {
+  const { createReporter } = await import("./report/createReporter.js");
+  const output = format === "json" ? "json" : "text";
+  return createReporter({ output, verbose, isTTY: stderr.isTTY, stdout, stderr, env });
+}
+
+function isVerbose(flags: Flags): boolean {
+  return flags["verbose"] === true || /^(1|true|yes)$/i.test(env["TSDEPLOY_VERBOSE"] ?? "");
+}
+
+async function readStdin(): Promise<string> {
+  let text = "";
+  for await (const chunk of stdin.setEncoding("utf8")) text += String(chunk);
+  return text;
+}

@@ -1,0 +1,104 @@
+import type { CommandName } from "./optionTable.js";
+
+export interface CommandRow {
+  readonly name: CommandName;
+  /** One line, for the list of commands. */
+  readonly summary: string;
+  /** What a person should know before running it; whole sentences. */
+  readonly description: string;
+  /** Command lines, each with what it does. */
+  readonly examples: readonly (readonly [line: string, what: string])[];
+}
+
+/** Every command: help and completion are made from this and the table of options. */
+export const commandTable: readonly CommandRow[] = [
+  {
+    name: "master",
+    summary: "make this Docker host the control plane of a cluster",
+    description:
+      "Starts etcd and a kubelet in containers; the kubelet runs the control plane. Adds a context to your kubeconfig " +
+      "and prints the line to run on workers. Run again, it changes what differs, or says that nothing does.",
+    examples: [
+      ["tsdeploy master", "with Docker of this machine"],
+      ["tsdeploy master --dry-run", "show what would be done"],
+      ["tsdeploy master --host ssh://root@10.0.0.5", "with Docker of another one"],
+      ["tsdeploy master --extra-arg apiserver:service-node-port-range=80-32767", "with a flag for the API server"],
+      ["tsdeploy master --config cluster.yaml", "with options from a file"],
+    ],
+  },
+  {
+    name: "worker",
+    summary: "make this Docker host a node of a cluster",
+    description:
+      "Joins the cluster whose master is at --master. Version, image and network come from there. Ends when the node " +
+      "is Ready.",
+    examples: [
+      ["tsdeploy worker --master 10.0.0.5 --token TOKEN", "with the token that the master printed"],
+      ["tsdeploy worker --master 10.0.0.5 --token-file - <token.txt", "without the token in the process list"],
+      ["tsdeploy worker --master 10.0.0.5 --node-label disk=ssd", "with a label"],
+    ],
+  },
+  {
+    name: "teardown",
+    summary: "take tsdeploy's part of this Docker host away again",
+    description:
+      "Removes tsdeploy's containers, the pods of its kubelet, their mounts, links and rules. etcd's data, the PKI and " +
+      "the accepted options stay, so that `tsdeploy master` brings the cluster back, unless --purge is said.",
+    examples: [
+      ["tsdeploy teardown --dry-run", "show what would be removed"],
+      ["tsdeploy teardown", "drain the node, then remove it"],
+      ["tsdeploy teardown --purge --yes", "the cluster's data too, without asking"],
+    ],
+  },
+  {
+    name: "status",
+    summary: "show what runs here, and how it is",
+    description: "Containers, versions, health, when certificates end, and the nodes if a kubeconfig can be found.",
+    examples: [
+      ["tsdeploy status", "for people"],
+      ["tsdeploy status --output json", "for programs"],
+    ],
+  },
+  {
+    name: "kubeconfig",
+    summary: "print the cluster's kubeconfig, or merge it into yours",
+    description: "Reads admin.conf from the master's host, where it always is.",
+    examples: [
+      ["tsdeploy kubeconfig >admin.conf", "into a file"],
+      ["tsdeploy kubeconfig --merge", "into your own kubeconfig"],
+    ],
+  },
+  {
+    name: "token create",
+    summary: "make a join token and print the line to run on a worker",
+    description: "The token is good for --ttl. It is a secret: whoever has it can join the cluster.",
+    examples: [["tsdeploy token create --ttl 1h", "for an hour"]],
+  },
+  {
+    name: "token list",
+    summary: "list the cluster's join tokens",
+    description: "Shows ids and when they end, never a token itself.",
+    examples: [["tsdeploy token list", ""]],
+  },
+  {
+    name: "token revoke",
+    summary: "make a join token useless",
+    description: "Nodes that have joined with it stay.",
+    examples: [["tsdeploy token revoke abcdef", "by its id"]],
+  },
+  {
+    name: "logs",
+    summary: "show the log of a component on this host",
+    description: "Of the newest container of that component, whether it runs or not. Without a component: which there are.",
+    examples: [
+      ["tsdeploy logs", "what there is"],
+      ["tsdeploy logs kubelet --tail 20", "the last lines"],
+      ["tsdeploy logs apiserver --follow", "until Ctrl-C"],
+    ],
+  },
+];
+
+/** Commands that have commands of their own. */
+export const groupTable: readonly { readonly name: string; readonly summary: string }[] = [
+  { name: "token", summary: "join tokens: create, list, revoke" },
+];

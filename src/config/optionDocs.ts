@@ -1,0 +1,76 @@
+import { commandTable } from "./commandTable.js";
+import { exitCodeMeanings } from "./exitCodeMeanings.js";
+import { isRepeatable, type OptionRow, optionTable, variableOf } from "./optionTable.js";
+
+const intro = `# Options
+
+Made from \`src/config/optionTable.ts\` by \`npm run docs\`; edit that and not this page.
+
+Most options can be given in three ways, which are merged in this order and checked together before Docker is asked
+anything:
+
+1. a flag: \`--pod-cidr 10.244.0.0/16\`
+2. a variable: \`TSDEPLOY_POD_CIDR=10.244.0.0/16\`; an empty one counts as not given
+3. a key of the YAML file named by \`--config\`: \`podCidr: 10.244.0.0/16\`
+
+The highest of them has the whole say: a flag's labels are not added to the file's. One file can serve all machines of a
+cluster: each command takes the keys that are its own. Paths in it are relative to the file.
+
+- Durations have units: \`90s\`, \`5m\`, \`1h30m\`, \`7d\`.
+- Flags that are repeatable also take commas (\`--node-label a=1,b=2\`), and so do their variables; extra arguments are
+  separated by white space instead, for their values may have commas.
+- Switches are \`true\` or \`false\` in variables and in the file.
+
+\`\`\`yaml
+# cluster.yaml
+k8sVersion: v1.20.2
+podCidr: 10.244.0.0/16
+nodeLabels:
+  disk: ssd
+nodeTaints:
+  - dedicated=db:NoSchedule
+extraArgs:
+  apiserver:
+    service-node-port-range: 80-32767
+timeout: 5m
+\`\`\`
+`;
+
+/** The page `docs/options.md`. */
+export function optionDocs(): string {
+  const groups = ["Cluster", "Node", "Run", "Global"] as const;
+  const tables = groups.map((group) => {
+    const rows = optionTable.filter((row) => row.group === group && row.flag !== undefined);
+    return `## ${group} options\n\n${table(["Flag", "Variable", "YAML key", "Commands", "What", "Default"], rows.map(cells))}`;
+  });
+  const codes = exitCodeMeanings.map(({ code, meaning }) => [String(code), meaning]);
+  return [intro, ...tables, `## Exit codes\n\n${table(["Code", "Meaning"], codes)}`].join("\n");
+}
+
+function cells(row: OptionRow): string[] {
+  const flag = `${row.short === undefined ? "" : `${row.short}, `}${row.flag ?? ""}`;
+  const named = row.argument === undefined ? flag : `${flag} ${row.argument}`;
+  const choices = row.choices === undefined ? "" : ` One of ${row.choices.map(code).join(", ")}.`;
+  const ifNot = row.default === undefined ? (row.otherwise ?? (isSwitch(row) ? "no" : "")) : code(row.default);
+  return [
+    code(named),
+    code(variableOf(row) ?? ""),
+    row.inFile ? code(row.key) : "",
+    row.commands.length === commandTable.length ? "all" : row.commands.join(", "),
+    `${row.description}.${choices}`,
+    ifNot === "" && isRepeatable(row) ? "none" : ifNot,
+  ];
+}
+
+function isSwitch(row: OptionRow): boolean {
+  return row.type === "boolean";
+}
+
+function code(text: string): string {
+  return text === "" ? "" : `\`${text}\``;
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (row: readonly string[]): string => `| ${row.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  return `${[line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n")}\n`;
+}
