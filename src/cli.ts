@@ -31,7 +31,8 @@ async function main(): Promise<void> {
       print: (text) => void stdout.write(text),
       run: async (command, flags, problems) => {
         reporter = await openReporter(flags["output"] ?? env["TSDEPLOY_OUTPUT"], isVerbose(flags));
-        reporter.result(await runCommand(command, flags, problems, reporter));
+        const signal = abortOnSignals(reporter);
+        reporter.result(await runCommand(command, flags, problems, reporter, signal));
       },
     }).parseAsync(argv);
   } catch (thrown) {
@@ -40,7 +41,8 @@ async function main(): Promise<void> {
       process.exitCode = failure.exitCode;
       return;
     }
-    reporter ??= await openReporter(argv.includes("json") || argv.includes("--output=json") ? "json" : "text", false);
+    // The command line could not be taken apart, but who wants JSON gets it.
+    reporter ??= await openReporter(argv.some((word) => /^(-o|--output=)?json$/.test(word)) ? "json" : "text", false);
     reporter.error(failure.error);
     const { TsdeployError } = await import("./errors.js");
     process.exitCode = failure.error instanceof TsdeployError ? failure.error.exitCode : 1;
@@ -53,10 +55,11 @@ async function runCommand<Name extends CommandName>(
   flags: Flags,
   problems: readonly Problem[],
   reporter: Reporter,
+  signal: AbortSignal,
 ): Promise<CommandResult> {
-  const signal = abortOnSignals(reporter);
   const { loadOptions } = await import("./config/loadOptions.js");
-  const options = await loadOptions(command, { flags, env, problems, readStdin });
+  const { text } = await import("node:stream/consumers");
+  const options = await loadOptions(command, { flags, env, problems, readStdin: () => text(stdin) });
   const { commandFunctions } = await import("./program.js");
   const { createPrompts } = await import("./report/prompts.js");
   const execute = await commandFunctions[command]();
@@ -96,10 +99,4 @@ async function openReporter(format: unknown, verbose: boolean): Promise<Reporter
 
 function isVerbose(flags: Flags): boolean {
   return flags["verbose"] === true || /^(1|true|yes)$/i.test(env["TSDEPLOY_VERBOSE"] ?? "");
-}
-
-async function readStdin(): Promise<string> {
-  let text = "";
-  for await (const chunk of stdin.setEncoding("utf8")) text += String(chunk);
-  return text;
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /*
- * `npm run bench`: how fast tsdeploy is, as ratios within one run. One table; medians of RUNS runs each, taken in turn, so
- * that whatever else the machine does meets both sides of a ratio.
+ * `npm run bench`: how fast tsdeploy is, as ratios within one run. One table; medians of several runs, taken in turn,
+ * so that whatever else the machine does meets both sides of a ratio.
  */
 import { execFile, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -30,13 +30,21 @@ const runs = Number(options.runs);
 const crowds = options.workers.split(",").filter(Boolean).map(Number);
 const home = await mkdtemp(join(tmpdir(), "tsdeploy-bench-"));
 
-const endpoint = (n) => ({ DOCKER_HOST: `unix://${process.env.TSDEPLOY_MACHINES_DIR ?? "/run/tsdeploy-machines"}/${n}/docker.sock` });
-const environment = (n) => ({ ...process.env, HOME: home, XDG_STATE_HOME: home, KUBECONFIG: join(home, "config"), ...endpoint(n) });
+const machinesFolder = process.env.TSDEPLOY_MACHINES_DIR ?? "/run/tsdeploy-machines";
+const endpoint = (n) => ({ DOCKER_HOST: `unix://${machinesFolder}/${n}/docker.sock` });
+const environment = (n) => ({
+  ...process.env,
+  HOME: home,
+  XDG_STATE_HOME: home,
+  KUBECONFIG: join(home, "config"),
+  ...endpoint(n),
+});
 
 /** Runs the CLI on machine n; its JSON document and the wall time, from spawn to exit, in ms. */
 async function tsdeploy(n, ...args) {
   const began = performance.now();
-  const { stdout } = await run(process.execPath, [cli, ...args, "--output", "json"], { env: environment(n), maxBuffer: 1 << 26 });
+  const argv = [cli, ...args, "--output", "json"];
+  const { stdout } = await run(process.execPath, argv, { env: environment(n), maxBuffer: 1 << 26 });
   return { ...JSON.parse(stdout), wallMs: performance.now() - began };
 }
 
@@ -59,8 +67,7 @@ const median = (values) => {
 const series = new Map();
 const note = (name, ms) => series.set(name, [...(series.get(name) ?? []), ms]);
 /**
- * v1.20's controller-manager waits 10 s for its first look at nodes, and starts what signs certificates and gives pod CIDRs
- * before or after that, as it happens. Workers are timed on a master that is past it, both sides alike.
+ * v1.20's CIDR allocator waits 10 s before its first look at nodes. Workers are timed on a master that is past it, both sides alike.
  */
 const settled = () => new Promise((resolve) => setTimeout(resolve, 12_000));
 const teardown = (n) => tsdeploy(n, "teardown", "--purge", "--yes", "--force");

@@ -1,8 +1,11 @@
+import type { Duplex } from "node:stream";
 import { messageOf, TsdeployError } from "../errors.js";
 import { type DataOrFile, readKubeconfig } from "../kubernetes/kubeconfig.js";
 import { KubernetesClient, type KubernetesClientOptions } from "./kubernetesClient.js";
 
-export interface FromKubeconfigOptions extends Pick<KubernetesClientOptions, "connect" | "timeoutMs"> {
+export interface FromKubeconfigOptions extends Pick<KubernetesClientOptions, "timeoutMs"> {
+  /** A raw byte stream to the API server that the kubeconfig names. */
+  readonly connect: (host: string, port: number) => Promise<Duplex>;
   /** Where the text comes from, for messages. */
   readonly path: string;
   readonly text: string;
@@ -26,9 +29,10 @@ export async function fromKubeconfig(options: FromKubeconfigOptions): Promise<Ku
     };
     const [caPem, certPem, keyPem, tokenText] = await Promise.all([ca, certificate, key, token].map(read));
     if (caPem === undefined) throw new Error("names no CA");
+    const { hostname, port } = new URL(server);
     return new KubernetesClient({
       server,
-      connect: options.connect,
+      connect: () => options.connect(hostname, port === "" ? 443 : Number(port)),
       caPem,
       ...(options.timeoutMs !== undefined && { timeoutMs: options.timeoutMs }),
       ...credentialsOf(certPem, keyPem, tokenText),

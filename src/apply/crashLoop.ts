@@ -20,7 +20,6 @@ export async function refuseCrashLoop(
   while (!signal.aborted) {
     await delay(500, undefined, { signal }).catch(() => undefined);
     for (const id of ids) {
-      if (signal.aborted) return;
       const container = await engine.inspectContainer(id);
       if (!container || container.restartCount < mostRestarts) continue;
       throw new TsdeployError("failed", {

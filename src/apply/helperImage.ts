@@ -3,8 +3,8 @@ import { imageLabels } from "../plan/images.js";
 import { isOurs } from "../plan/ownership.js";
 
 /**
- * An image here that a helper can run from, for whoever does not yet know, or care, of which version it is: that of our own
- * containers, else any hyperkube.
+ * An image here that a helper can run from, for whoever does not yet know, or care, of which version it is: that of our
+ * own containers, else any hyperkube.
  */
 export async function helperImage(
   engine: ContainerEngine,

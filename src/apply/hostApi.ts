@@ -36,16 +36,13 @@ export async function apiByKubeconfig(
 ): Promise<KubernetesClient | undefined> {
   const file = files.get(path);
   if (!file) return undefined;
-  let server: URL | undefined;
-  const client = await fromKubeconfig({
+  return fromKubeconfig({
     path: `${path} on the host`,
     text: file.content,
-    connect: () => helper.openTcp(server?.hostname ?? "127.0.0.1", Number(server?.port ?? apiserverPort)),
+    connect: (host, port) => helper.openTcp(host, port),
     // The kubelet's own certificate lies outside /etc/kubernetes and is replaced by itself.
     readFile: async (name) => (await helper.run(readThroughLinks, [name])).stdout.toString(),
   });
-  server = new URL(client.server);
-  return client;
 }
 
 /** An administrator's client on a master. @throws TsdeployError `NOT_A_MASTER` */

@@ -13,8 +13,8 @@ export interface UndoFirstRunInput {
 }
 
 /**
- * Takes a failed or stopped first run back by a teardown of all that it had begun: containers, the pods that its kubelet
- * made, mounts, rules, files. Never throws: the failure that led here is what has to be told.
+ * Takes a failed or stopped first run back by a teardown of all that it had begun: containers, the pods that its
+ * kubelet made, mounts, rules, files. Never throws: the failure that led here is what has to be told.
  */
 export async function undoFirstRun({ engine, image, keepData, context }: UndoFirstRunInput): Promise<void> {
   const { report } = context;

@@ -67,7 +67,7 @@ export async function master(asked: MasterOptions, context: CommandContext): Pro
   });
 }
 
-/** Opens the host with the image that it is to run from: an earlier run may have accepted another than this one asks for. */
+/** Opens the host with the image that it is to run from: an earlier run may have accepted another than the default. */
 async function openMasterHost(input: OpenSessionInput & { readonly options: MasterOptions }): Promise<HostSession> {
   const session = await openSession(input);
   const { image } = settle(input.options, session.observed);
@@ -182,7 +182,8 @@ async function runMaster(session: HostSession, asked: MasterOptions, context: Co
     return await summary({ plan, changed, times, options, made, joinToken, config, context });
   } catch (error) {
     if (isFirstRun && !options.keepOnFailure) {
-      await undoFirstRun({ engine, image: session.observed.image.id, keepData: accepted !== undefined || observed.host.etcdData, context });
+      const keepData = accepted !== undefined || observed.host.etcdData;
+      await undoFirstRun({ engine, image: observed.image.id, keepData, context });
     }
     throw error;
   } finally {

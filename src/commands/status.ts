@@ -90,15 +90,12 @@ async function lookAtCluster(
 }
 
 async function apiOfOperator(path: string): Promise<KubernetesClient> {
-  let server = new URL("https://localhost");
-  const api = await fromKubeconfig({
+  return fromKubeconfig({
     path,
     text: await readFile(path, "utf8"),
-    connect: () => openDirectly(server.hostname, Number(server.port || 443)),
+    connect: openDirectly,
     readFile: (name) => readFile(name, "utf8"),
   });
-  server = new URL(api.server);
-  return api;
 }
 
 function rowOf({ metadata, status: state }: Node): NodeRow {

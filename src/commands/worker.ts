@@ -258,10 +258,10 @@ class WorkerRun {
   }
 
   async #token(apiserver: string): Promise<string> {
-    const { isTTY, askSecret, env } = this.#context;
+    const { isTTY, env } = this.#context;
     const token = this.#asked.token ?? (await new TokenStore(env).load(apiserver));
     if (token !== undefined) return token;
-    if (isTTY) return askSecret(`Join token of ${apiserver} (\`tsdeploy token create\` on the master prints one): `);
+    if (isTTY) return this.#context.askSecret(`Join token of ${apiserver} (\`tsdeploy token create\` on the master prints one): `);
     throw new TsdeployError("usage", {
       code: "TOKEN_MISSING",
       message: `a join token is needed to join the cluster at ${apiserver}`,

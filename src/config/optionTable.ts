@@ -375,7 +375,7 @@ export const optionTable: readonly OptionRow[] = [
     flag: "--timeout",
     argument: "DURATION",
     type: "duration",
-    description: "how long each wait may take: for the API, for the node to be Ready, …",
+    description: "how long each wait may take, such as that for the node to be Ready",
     default: "2m",
     commands: ["master", "worker", "teardown"],
     group: "Run",

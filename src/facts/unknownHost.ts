@@ -11,7 +11,16 @@ export function unknownHost(engine: EngineFacts): ObservedHost {
   const { info, version } = engine;
   return {
     engine,
-    image: { id: unknown, tags: [], repoDigests: [], architecture: version.architecture, os: version.os, labels: {}, command: [], sizeBytes: 0 },
+    image: {
+      id: unknown,
+      tags: [],
+      repoDigests: [],
+      architecture: version.architecture,
+      os: version.os,
+      labels: {},
+      command: [],
+      sizeBytes: 0,
+    },
     files: new Map(),
     host: {
       hostname: info.hostname,

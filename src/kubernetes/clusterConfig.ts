@@ -1,6 +1,6 @@
 import type { ExtraArgs } from "../config/options.js";
 
-/** What every node of a cluster has to know: the ConfigMap `kube-system/tsdeploy`, and the accepted options on the master. */
+/** What every node of a cluster has to know: the ConfigMap `kube-system/tsdeploy`. */
 export interface ClusterConfig {
   readonly clusterName: string;
   /** Such as `v1.20.2`. */

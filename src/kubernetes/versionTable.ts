@@ -76,9 +76,9 @@ export const etcdApis: readonly Row<"v2" | "v3">[] = [
 ];
 
 /**
- * Whether the controller that gives nodes their pod CIDRs holds up the others: it waits 10 s before its first look at nodes
- * (`listNodes` in pkg/controller/nodeipam/ipam/cidr_allocator.go), and no controller gets news before all have started.
- * It then runs in a process of its own.
+ * Whether the controller that gives nodes their pod CIDRs holds up the others: it waits 10 s before its first look at
+ * nodes (`listNodes` in pkg/controller/nodeipam/ipam/cidr_allocator.go), and no controller gets news before all have
+ * started. It then runs in a process of its own.
  */
 export const nodeIpamBlocks: readonly Row<boolean>[] = [{ range: ">=1.20.0-0 <1.21.0-0", value: true }];
 

@@ -19,10 +19,10 @@ export interface ReporterOptions {
 /** All that a run says. */
 export interface Reporter {
   readonly report: Report;
-  result(result: CommandResult): void;
-  error(error: unknown): void;
+  readonly result: (result: CommandResult) => void;
+  readonly error: (error: unknown) => void;
   /** Before something else writes to the terminal; the next event goes on. */
-  pause(): void;
+  readonly pause: () => void;
 }
 
 /** Progress, warnings and errors go to stderr; the result, and with `json` an error too, to stdout. */

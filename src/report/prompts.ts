@@ -19,11 +19,11 @@ export interface PromptOptions {
 
 /** Questions to the person. */
 export interface Prompts {
-  ask(question: string): Promise<string>;
+  readonly ask: (question: string) => Promise<string>;
   /** Without showing what is typed. */
-  askSecret(question: string): Promise<string>;
+  readonly askSecret: (question: string) => Promise<string>;
   /** No unless the answer is `y` or `yes`. */
-  confirm(question: string): Promise<boolean>;
+  readonly confirm: (question: string) => Promise<boolean>;
 }
 
 /** Prompts that throw a TsdeployError `NO_TERMINAL` (usage) where nobody can be asked. */

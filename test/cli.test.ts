@@ -1,0 +1,175 @@
+import { execFileSync, spawn, spawnSync, type SpawnSyncReturns } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { commandTable } from "../src/config/commandTable.js";
+import { optionsOf } from "../src/config/optionTable.js";
+
+const folder = mkdtempSync(join(tmpdir(), "tsdeploy-cli-"));
+const env = { PATH: process.env["PATH"], HOME: folder, DOCKER_HOST: "unix:///nowhere/docker.sock" };
+const cli = "dist/cli.js";
+
+beforeAll(() => {
+  execFileSync("node_modules/.bin/tsc", ["-p", "tsconfig.build.json"], { stdio: "inherit" });
+}, 120_000);
+
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+function tsdeploy(...args: string[]): SpawnSyncReturns<string> {
+  return spawnSync(process.execPath, [cli, ...args], { env, encoding: "utf8" });
+}
+
+describe("help", () => {
+  it("shows the commands, examples and exit codes", () => {
+    const { status, stdout, stderr } = tsdeploy("--help");
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    for (const text of ["master", "worker", "teardown", "token", "Examples:", "Exit codes:"]) {
+      expect(stdout).toContain(text);
+    }
+  });
+
+  it.each(commandTable.map(({ name }) => name))("of %s has its options and examples", (name) => {
+    const { status, stdout } = tsdeploy(...name.split(" "), "--help");
+    expect(status).toBe(0);
+    expect(stdout).toContain(`tsdeploy ${name}`);
+    expect(stdout).toContain("Examples:");
+    for (const { flag } of optionsOf(name)) expect(stdout).toContain(flag ?? "");
+  });
+
+  it("tells the version of the package", () => {
+    const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
+    expect(tsdeploy("--version").stdout).toBe(`${version}\n`);
+  });
+
+  it("goes to stderr, with exit code 2, if there is no command", () => {
+    const { status, stdout, stderr } = tsdeploy();
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    expect(stderr).toContain("Usage: tsdeploy");
+  });
+});
+
+describe("bad input", () => {
+  it("is told at once, before Docker is asked", () => {
+    const values = ["--pod-cidr", "10.244.0.0/33", "--service-cidr", "banana", "--k8s-version", "v9.9.9"];
+    const { status, stdout, stderr } = tsdeploy("master", ...values, "--nod-name=x");
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    for (const text of ["10.244.0.0/33", "banana", "v9.9.9", "--nod-name", "Did you mean --node-name?"]) {
+      expect(stderr).toContain(text);
+    }
+    expect(stderr).not.toContain("/nowhere/docker.sock");
+    expect(stderr).not.toMatch(/^\s+at /m);
+  });
+
+  it("is one JSON document with --output json, wherever that stands", () => {
+    for (const args of [
+      ["--output", "json", "worker"],
+      ["worker", "-o", "json"],
+    ]) {
+      const { status, stdout } = tsdeploy(...args);
+      expect(status).toBe(2);
+      const { ok, error } = JSON.parse(stdout) as { ok: boolean; error: { kind: string; problems: { code: string }[] } };
+      expect({ ok, kind: error.kind, codes: error.problems.map(({ code }) => code) }).toEqual({
+        ok: false,
+        kind: "usage",
+        codes: ["OPTION_MISSING"],
+      });
+    }
+  });
+
+  it.each([
+    [["mater"], "Did you mean master?"],
+    [["token", "crate"], "Did you mean create?"],
+    [["token", "revoke"], "missing required argument"],
+    [["master", "10.0.0.5"], "takes no arguments"],
+    [["master", "--pod-cidr"], "argument missing"],
+    [["completion", "tcsh"], "bash, zsh, fish"],
+  ])("%j is refused with exit code 2", (args, expected) => {
+    const { status, stderr } = tsdeploy(...args);
+    expect(status).toBe(2);
+    expect(stderr).toContain(expected);
+  });
+
+  it("shows no token", () => {
+    const token = "abcdef.0123456789abcdef";
+    for (const args of [[`--tokn=${token}`], ["--tokn", token], ["--token", token], [token]]) {
+      const { status, stderr } = tsdeploy("worker", ...args);
+      expect(status).toBe(2);
+      expect(stderr).not.toContain("0123456789abcdef");
+    }
+    expect(tsdeploy(`--tokn=${token}`, "worker").stderr).not.toContain("0123456789abcdef");
+  });
+});
+
+describe("the process", () => {
+  it("ends with 5 if Docker cannot be reached", () => {
+    const { status, stderr } = tsdeploy("status");
+    expect(status).toBe(5);
+    expect(stderr).toContain("/nowhere/docker.sock");
+  });
+
+  it("ends quietly if nobody reads its output", () => {
+    const { stderr } = spawnSync("bash", ["-c", `"$0" ${cli} completion bash | true`, process.execPath], {
+      env,
+      encoding: "utf8",
+    });
+    expect(stderr).toBe("");
+  });
+
+  it("ends at once at the second Ctrl-C, with 130", async () => {
+    const socketPath = join(folder, "silent.sock");
+    const silent = createServer();
+    await new Promise<void>((resolve) => silent.listen(socketPath, resolve));
+    const child = spawn(process.execPath, [cli, "status", "--host", `unix://${socketPath}`], { env });
+    try {
+      silent.once("connection", () => child.kill("SIGINT"));
+      child.stderr.on("data", (chunk: Buffer) => {
+        if (chunk.includes("SIGINT")) child.kill("SIGINT");
+      });
+      const code = await new Promise((resolve) => child.once("exit", resolve));
+      expect(code).toBe(130);
+    } finally {
+      child.kill("SIGKILL");
+      silent.close();
+    }
+  });
+});
+
+describe("completion", () => {
+  const complete = (...words: string[]): string[] => {
+    const script = [
+      `source <("$0" ${cli} completion bash)`,
+      'COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))',
+      "_tsdeploy",
+      'printf "%s\\n" "${COMPREPLY[@]}"',
+    ].join("\n");
+    const args = ["-c", script, process.execPath, "tsdeploy", ...words];
+    const { stdout } = spawnSync("bash", args, { env, encoding: "utf8" });
+    return stdout.trim().split("\n");
+  };
+
+  it.each(["bash", "zsh", "fish"])("for %s knows all commands and flags", (shell) => {
+    const { status, stdout } = tsdeploy("completion", shell);
+    expect(status).toBe(0);
+    for (const { name } of commandTable) expect(stdout).toContain(name.split(" ").at(-1));
+    for (const flag of ["service-cidr", "token-file", "keep-on-failure", "no-kubeconfig"]) {
+      expect(stdout).toContain(flag);
+    }
+  });
+
+  it("is a script that bash reads", () => {
+    const script = tsdeploy("completion", "bash").stdout;
+    expect(spawnSync("bash", ["-n"], { input: script, encoding: "utf8" })).toMatchObject({ status: 0, stderr: "" });
+  });
+
+  it("completes commands, options and values in bash", () => {
+    expect(complete("te")).toEqual(["teardown"]);
+    expect(complete("token", "c")).toEqual(["create"]);
+    expect(complete("-H", "tcp://a", "worker", "--ma")).toEqual(["--master"]);
+    expect(complete("master", "--network", "b")).toEqual(["bridge"]);
+    expect(complete("master", "--pod-cidr", "")).toEqual([""]);
+  });
+});

@@ -1,0 +1,377 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type CommandOptions, loadOptions, type OptionSources } from "../../src/config/loadOptions.js";
+import type { CommandName } from "../../src/config/optionTable.js";
+import { type Problem, TsdeployError } from "../../src/errors.js";
+
+const token = `abcdef.0123456789abcdef.${"0a".repeat(32)}`;
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "tsdeploy-options-"));
+});
+
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+interface Input {
+  readonly flags?: OptionSources["flags"];
+  readonly env?: NodeJS.ProcessEnv;
+  readonly yaml?: string;
+  readonly stdin?: string;
+}
+
+function load<Command extends CommandName>(command: Command, input: Input = {}): Promise<CommandOptions[Command]> {
+  if (input.yaml !== undefined) writeFileSync(join(folder, "cluster.yaml"), input.yaml);
+  return loadOptions(command, {
+    flags: { ...(input.yaml === undefined ? {} : { config: "cluster.yaml" }), ...input.flags },
+    env: { HOME: folder, ...input.env },
+    cwd: folder,
+    readStdin: () => Promise.resolve(input.stdin ?? ""),
+  });
+}
+
+async function problems(command: CommandName, input: Input): Promise<readonly Problem[]> {
+  try {
+    await load(command, input);
+  } catch (error) {
+    if (error instanceof TsdeployError && error.kind === "usage") return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+async function messages(command: CommandName, input: Input): Promise<string[]> {
+  return (await problems(command, input)).map(({ message }) => message);
+}
+
+/** What is said about one flag of master, hints included. */
+async function said(flag: string, value: string | readonly string[]): Promise<string> {
+  const list = await problems("master", { flags: { [flag]: value } });
+  return list.map(({ message, hint }) => `${message} ${hint ?? ""}`).join("\n");
+}
+
+describe("where options come from", () => {
+  it("has defaults", async () => {
+    const options = await load("master");
+    expect(options).toMatchObject({
+      clusterName: "tsdeploy",
+      podCidr: "10.244.0.0/16",
+      serviceCidr: "10.96.0.0/12",
+      clusterDomain: "cluster.local",
+      network: "bridge",
+      restartPolicy: "unless-stopped",
+      timeoutMs: 120_000,
+      pullTimeoutMs: 900_000,
+      tokenTtlMs: 86_400_000,
+      apiserverSans: [],
+      nodeLabels: {},
+      nodeTaints: [],
+      extraArgs: {},
+      patches: [],
+      dryRun: false,
+      output: "text",
+      yes: false,
+      kubeconfig: join(folder, ".kube/config"),
+    });
+    expect(options).not.toHaveProperty("k8sVersion");
+    expect(options).not.toHaveProperty("dockerHost");
+    expect([...options.given]).toEqual([]);
+  });
+
+  it("takes flags before variables before the file", async () => {
+    const yaml = "podCidr: 10.1.0.0/16\nclusterName: file\nclusterDomain: file.local\n";
+    const options = await load("master", {
+      yaml,
+      env: { TSDEPLOY_POD_CIDR: "10.2.0.0/16", TSDEPLOY_CLUSTER_NAME: "variable" },
+      flags: { podCidr: "10.3.0.0/16" },
+    });
+    expect(options).toMatchObject({ podCidr: "10.3.0.0/16", clusterName: "variable", clusterDomain: "file.local" });
+    expect([...options.given].sort()).toEqual(["clusterDomain", "clusterName", "config", "podCidr"]);
+  });
+
+  it("reads every kind of value from the file as it does from flags", async () => {
+    const fromFlags = await load("master", {
+      flags: {
+        k8sVersion: "1.20.2",
+        nodeLabels: ["disk=ssd", "rack=2,room=a"],
+        nodeTaints: ["dedicated=db:NoSchedule", "spot:NoExecute"],
+        extraArgs: ["apiserver:service-node-port-range=80-32767", "kube-proxy:v=4"],
+        apiserverSans: ["k8s.example.com", "192.0.2.1"],
+        timeout: "1m30s",
+        dryRun: true,
+      },
+    });
+    const fromFile = await load("master", {
+      flags: { dryRun: true },
+      yaml: `
+k8sVersion: v1.20.2
+nodeLabels: {disk: ssd, rack: 2, room: a}
+nodeTaints:
+  - dedicated=db:NoSchedule
+  - {key: spot, effect: NoExecute}
+extraArgs:
+  apiserver: {service-node-port-range: 80-32767}
+  proxy: {v: 4}
+apiserverSans: [k8s.example.com, 192.0.2.1]
+timeout: 90s
+`,
+    });
+    expect(fromFile).toEqual({ ...fromFlags, given: fromFile.given });
+    expect(fromFile.k8sVersion).toBe("v1.20.2");
+    expect(fromFile.nodeTaints).toEqual([
+      { key: "dedicated", value: "db", effect: "NoSchedule" },
+      { key: "spot", effect: "NoExecute" },
+    ]);
+    expect(fromFile.timeoutMs).toBe(90_000);
+  });
+
+  it("keeps the text of YAML numbers", async () => {
+    const { extraArgs } = await load("master", { yaml: "extraArgs: {kubelet: {a: 1.10, b: 0x1F, c: true}}\n" });
+    expect(extraArgs.kubelet).toEqual({ a: "1.10", b: "0x1F", c: "true" });
+  });
+
+  it("lets one file serve master and workers", async () => {
+    const yaml = "master: 10.0.0.5\npodCidr: 10.1.0.0/16\nextraArgs: {apiserver: {v: 2}, kubelet: {v: 3}}\n";
+    expect((await load("worker", { yaml })).master).toBe("10.0.0.5");
+    expect((await load("master", { yaml })).podCidr).toBe("10.1.0.0/16");
+  });
+
+  it("counts an empty variable as not given", async () => {
+    expect((await load("master", { env: { TSDEPLOY_POD_CIDR: "" } })).podCidr).toBe("10.244.0.0/16");
+  });
+
+  it("leaves the kubeconfig alone if asked to", async () => {
+    expect(await load("master", { flags: { kubeconfig: false } })).not.toHaveProperty("kubeconfig");
+    expect(await load("master", { yaml: "kubeconfig: none\n" })).not.toHaveProperty("kubeconfig");
+  });
+
+  it("finds paths of the file beside the file", async () => {
+    mkdirSync(join(folder, "patches"));
+    mkdirSync(join(folder, "sub"));
+    writeFileSync(join(folder, "sub/c.yaml"), "patches: ../patches\nkubeconfig: ~/own\n");
+    writeFileSync(join(folder, "patches/kubelet.json"), "{}");
+    const options = await load("master", { flags: { config: "sub/c.yaml" } });
+    expect(options.patches).toHaveLength(1);
+    expect(options.kubeconfig).toBe(join(folder, "own"));
+  });
+
+  it("prefers a flag's Docker to a variable's", async () => {
+    const env = { DOCKER_HOST: "tcp://10.0.0.1:2376" };
+    expect(await load("status", { env })).toMatchObject({ dockerHost: "tcp://10.0.0.1:2376" });
+    const options = await load("status", { env, flags: { dockerContext: "rack" } });
+    expect(options.dockerContext).toBe("rack");
+    expect(options.dockerHost).toBeUndefined();
+  });
+});
+
+describe("what is wrong", () => {
+  it("is told all at once, each with its place", async () => {
+    const yaml = "podCidr: 10.244.0.0/16\nserviceCidr: banana\nbananas: 3\ntimeout: 30\nclusterDomian: x\n";
+    const list = await messages("master", {
+      yaml,
+      flags: { ip: "300.1.1.1", k8sVersion: "v9.9.9" },
+      env: { TSDEPLOY_NODE_NAME: "-x" },
+    });
+    expect(list).toHaveLength(7);
+    expect(list.join("\n")).toMatch(/^cluster\.yaml:2:14: serviceCidr: "banana"/m);
+    expect(list.join("\n")).toMatch(/^cluster\.yaml:3:1: .*"bananas"/m);
+    expect(list.join("\n")).toMatch(/^cluster\.yaml:4:10: timeout: "30"/m);
+    expect(list.join("\n")).toMatch(/^cluster\.yaml:5:1: .*"clusterDomian"/m);
+    expect(list.join("\n")).toMatch(/^--ip: "300.1.1.1"/m);
+    expect(list.join("\n")).toMatch(/^--k8s-version: .*v9\.9\.9/m);
+    expect(list.join("\n")).toMatch(/^TSDEPLOY_NODE_NAME: "-x"/m);
+  });
+
+  it("gets a guess of what was meant", async () => {
+    const [problem] = await problems("master", { yaml: "podCdr: 10.0.0.0/16\n" });
+    expect(problem?.hint).toContain("podCidr");
+    expect(await said("network", "brigde")).toContain("Did you mean bridge?");
+  });
+
+  it("names places within lists and maps", async () => {
+    const yaml = "nodeTaints:\n  - a=b:NoExecute\n  - a=b:Never\nextraArgs:\n  kubelet:\n    v: 1\n  kublet:\n    v: 1\n";
+    const list = await messages("master", { yaml });
+    expect(list).toHaveLength(2);
+    expect(list[0]).toMatch(/^cluster\.yaml:3:5: nodeTaints: "Never"/);
+    expect(list[1]).toMatch(/^cluster\.yaml:7:3: extraArgs: "kublet"/);
+  });
+
+  it.each([
+    ["podCidr: [a\n", /^cluster\.yaml:\d+:\d+: /],
+    ["podCidr: 10.0.0.0/16\npodCidr: 10.1.0.0/16\n", /^cluster\.yaml:2:1: .*unique/],
+    ["- podCidr\n", /^cluster\.yaml: is not a map/],
+    ["podCidr: [10.0.0.0/16]\n", /^cluster\.yaml:1:10: podCidr: takes one value, not a list/],
+    ["nodeLabels: {a: [b]}\n", /^cluster\.yaml:1:17: nodeLabels: the value of "a" has to be text/],
+  ])("of the YAML %j has line and column", async (yaml, expected) => {
+    expect(await messages("master", { yaml })).toEqual([expect.stringMatching(expected)]);
+  });
+
+  it("includes a file that is not there", async () => {
+    const [message] = await messages("master", { flags: { config: "none.yaml" } });
+    expect(message).toContain("none.yaml");
+    expect(message).toContain("no such file");
+  });
+
+  it("includes what belongs to one run and stands in the file", async () => {
+    const list = await problems("teardown", { yaml: "purge: true\n" });
+    expect(list).toEqual([expect.objectContaining({ code: "OPTION_NOT_IN_FILE" })]);
+  });
+
+  it.each([
+    ["podCidr", "10.244.1.0/16", "10.244.0.0/16"],
+    ["podCidr", "10.244.0.0", "IPv4 network"],
+    ["podCidr", "10.244.0.0/33", "10.244.0.0/33"],
+    ["podCidr", "010.0.0.0/16", "IPv4 network"],
+    ["podCidr", "fd00::/64", "IPv6"],
+    ["podCidr", "10.244.0.0/26", "/24"],
+    ["podCidr", "127.0.0.0/16", "loopback"],
+    ["serviceCidr", "10.0.0.0/8", "/12"],
+    ["serviceCidr", "10.96.0.0/29", "/28"],
+    ["ip", "127.0.0.1", "127.0.0.0/8"],
+    ["ip", "10.244.3.4", "10.244.0.0/16"],
+    ["ip", "::1", "IPv6"],
+    ["clusterDomain", "Cluster.Local.", "cluster.local"],
+    ["nodeName", "Node_1", "node's name"],
+    ["nodeName", "Node-1", "Did you mean node-1?"],
+    ["nodeLabels", ["a"], "key=value"],
+    ["nodeLabels", ["-a=b"], "-a"],
+    ["nodeLabels", ["a=b c"], "b c"],
+    ["nodeLabels", ["a=1", "a=2"], "twice"],
+    ["nodeTaints", ["a=b"], "key=value:Effect"],
+    ["nodeTaints", ["a=b:NoSchedule", "a=c:NoSchedule"], "twice"],
+    ["extraArgs", ["apiserver:--v=1"], "without dashes"],
+    ["extraArgs", ["kublet:v=1"], "Did you mean kubelet?"],
+    ["extraArgs", ["v=1"], "component:flag=value"],
+    ["apiserverSans", ["a b"], "DNS name"],
+    ["timeout", "0s", "no time"],
+    ["timeout", "5 minutes", "90s"],
+    ["k8sVersion", "latest", "latest"],
+    ["image", "https://x/y", "image reference"],
+    ["registry", "https://registry.example.com", "no https://"],
+    ["dockerHost", "banana://x", "banana"],
+    ["restartPolicy", "no", "unless-stopped"],
+    ["output", "yaml", "json"],
+  ])("is seen in %s %j", async (flag, value, expected) => {
+    expect(await said(flag, value)).toContain(expected);
+  });
+
+  it("includes ranges that overlap, whoever gave them", async () => {
+    const list = await messages("master", { flags: { podCidr: "10.96.0.0/16" } });
+    expect(list).toEqual([expect.stringMatching(/^--pod-cidr: .*10\.96\.0\.0\/16.*10\.96\.0\.0\/12.*default/)]);
+    const other = await messages("master", { flags: { serviceCidr: "10.244.0.0/16" } });
+    expect(other).toEqual([expect.stringMatching(/^--service-cidr: /)]);
+  });
+
+  it("includes labels that a kubelet may not give itself, with the line to run instead", async () => {
+    const flags = { master: "10.0.0.5", nodeName: "n1", nodeLabels: ["node-role.kubernetes.io/worker="] };
+    const [problem] = await problems("worker", { flags });
+    expect(problem?.hint).toContain("kubectl label node n1 node-role.kubernetes.io/worker=");
+    const allowed = ["topology.kubernetes.io/zone=a", "node.kubernetes.io/x=y", "example.com/x=y"];
+    expect(await problems("worker", { flags: { ...flags, nodeLabels: allowed } })).toEqual([]);
+  });
+
+  it.each(["https://10.0.0.5", "10.0.0.5:70000", "10.0.0.256", "10.0.0.5/x", "a b", ""])(
+    "includes %j as a master",
+    async (master) => {
+      expect(await messages("worker", { flags: { master } })).toEqual([expect.stringContaining("--master")]);
+    },
+  );
+
+  it.each(["10.0.0.5", "10.0.0.5:7443", "master.example.com"])("does not include %j as a master", async (master) => {
+    expect((await load("worker", { flags: { master } })).master).toBe(master);
+  });
+
+  it("includes a worker without master", async () => {
+    expect(await problems("worker", {})).toEqual([expect.objectContaining({ code: "OPTION_MISSING" })]);
+  });
+
+  it.each([
+    ["logs", { follow: true, output: "json" }],
+    ["kubeconfig", { merge: true, kubeconfig: false }],
+    ["status", { dockerHost: "tcp://a", dockerContext: "b" }],
+    ["worker", { master: "10.0.0.5", token, tokenFile: "-" }],
+    ["worker", { master: "10.0.0.5", extraArgs: ["apiserver:v=1"] }],
+  ] as const)("includes what does not go together: %s %j", async (command, flags) => {
+    expect(await problems(command, { flags })).toHaveLength(1);
+  });
+});
+
+describe("join tokens", () => {
+  const worker = { master: "10.0.0.5" };
+
+  it("come from a flag, a variable, a file or standard input", async () => {
+    writeFileSync(join(folder, "token"), `${token}\n`);
+    expect((await load("worker", { flags: { ...worker, token } })).token).toBe(token);
+    expect((await load("worker", { flags: worker, env: { TSDEPLOY_TOKEN: token } })).token).toBe(token);
+    expect((await load("worker", { flags: { ...worker, tokenFile: "token" } })).token).toBe(token);
+    expect((await load("worker", { flags: { ...worker, tokenFile: "-" }, stdin: `${token}\n` })).token).toBe(token);
+    expect((await load("worker", { flags: worker })).token).toBeUndefined();
+  });
+
+  it("of a flag win over a file that a variable names", async () => {
+    const env = { TSDEPLOY_TOKEN_FILE: "none" };
+    expect((await load("worker", { flags: { ...worker, token }, env })).token).toBe(token);
+  });
+
+  it("are in no error", async () => {
+    const broken = `${token}x`;
+    const list = [
+      await problems("worker", { flags: { ...worker, token: broken } }),
+      await problems("worker", { flags: { ...worker, tokenFile: "-" }, stdin: broken }),
+      await problems("worker", { flags: worker, yaml: `token: ${broken}\n` }),
+      await problems("token revoke", { flags: { id: `A${broken}` } }),
+    ];
+    expect(list.map((each) => each.length)).toEqual([1, 1, 1, 1]);
+    expect(JSON.stringify(list)).not.toContain("0123456789abcdef");
+  });
+
+  it("are revoked by id or by the whole", async () => {
+    expect((await load("token revoke", { flags: { id: "abcdef" } })).id).toBe("abcdef");
+    expect((await load("token revoke", { flags: { id: token } })).id).toBe("abcdef");
+  });
+});
+
+describe("patches", () => {
+  const patch = (name: string, text: string): void => {
+    mkdirSync(join(folder, "patches"), { recursive: true });
+    writeFileSync(join(folder, "patches", name), text);
+  };
+  const flags = { patches: "patches" };
+
+  it("are read in the order of their names, as kubeadm names them", async () => {
+    patch("apiserver1+merge.json", '{"metadata": {"labels": {"b": "2"}}}');
+    patch("apiserver0+json.yaml", "- op: add\n  path: /metadata/labels/a\n  value: '1'\n");
+    patch("kubeletconfiguration.yaml", "maxPods: 50\n---\nmaxOpenFiles: 5\n");
+    patch("README.md", "not a patch");
+    patch(".hidden.yaml", "not a patch");
+    const { patches } = await load("master", { flags });
+    expect(patches.map(({ target, type }) => [target, type])).toEqual([
+      ["apiserver", "json"],
+      ["apiserver", "merge"],
+      ["kubeletconfiguration", "strategic"],
+      ["kubeletconfiguration", "strategic"],
+    ]);
+    expect(patches[2]?.body).toEqual({ maxPods: 50 });
+    expect(patches[0]?.file).toContain("apiserver0+json.yaml");
+  });
+
+  it("are all looked at before anything is said", async () => {
+    patch("apiserver+jsn.yaml", "{}");
+    patch("apiservice.yaml", "{}");
+    patch("kubelet.json", "{");
+    patch("scheduler.yaml", "a: [\n");
+    patch("proxy.yml", "{}");
+    const list = await messages("master", { flags });
+    expect(list).toHaveLength(5);
+    for (const message of list) expect(message).toMatch(/^--patches: .*patches\//);
+  });
+
+  it("have to be a folder that is there", async () => {
+    expect(await messages("master", { flags })).toEqual([expect.stringContaining("no such file")]);
+  });
+});

@@ -1,0 +1,163 @@
+import { PassThrough } from "node:stream";
+import { describe, expect, it } from "vitest";
+import { TsdeployError } from "../../src/errors.js";
+import { createReporter, type ReporterOptions } from "../../src/report/createReporter.js";
+import type { ReportEvent } from "../../src/report/events.js";
+
+const course: readonly ReportEvent[] = [
+  { kind: "phase-started", phase: "control plane" },
+  { kind: "phase-started", phase: "node" },
+  { kind: "waiting", phase: "node", seen: "not registered" },
+  { kind: "warning", message: "one CPU only" },
+  { kind: "phase-finished", phase: "control plane", durationMs: 3210 },
+  { kind: "phase-failed", phase: "node", durationMs: 400 },
+  { kind: "difference", subject: "replace container kubelet", lines: ["- old", "+ new"] },
+];
+
+const twoProblems = new TsdeployError("conflict", [
+  { code: "PORT_TAKEN", message: "port 6443 is taken", hint: "Stop it." },
+  { code: "SWAP_ON", message: "swap is on" },
+]);
+
+interface Said {
+  readonly out: () => string;
+  readonly err: () => string;
+}
+
+async function reporter(options: Partial<ReporterOptions> = {}) {
+  const stdout = new PassThrough();
+  const move = (): boolean => true;
+  const terminal = { isTTY: options.isTTY === true, columns: 80, cursorTo: move, clearLine: move, moveCursor: move };
+  const stderr = Object.assign(new PassThrough(), terminal);
+  const read = (stream: PassThrough) => () => String(stream.read() ?? "");
+  const said: Said = { out: read(stdout), err: read(stderr) };
+  const made = await createReporter({
+    output: "text",
+    isTTY: false,
+    verbose: false,
+    env: { TERM: "xterm" },
+    stdout,
+    stderr,
+    ...options,
+  });
+  return { ...made, ...said };
+}
+
+describe("without a terminal", () => {
+  it("each event that lasts is a line on stderr", async () => {
+    const { report, out, err } = await reporter();
+    course.forEach(report);
+    expect(err()).toBe(
+      [
+        "control plane …",
+        "node …",
+        "warning: one CPU only",
+        "control plane: done in 3.2 s",
+        "node: failed after 400 ms",
+        "replace container kubelet",
+        "  - old",
+        "  + new",
+        "",
+      ].join("\n"),
+    );
+    expect(out()).toBe("");
+  });
+
+  it("--verbose also tells what waits see", async () => {
+    const { report, err } = await reporter({ verbose: true });
+    course.forEach(report);
+    expect(err()).toContain("node: not registered\n");
+  });
+
+  it("a pull is told once, not at each step", async () => {
+    const { report, err } = await reporter();
+    for (const bytesDone of [0, 10e6, 20e6]) {
+      const progress = { layersDone: 1, layersTotal: 7, bytesDone, bytesTotal: 260e6 };
+      report({ kind: "pull-progress", image: "hyperkube:v1.20.2", progress });
+    }
+    expect(err()).toBe("hyperkube:v1.20.2: [--------------------]   0 % of 260 MB, 1/7 layers\n");
+  });
+});
+
+describe("on a terminal", () => {
+  it("phases that run share one line, and each that ends leaves one", async () => {
+    const { report, err, pause } = await reporter({ isTTY: true });
+    course.forEach(report);
+    pause();
+    const text = err();
+    expect(text).toContain("control plane 0 s · node 0 s: not registered");
+    expect(text).toContain("\u001B[32m✔\u001B[39m control plane \u001B[2m3.2 s\u001B[22m\n");
+    expect(text).toContain("\u001B[31m✖\u001B[39m node");
+  });
+
+  it("NO_COLOR is honoured", async () => {
+    const { report, error, err, pause } = await reporter({ isTTY: true, env: { TERM: "xterm", NO_COLOR: "1" } });
+    course.forEach(report);
+    pause();
+    error(twoProblems);
+    expect(err()).not.toMatch(/\u001B\[[\d;]*m/);
+  });
+
+  it("a dumb one gets lines", async () => {
+    const { report, err } = await reporter({ isTTY: true, env: { TERM: "dumb" } });
+    course.forEach(report);
+    expect(err()).not.toContain("\u001B");
+  });
+});
+
+describe("errors", () => {
+  it("are told with their codes and hints, all of them", async () => {
+    const { error, err } = await reporter();
+    error(twoProblems);
+    expect(err()).toBe("error: PORT_TAKEN: port 6443 is taken\n  → Stop it.\nerror: SWAP_ON: swap is on\n");
+  });
+
+  it("show a stack only if nobody foresaw them", async () => {
+    const { error, err } = await reporter();
+    error(new Error("boom", { cause: new Error("because") }));
+    const text = err();
+    expect(text).toMatch(/boom\n\s+at /);
+    expect(text).toContain("because");
+    expect(text).toContain("bug");
+  });
+
+  it("show what lies behind with --verbose", async () => {
+    const failure = new TsdeployError("failed", { code: "X", message: "x" }, { cause: new Error("behind") });
+    const quiet = await reporter();
+    quiet.error(failure);
+    expect(quiet.err()).not.toContain("behind");
+    const verbose = await reporter({ verbose: true });
+    verbose.error(failure);
+    expect(verbose.err()).toContain("caused by: behind");
+  });
+});
+
+describe("--output json", () => {
+  it("has one document on stdout, and nothing else there", async () => {
+    const { report, result, out, err } = await reporter({ output: "json", isTTY: true });
+    course.forEach(report);
+    result({ data: { node: "machine-1" }, text: "for people" });
+    expect(JSON.parse(out())).toEqual({ ok: true, node: "machine-1" });
+    expect(err()).toContain("control plane: done in 3.2 s");
+  });
+
+  it("has one for errors, too", async () => {
+    const { error, out, err } = await reporter({ output: "json" });
+    error(twoProblems);
+    expect(JSON.parse(out())).toEqual({
+      ok: false,
+      error: { kind: "conflict", exitCode: 4, problems: twoProblems.problems },
+    });
+    expect(err()).toContain("PORT_TAKEN");
+  });
+});
+
+describe("results", () => {
+  it("are text with one newline at the end", async () => {
+    const { result, out } = await reporter();
+    result({ data: {}, text: "a\nb" });
+    expect(out()).toBe("a\nb\n");
+    result({ data: {}, text: "" });
+    expect(out()).toBe("");
+  });
+});
