@@ -76,7 +76,13 @@ async function runCommand<Name extends CommandName>(
     onInterrupt: () => process.kill(process.pid, "SIGINT"),
   });
   const write = (text: string): void => void stdout.write(text);
-  return execute(options, { ...prompts, report: reporter.report, signal, env, isTTY, write });
+  try {
+    return await execute(options, { ...prompts, report: reporter.report, signal, env, isTTY, write });
+  } catch (error) {
+    const { TsdeployError } = await import("./errors.js");
+    if (!signal.aborted || error instanceof TsdeployError) throw error;
+    throw new TsdeployError("aborted", { code: "ABORTED", message: "stopped by a signal" }, { cause: error });
+  }
 }
 
 /** The first signal lets the run undo what it did; the second ends it at once. */

@@ -27,6 +27,8 @@ import { defaultVersion, featuresOf, resolveVersion } from "../kubernetes/versio
 import type { JoinToken } from "../pki/identity.js";
 import { formatJoinToken, makeJoinToken } from "../pki/joinToken.js";
 import { type MadeIdentity, makeIdentity } from "../pki/makeIdentity.js";
+import { unmadeIdentity } from "../pki/unmadeIdentity.js";
+import type { IdentityNames } from "../pki/wantedCertificates.js";
 import { describePlan } from "../plan/describePlan.js";
 import { diffPlan } from "../plan/diff.js";
 import { apiserverPort, labels, paths } from "../plan/names.js";
@@ -46,7 +48,7 @@ import { TokenStore } from "./tokenStore.js";
 /** `tsdeploy master`: this Docker host becomes, or stays, the control plane of a cluster. */
 export async function master(asked: MasterOptions, context: CommandContext): Promise<CommandResult> {
   // It takes a tenth of a second to load, which passes while Docker is asked.
-  void import("../pki/makeCertificate.js");
+  if (!asked.dryRun) void import("../pki/makeCertificate.js");
   return withEngine(asked, context, async (engine) => {
     const engineFacts = await collectEngineFacts(engine);
     const running = kubeletOf(engineFacts.containers);
@@ -56,7 +58,9 @@ export async function master(asked: MasterOptions, context: CommandContext): Pro
 
     const image = imageReference({ image: asked.image, registry: asked.registry, version });
     if (asked.dryRun && !(await engine.inspectImage(image))) {
-      return describePlan(await planWith(settle(asked, unknownHost(engineFacts)), unknownHost(engineFacts), []));
+      const observed = unknownHost(engineFacts);
+      const settled = settle(asked, observed);
+      return describePlan(await planWith(settled, observed, unmadeIdentity(identityNames(settled))));
     }
     const session = await openMasterHost({ engine, engineFacts, image, wanted, options: asked, context });
     try {
@@ -111,6 +115,16 @@ function settle(asked: MasterOptions, observed: ObservedHost): Settled {
   return { options, accepted, version, image, nodeName, nodeIp, config };
 }
 
+function identityNames({ nodeName, nodeIp, config, options }: Settled): IdentityNames {
+  return {
+    nodeName,
+    nodeIp,
+    serviceIp: addressAt(config.serviceCidr, 1),
+    clusterDomain: config.clusterDomain,
+    extraSans: options.apiserverSans,
+  };
+}
+
 async function planWith(
   settled: Settled,
   observed: ObservedHost,
@@ -136,20 +150,20 @@ async function planWith(
 async function runMaster(session: HostSession, asked: MasterOptions, context: CommandContext): Promise<CommandResult> {
   const { engine, helper, observed } = session;
   const settled = settle(asked, observed);
-  const { options, accepted, version, nodeName, nodeIp, config } = settled;
+  const { options, accepted, version, config } = settled;
   const acceptedData = accepted && { accepted: { ...accepted, version: accepted.k8sVersion } };
   checkTier(runPreflight("host", observed, { ...wantedOf(options, version), ...acceptedData }), context);
 
+  const names = identityNames(settled);
+  if (options.dryRun && !observed.files.has(`${paths.pki}/ca.key`)) {
+    return describePlan(await planWith(settled, observed, unmadeIdentity(names)));
+  }
   const made = await makeIdentity({
+    ...names,
     existing: observed.files,
     clusterName: config.clusterName,
     etcdData: observed.host.etcdData,
     nowMs: observed.host.clockMs,
-    nodeName,
-    nodeIp,
-    serviceIp: addressAt(config.serviceCidr, 1),
-    clusterDomain: config.clusterDomain,
-    extraSans: options.apiserverSans,
   });
   const caPem = made.identity.ca.certificate;
   const isFirstRun = !observed.engine.containers.some(isOurs);

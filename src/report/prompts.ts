@@ -31,10 +31,11 @@ export function createPrompts(options: PromptOptions): Prompts {
   const ask = async (question: string, isSecret: boolean): Promise<string> => {
     if (!options.isTTY) throw noTerminal(question);
     options.onAsk();
-    options.output.write(question);
     const reader = openReader(options, isSecret);
+    // From here on the terminal shows nothing by itself.
+    if (isSecret) options.output.write(question);
     try {
-      return (await reader.question("", { signal: options.signal })).trim();
+      return (await reader.question(question, { signal: options.signal })).trim();
     } catch (error) {
       if (!options.signal.aborted) throw error;
       throw new TsdeployError("aborted", { code: "ABORTED", message: "stopped by a signal" });

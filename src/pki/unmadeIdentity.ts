@@ -1,0 +1,15 @@
+import type { HostFile } from "../plan/plan.js";
+import { authorities, type IdentityNames, wantedKubeconfigs, wantedPairs } from "./wantedCertificates.js";
+import { paths } from "../plan/names.js";
+
+/** The files of an identity that nobody has made, for a plan that nobody applies: paths and modes, and no content. */
+export function unmadeIdentity(names: IdentityNames): HostFile[] {
+  const pairs = [...Object.values(authorities), ...Object.values(wantedPairs(names))].map(({ path }) => path);
+  const kubeconfigs = Object.values(wantedKubeconfigs(names.nodeName)).map(({ path }) => path);
+  const privateFiles = [...pairs.map((path) => `${path}.key`), `${paths.pki}/sa.key`, ...kubeconfigs];
+  const publicFiles = [...pairs.map((path) => `${path}.crt`), `${paths.pki}/sa.pub`];
+  return [
+    ...privateFiles.map((path): HostFile => ({ path, mode: 0o600, content: "", secret: true })),
+    ...publicFiles.map((path): HostFile => ({ path, mode: 0o644, content: "", secret: true })),
+  ];
+}
