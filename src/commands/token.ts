@@ -8,7 +8,6 @@ import { clusterInfoPath, clusterInfoSignature, readClusterInfo, tokenSecret } f
 import { formatJoinToken, makeJoinToken } from "../pki/joinToken.js";
 import type { CommandResult } from "../report/events.js";
 import type { CommandContext } from "./context.js";
-import { TokenStore } from "./tokenStore.js";
 import { withHelper } from "./withHelper.js";
 
 interface TokenSecret {
@@ -31,8 +30,7 @@ export async function tokenCreate(options: TokenCreateOptions, context: CommandC
     await api.patch(clusterInfoPath, { data: clusterInfoSignature(info.kubeconfig, token) }, { signal });
 
     const joinToken = formatJoinToken(token);
-    const { host, hostname } = new URL(apiserver);
-    await new TokenStore(context.env).save(host, joinToken);
+    const { hostname } = new URL(apiserver);
     const joinCommand = `tsdeploy worker --master ${hostname} --token ${joinToken}`;
     const expires = new Date(expiresMs).toISOString();
     return { data: { id: token.id, token: joinToken, expires, joinCommand }, text: joinCommand };

@@ -71,14 +71,15 @@ describe("three commands make a cluster", () => {
 
   it("an expired token is refused with a clear error and leaves nothing", async () => {
     const before = await footprint(machine3);
-    const { stdout } = await tsdeploy(["token", "create", "--ttl", "1s"], { machine: machine1 });
+    const otherHome = join(workFolder, "other-home");
+    const { stdout } = await tsdeploy(["token", "create", "--ttl", "1s"], { machine: machine1, home: otherHome });
     const shortLived = /[a-z0-9]{6}\.[a-z0-9]{16}\.[0-9a-f]{64}/.exec(stdout)?.[0] ?? "";
     await eventually("the token is gone", async () => {
       const list = await tsdeploy(["token", "list"], { machine: machine1 });
       expect(list.stdout).not.toMatch(new RegExp(`${shortLived.slice(0, 6)}(?!.*expired)`));
     });
     const args = ["worker", "--master", machine1.address, "--token", shortLived];
-    const result = await tryTsdeploy(args, { machine: machine3 });
+    const result = await tryTsdeploy(args, { machine: machine3, home: otherHome });
     expect(result.stderr).toMatch(/token/);
     expect(result.stderr).toContain("tsdeploy token create");
     expect(result.exitCode).toBe(5);
@@ -124,7 +125,7 @@ describe("the cluster does what one expects of Kubernetes", () => {
     async (_, machine) => {
       const all = names(await readyWebPods());
       await eventually("all answer", async () => {
-        expect(await namesFromPod(await webPodOn(machine), await clusterIp())).toEqual(all);
+        expect(await namesFromPod(await webPodOn(machine), `${await clusterIp()}:80`)).toEqual(all);
       });
     },
   );
