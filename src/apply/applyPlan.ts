@@ -40,6 +40,8 @@ export async function applyPlan(plan: Plan, context: ApplyContext): Promise<Phas
   return new PlanRun(plan, context).run();
 }
 
+type Leave = (aftermath: Aftermath) => void;
+
 class PlanRun {
   readonly #plan: Plan;
   readonly #context: ApplyContext;
@@ -57,38 +59,35 @@ class PlanRun {
 
   run(): Promise<PhaseTime[]> {
     const { report, keepOnFailure } = this.#context;
-    return runSteps(this.#plan.steps, { report, keepOnFailure, run: (step) => this.#runStep(step) });
+    return runSteps(this.#plan.steps, { report, keepOnFailure, run: (step, leave) => this.#runStep(step, leave) });
   }
 
-  async #runStep(step: Step): Promise<Aftermath> {
+  async #runStep(step: Step, leave: Leave): Promise<void> {
     const { api, signal } = this.#context;
     throwIfAborted(signal);
     const action: Action = step.action;
     switch (action.kind) {
       case "write-files":
-        return this.#writeFiles(action.files);
+        return this.#writeFiles(action.files, leave);
       case "remove-files":
-        await this.#context.helper.removeFiles(action.paths);
-        return {};
+        return this.#context.helper.removeFiles(action.paths);
       case "run-container":
-        return this.#runContainer(step, action.container, action.healthPort);
+        return this.#runContainer(step, action.container, action.healthPort, leave);
       case "wait":
-        await this.#wait(step, (probeSignal) => this.#probe(action.probe, probeSignal));
-        return {};
+        return this.#wait(step, (probeSignal) => this.#probe(action.probe, probeSignal));
       case "apply-objects":
-        await this.#applyObjects(step, action.objects);
-        return {};
+        return this.#applyObjects(step, action.objects);
       case "set-pod-cidr": {
         const node = await nodeOf(api, action.node, signal);
         if (node?.spec?.podCIDR === undefined) {
           const spec = { podCIDR: action.podCidr, podCIDRs: [action.podCidr] };
           await api.patch(`/api/v1/nodes/${action.node}`, { spec }, { signal });
         }
-        return {};
+        return;
       }
       case "label-node":
         await api.patch(`/api/v1/nodes/${action.node}`, { metadata: { labels: action.labels } }, { signal });
-        return {};
+        return;
       default:
         return unreachable(action);
     }
@@ -112,15 +111,14 @@ class PlanRun {
     });
   }
 
-  async #writeFiles(files: readonly HostFile[]): Promise<Aftermath> {
+  async #writeFiles(files: readonly HostFile[], leave: Leave): Promise<void> {
     const { engine, helper, files: before, kept } = this.#context;
     const wanted = files.filter((file) => !kept.has(file.path) && !isSame(before.get(file.path), file));
-    if (wanted.length === 0) return {};
+    if (wanted.length === 0) return;
     for (const pod of staticPodsOf(wanted.filter(({ path }) => before.has(path)))) {
       this.#changedPods.set(pod, await runningPodContainers(engine, pod));
     }
-    await helper.writeFiles(wanted);
-    return {
+    leave({
       undo: async () => {
         const restored: HostFile[] = [];
         const added: string[] = [];
@@ -132,40 +130,38 @@ class PlanRun {
         await helper.writeFiles(restored);
         await helper.removeFiles(added);
       },
-    };
+    });
+    await helper.writeFiles(wanted);
   }
 
-  async #runContainer(step: Step, spec: ContainerSpec, healthPort: number | undefined): Promise<Aftermath> {
+  async #runContainer(step: Step, spec: ContainerSpec, healthPort: number | undefined, leave: Leave): Promise<void> {
     const { engine, containers, newId } = this.#context;
     const old = containers.filter((container) => container.labels[labels.component] === spec.component);
     const same = old.find((container) => container.labels[labels.spec] === spec.labels[labels.spec]);
     if (same) {
       if (same.state !== "running") await engine.startContainer(same.id);
       await this.#noteKubeletStart(spec, same.id);
-      return {};
+      return;
     }
 
-    for (const container of old) await engine.stopContainer(container.id, spec.stopGraceSeconds ?? 10);
+    // Before the old one stops: it may be that there cannot be a new one.
     const id = await engine.createContainer(containerName(spec.component, newId()), spec);
-    const undo = async (): Promise<void> => {
-      await engine.removeContainer(id);
-      for (const container of old) if (container.state === "running") await engine.startContainer(container.id);
-    };
-    try {
-      await engine.startContainer(id);
-      this.#started.push(id);
-      await this.#noteKubeletStart(spec, id);
-      if (old.length > 0 && healthPort !== undefined) await this.#wait(step, () => this.#accepts(healthPort));
-    } catch (error) {
-      if (!this.#context.keepOnFailure) await undo();
-      throw error;
-    }
-    return {
-      undo,
+    const ran = old.filter(({ state }) => state === "running" || state === "restarting");
+    leave({
+      undo: () => engine.removeContainer(id),
+      // The old one reads its files when it starts, so they have to be the old ones again.
+      resume: async () => {
+        for (const container of ran) await engine.startContainer(container.id);
+      },
       commit: async () => {
         await Promise.all(old.map((container) => engine.removeContainer(container.id)));
       },
-    };
+    });
+    for (const container of old) await engine.stopContainer(container.id, spec.stopGraceSeconds ?? 10);
+    await engine.startContainer(id);
+    this.#started.push(id);
+    await this.#noteKubeletStart(spec, id);
+    if (old.length > 0 && healthPort !== undefined) await this.#wait(step, () => this.#accepts(healthPort));
   }
 
   async #noteKubeletStart(spec: ContainerSpec, id: string): Promise<void> {

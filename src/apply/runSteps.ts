@@ -1,3 +1,4 @@
+import { messageOf } from "../errors.js";
 import type { Step } from "../plan/plan.js";
 import type { Report } from "../report/events.js";
 
@@ -11,15 +12,18 @@ export interface PhaseTime {
 
 /** What a step leaves to be done later. */
 export interface Aftermath {
-  /** Takes the step back; called in reverse order if a later step fails. */
+  /** Takes the step back, however far it has come; called in reverse order if a step fails. */
   readonly undo?: () => Promise<void>;
+  /** Called after all undoing: what can only start when everything is again as it was. */
+  readonly resume?: () => Promise<void>;
   /** What only makes sense when everything has worked, such as removing the container that was replaced. */
   readonly commit?: () => Promise<void>;
 }
 
 export interface RunStepsOptions {
   readonly report: Report;
-  readonly run: (step: Step) => Promise<Aftermath>;
+  /** A step says what it will leave before it changes anything, so that one that fails half-way is undone as well. */
+  readonly run: (step: Step, leave: (aftermath: Aftermath) => void) => Promise<void>;
   /** Leaves what was done where it is, for those who want to look. */
   readonly keepOnFailure: boolean;
 }
@@ -47,7 +51,7 @@ export async function runSteps(steps: readonly Step[], options: RunStepsOptions)
       if (!ready || failures.length > 0) return false;
       phases.begin(step);
       try {
-        aftermaths.push(await options.run(step));
+        await options.run(step, (aftermath) => aftermaths.push(aftermath));
         phases.end(step);
         return true;
       } catch (error) {
@@ -63,9 +67,10 @@ export async function runSteps(steps: readonly Step[], options: RunStepsOptions)
   await Promise.all(steps.map(start));
   if (failures.length > 0) {
     if (!options.keepOnFailure) {
-      for (const aftermath of aftermaths.reverse()) {
-        await aftermath.undo?.().catch((error: unknown) => {
-          options.report({ kind: "warning", message: `could not be undone: ${String(error)}` });
+      aftermaths.reverse();
+      for (const work of [...aftermaths.map(({ undo }) => undo), ...aftermaths.map(({ resume }) => resume)]) {
+        await work?.().catch((error: unknown) => {
+          options.report({ kind: "warning", message: `could not be undone: ${messageOf(error)}` });
         });
       }
     }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Aftermath, runSteps } from "../../src/apply/runSteps.js";
+import { runSteps, type RunStepsOptions } from "../../src/apply/runSteps.js";
 import type { Step } from "../../src/plan/plan.js";
 import type { ReportEvent } from "../../src/report/events.js";
 
@@ -14,15 +14,16 @@ const step = (id: string, needs: string[] = [], phase = id): Step => ({
 async function trial(steps: Step[], fail?: string, keepOnFailure = false) {
   const log: string[] = [];
   const events: ReportEvent[] = [];
-  const run = async ({ id }: Step): Promise<Aftermath> => {
+  const run: RunStepsOptions["run"] = async ({ id }, leave) => {
     log.push(`begin ${id}`);
+    leave({
+      undo: () => Promise.resolve(void log.push(`undo ${id}`)),
+      resume: () => Promise.resolve(void log.push(`resume ${id}`)),
+      commit: () => Promise.resolve(void log.push(`commit ${id}`)),
+    });
     await new Promise(setImmediate);
     if (id === fail) throw new Error(`${id} failed`);
     log.push(`end ${id}`);
-    return {
-      undo: () => Promise.resolve(void log.push(`undo ${id}`)),
-      commit: () => Promise.resolve(void log.push(`commit ${id}`)),
-    };
   };
   const outcome = await runSteps(steps, { run, keepOnFailure, report: (event) => events.push(event) }).then(
     (times) => times.map(({ phase }) => phase),
@@ -42,10 +43,11 @@ describe("runSteps", () => {
     expect(log.slice(-2)).toEqual(["commit a", "commit b"]);
   });
 
-  it("undoes in reverse order what was done before the failure, and starts nothing more", async () => {
+  it("undoes in reverse order all that was begun, and only then resumes what ran before", async () => {
     const { log, outcome } = await trial([step("a"), step("b", ["a"]), step("c", ["b"]), step("d", ["c"])], "c");
     expect(outcome).toBe("Error: c failed");
-    expect(log).toEqual(["begin a", "end a", "begin b", "end b", "begin c", "undo b", "undo a"]);
+    expect(log.slice(0, 5)).toEqual(["begin a", "end a", "begin b", "end b", "begin c"]);
+    expect(log.slice(5)).toEqual(["undo c", "undo b", "undo a", "resume c", "resume b", "resume a"]);
   });
 
   it("leaves everything for a look when asked to", async () => {
