@@ -1,15 +1,16 @@
-import { messageOf, TsdeployError } from "../errors.js";
+import { type ErrorKind, messageOf, type Problem, TsdeployError } from "../errors.js";
 
-/** The API server answered, with a refusal. */
-export class ApiError extends Error {
+/** The API server answered, with a refusal. Where nobody knows better, the user is told Kubernetes' own words. */
+export class ApiError extends TsdeployError {
   /** HTTP status. */
   readonly status: number;
   /** Kubernetes' word, such as `NotFound`; empty if what answered did not speak as Kubernetes does. */
   readonly reason: string;
 
   constructor(status: number, reason: string, message: string) {
-    super(message);
+    super(...refusal("the API server", status, reason, message));
     this.name = "ApiError";
+    this.message = message;
     this.status = status;
     this.reason = reason;
   }
@@ -120,19 +121,24 @@ export function tokenRefused(server: string, why: string): TsdeployError {
   });
 }
 
-/** For the user: an answer nobody handled. 401 and 403 are about credentials, the rest is Kubernetes' own words. */
+/** For the user: an answer nobody handled. */
 export function apiFault(server: string, error: ApiError): TsdeployError {
-  const refused = error.status === 401 || error.status === 403;
-  const answer = `${error.status} ${error.reason}`.trim();
-  return new TsdeployError(
+  const { status, reason, message } = error;
+  return new TsdeployError(...refusal(`the API server ${server}`, status, reason, message), { cause: error });
+}
+
+/** 401 and 403 are about credentials, the rest is Kubernetes' own words. */
+function refusal(who: string, status: number, reason: string, message: string): [ErrorKind, Problem] {
+  const refused = status === 401 || status === 403;
+  const answer = reason === String(status) ? reason : `${status} ${reason}`.trim();
+  return [
     refused ? "unreachable" : "failed",
     {
       code: refused ? "API_REFUSED" : "API_ERROR",
-      message: `the API server ${server} answered ${answer}: ${error.message}`,
+      message: `${who} answered ${answer}: ${message}`,
       ...(refused && { hint: "Check the credentials; the master's /etc/kubernetes/admin.conf has an administrator's." }),
     },
-    { cause: error },
-  );
+  ];
 }
 
 function codeOf(error: unknown): string {

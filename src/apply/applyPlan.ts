@@ -40,6 +40,7 @@ export async function applyPlan(plan: Plan, context: ApplyContext): Promise<Phas
   return new PlanRun(plan, context).run();
 }
 
+type RunContainer = Extract<Action, { kind: "run-container" }>;
 type Leave = (aftermath: Aftermath) => void;
 
 class PlanRun {
@@ -47,6 +48,7 @@ class PlanRun {
   readonly #context: ApplyContext;
   /** Static pods whose manifest this run has changed under a living kubelet -> the containers they then had. */
   readonly #changedPods = new Map<string, readonly string[]>();
+  readonly #written = new Set<string>();
   /** Containers of this run. */
   readonly #started: string[] = [];
   /** Heartbeats before this moment are of the kubelet's earlier life; milliseconds since 1970 on the host. */
@@ -71,8 +73,14 @@ class PlanRun {
         return this.#writeFiles(action.files, leave);
       case "remove-files":
         return this.#context.helper.removeFiles(action.paths);
+      case "make-folder":
+        await this.#context.helper.run(`mkdir -p "/host$1" && chmod "$2" "/host$1"`, [
+          action.path,
+          action.mode.toString(8),
+        ]);
+        return;
       case "run-container":
-        return this.#runContainer(step, action.container, action.healthPort, leave);
+        return this.#runContainer(step, action, leave);
       case "wait":
         return this.#wait(step, (probeSignal) => this.#probe(action.probe, probeSignal));
       case "apply-objects":
@@ -132,14 +140,19 @@ class PlanRun {
       },
     });
     await helper.writeFiles(wanted);
+    for (const { path } of wanted) this.#written.add(path);
   }
 
-  async #runContainer(step: Step, spec: ContainerSpec, healthPort: number | undefined, leave: Leave): Promise<void> {
+  async #runContainer(step: Step, action: RunContainer, leave: Leave): Promise<void> {
     const { engine, containers, newId } = this.#context;
+    const { container: spec, healthPort, restartsWith } = action;
+    const graceSeconds = spec.stopGraceSeconds ?? 10;
     const old = containers.filter((container) => container.labels[labels.component] === spec.component);
     const same = old.find((container) => container.labels[labels.spec] === spec.labels[labels.spec]);
     if (same) {
-      if (same.state !== "running") await engine.startContainer(same.id);
+      const isOutdated = restartsWith !== undefined && this.#written.has(restartsWith);
+      if (isOutdated) await engine.stopContainer(same.id, graceSeconds);
+      await engine.startContainer(same.id);
       await this.#noteKubeletStart(spec, same.id);
       return;
     }
@@ -157,7 +170,7 @@ class PlanRun {
         await Promise.all(old.map((container) => engine.removeContainer(container.id)));
       },
     });
-    for (const container of old) await engine.stopContainer(container.id, spec.stopGraceSeconds ?? 10);
+    for (const container of old) await engine.stopContainer(container.id, graceSeconds);
     await engine.startContainer(id);
     this.#started.push(id);
     await this.#noteKubeletStart(spec, id);

@@ -6,6 +6,7 @@ export const kubeletLabels = {
   containerName: "io.kubernetes.container.name",
   podName: "io.kubernetes.pod.name",
   podNamespace: "io.kubernetes.pod.namespace",
+  podUid: "io.kubernetes.pod.uid",
 } as const;
 
 /** The sandbox of a pod carries this instead of a container name. */

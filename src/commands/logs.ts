@@ -1,16 +1,15 @@
-import { displayName } from "../apply/diagnose.js";
 import { withEngine } from "../apply/openHost.js";
 import type { LogsOptions } from "../config/options.js";
 import type { ContainerEngine, ContainerSummary } from "../docker/containerEngine.js";
 import { TsdeployError } from "../errors.js";
-import { isKubeletMade, isOurs } from "../plan/ownership.js";
 import type { CommandResult } from "../report/events.js";
+import { componentsOf } from "./components.js";
 import type { CommandContext } from "./context.js";
 
 /** Without a component: which ones there are. With one: its newest container's log, running or not. */
 export async function logs(options: LogsOptions, context: CommandContext): Promise<CommandResult> {
   return withEngine(options, context, async (engine) => {
-    const containers = newestByName(await engine.listContainers());
+    const containers = componentsOf(await engine.listContainers());
     const { component } = options;
     if (component === undefined) {
       const rows = [...containers].map(([name, { state, status }]) => ({ component: name, state, status }));
@@ -46,23 +45,4 @@ async function showLog(
   }
   const log = await engine.containerLogs(container.id, { tail });
   return { data: { container: container.name, log }, text: log.trimEnd() };
-}
-
-/** Our own containers and those of the control plane's pods; of several lives of one, the latest. */
-function newestByName(containers: readonly ContainerSummary[]): Map<string, ContainerSummary> {
-  const newest = new Map<string, ContainerSummary>();
-  for (const container of containers) {
-    if (!isOurs(container) && !isControlPlane(container)) continue;
-    const known = newest.get(displayName(container));
-    if (!known || known.createdAt < container.createdAt) newest.set(displayName(container), container);
-  }
-  return new Map([...newest].sort(([a], [b]) => a.localeCompare(b)));
-}
-
-function isControlPlane(container: ContainerSummary): boolean {
-  return (
-    isKubeletMade(container) &&
-    container.labels["io.kubernetes.pod.namespace"] === "kube-system" &&
-    container.labels["io.kubernetes.container.name"] !== "POD"
-  );
 }

@@ -1,5 +1,6 @@
 import { nanoid } from "nanoid";
 import { applyPlan } from "../apply/applyPlan.js";
+import { helperImage } from "../apply/helperImage.js";
 import { checkTier, type HostSession, openSession, type OpenSessionInput, presentOn } from "../apply/hostSession.js";
 import { masterApi } from "../apply/hostApi.js";
 import { withEngine } from "../apply/openHost.js";
@@ -14,9 +15,11 @@ import {
 } from "../config/acceptedOptions.js";
 import { imageReference } from "../config/imageReference.js";
 import type { MasterOptions } from "../config/options.js";
+import type { ContainerEngine } from "../docker/containerEngine.js";
+import { messageOf } from "../errors.js";
 import { collectEngineFacts } from "../facts/engineFacts.js";
 import { hostBeforeFile } from "../facts/hostBefore.js";
-import type { ObservedHost } from "../facts/hostFacts.js";
+import type { EngineFacts, ObservedHost } from "../facts/hostFacts.js";
 import { unknownHost } from "../facts/unknownHost.js";
 import { bootstrapObjects } from "../kubernetes/bootstrapObjects.js";
 import type { ClusterConfig } from "../kubernetes/clusterConfig.js";
@@ -33,6 +36,7 @@ import { describePlan } from "../plan/describePlan.js";
 import { diffPlan } from "../plan/diff.js";
 import { apiserverPort, labels, paths } from "../plan/names.js";
 import { nodeIdentity } from "../plan/nodeIdentity.js";
+import { refuseNodeChanges } from "../plan/nodeChanges.js";
 import { isOurs, kubeletOf } from "../plan/ownership.js";
 import type { HostFile, Plan } from "../plan/plan.js";
 import { planMaster } from "../plan/planMaster.js";
@@ -53,16 +57,15 @@ export async function master(asked: MasterOptions, context: CommandContext): Pro
     const engineFacts = await collectEngineFacts(engine);
     const running = kubeletOf(engineFacts.containers);
     const version = resolveVersion(asked.k8sVersion ?? running?.labels[labels.version] ?? defaultVersion);
-    const wanted = wantedOf(asked, version);
+    const { clusterName = "", ...known } = wantedOf(asked, version);
+    // Not said: an earlier run may have accepted another than the default.
+    const wanted = asked.given.has("clusterName") ? { ...known, clusterName } : known;
     checkTier(runPreflight("engine", engineFacts, wanted), context);
 
-    const image = imageReference({ image: asked.image, registry: asked.registry, version });
-    if (asked.dryRun && !(await engine.inspectImage(image))) {
-      const observed = unknownHost(engineFacts);
-      const settled = settle(asked, observed);
-      return describePlan(await planWith(settled, observed, unmadeIdentity(identityNames(settled))));
-    }
+    const image = await firstImage(engine, engineFacts, asked, version);
+    if (asked.dryRun && !(await engine.inspectImage(image))) return describeUnknown(asked, engineFacts);
     const session = await openMasterHost({ engine, engineFacts, image, wanted, options: asked, context });
+    if (!session) return describeUnknown(asked, engineFacts);
     try {
       return await runMaster(session, asked, context);
     } finally {
@@ -71,12 +74,45 @@ export async function master(asked: MasterOptions, context: CommandContext): Pro
   });
 }
 
-/** Opens the host with the image that it is to run from: an earlier run may have accepted another than the default. */
-async function openMasterHost(input: OpenSessionInput & { readonly options: MasterOptions }): Promise<HostSession> {
+/** Without the image: what a plan says as far as it can be told. */
+async function describeUnknown(asked: MasterOptions, engineFacts: EngineFacts): Promise<CommandResult> {
+  const observed = unknownHost(engineFacts);
+  const settled = settle(asked, observed);
+  return describePlan(await planWith(settled, observed, unmadeIdentity(identityNames(settled))));
+}
+
+/**
+ * The image to look at the host with. Where none was asked for and the default one is not here, one that is: what an
+ * earlier run accepted may say that the default is not the one.
+ */
+async function firstImage(
+  engine: ContainerEngine,
+  { containers }: EngineFacts,
+  { image, registry }: MasterOptions,
+  version: string,
+): Promise<string> {
+  const reference = imageReference({ image, registry, version });
+  if (image !== undefined || registry !== undefined || (await engine.inspectImage(reference))) return reference;
+  return kubeletOf(containers)?.image ?? (await helperImage(engine, containers)) ?? reference;
+}
+
+/**
+ * Opens the host with the image that it is to run from: an earlier run may have accepted another than the default.
+ *
+ * @returns undefined for a dry run if that image is not here
+ */
+async function openMasterHost(
+  input: OpenSessionInput & { readonly options: MasterOptions },
+): Promise<HostSession | undefined> {
   const session = await openSession(input);
-  const { image } = settle(input.options, session.observed);
+  let image: string | undefined;
+  try {
+    image = settle(input.options, session.observed).image;
+  } finally {
+    if (image !== input.image) await session.helper.close();
+  }
   if (image === input.image) return session;
-  await session.helper.close();
+  if (input.options.dryRun && !(await input.engine.inspectImage(image))) return undefined;
   return openSession({ ...input, image });
 }
 
@@ -173,13 +209,16 @@ async function runMaster(session: HostSession, asked: MasterOptions, context: Co
     ...(joinToken ? [tokenSecret(joinToken, { expiresMs, description: "made by tsdeploy master" })] : []),
     ...bootstrapObjects(config, caPem, featuresOf(version).apis, joinToken ? [joinToken] : []),
   ]);
-  const difference = diffPlan(plan, await presentOn(session), { overwrite: options.overwrite });
-  if (options.dryRun) return describePlan(plan);
+  const present = await presentOn(session);
+  refuseNodeChanges(plan, present.containers);
+  const difference = diffPlan(plan, present, { overwrite: options.overwrite });
+  if (options.dryRun) return describePlan(plan, isFirstRun ? undefined : difference);
 
   tellDifference(plan, difference, isFirstRun, context);
   const api = masterApi(helper, made.identity);
+  let times: PhaseTime[];
   try {
-    const times = await applyPlan(plan, {
+    times = await applyPlan(plan, {
       engine,
       helper,
       api,
@@ -192,17 +231,17 @@ async function runMaster(session: HostSession, asked: MasterOptions, context: Co
       keepOnFailure: options.keepOnFailure || isFirstRun,
       newId: () => nanoid(6),
     });
-    const changed = difference.changes.length > 0;
-    return await summary({ plan, changed, times, options, made, joinToken, config, context });
   } catch (error) {
     if (isFirstRun && !options.keepOnFailure) {
       const keepData = accepted !== undefined || observed.host.etcdData;
-      await undoFirstRun({ engine, image: observed.image.id, keepData, context });
+      await undoFirstRun({ engine, image: observed.image.id, keepData, before: observed.files, context });
     }
     throw error;
   } finally {
     api.close();
   }
+  const changed = difference.changes.length > 0;
+  return summary({ plan, changed, times, options, made, joinToken, config, context });
 }
 
 /** What checks have to know of a run; the rest of its options is theirs alone. */
@@ -237,16 +276,27 @@ interface SummaryInput {
 async function summary(input: SummaryInput): Promise<CommandResult> {
   const { plan, changed, times, options, made, config, context } = input;
   const address = new URL(config.apiserver).hostname;
-  const store = new TokenStore(context.env);
-  const apiserver = `${address}:${apiserverPort}`;
-  if (input.joinToken) await store.save(apiserver, formatJoinToken(input.joinToken));
+  // The cluster runs: what this machine's own files refuse is no failure of it.
+  const warn = (what: string, error: unknown): void => {
+    context.report({ kind: "warning", message: `${what}: ${messageOf(error)}` });
+  };
   const token = input.joinToken ? formatJoinToken(input.joinToken) : undefined;
+  if (token !== undefined) {
+    await new TokenStore(context.env)
+      .save(`${address}:${apiserverPort}`, token)
+      .catch((error: unknown) => {
+        warn("the join token could not be saved here", error);
+      });
+  }
 
   const adminConf = made.files.find(({ path }) => path === paths.adminConf)?.content ?? "";
   const kubeconfig =
     options.kubeconfig === undefined
       ? undefined
-      : await mergeIntoKubeconfig(adminConf, config.clusterName, options.kubeconfig, context);
+      : await mergeIntoKubeconfig(adminConf, config.clusterName, options.kubeconfig, context).catch((error: unknown) => {
+          warn(`the cluster could not be added to ${options.kubeconfig ?? "your kubeconfig"}`, error);
+          return undefined;
+        });
 
   const endedAt = (phase: string): number | undefined => times.find((time) => time.phase === phase)?.endedAtMs;
   const joinCommand = token === undefined ? undefined : `tsdeploy worker --master ${address} --token ${token}`;

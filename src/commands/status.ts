@@ -11,6 +11,7 @@ import { type CertificateExpiry, certificateExpiries } from "../pki/certificateE
 import { labels, paths } from "../plan/names.js";
 import { isOurs } from "../plan/ownership.js";
 import type { CommandResult } from "../report/events.js";
+import { componentsOf } from "./components.js";
 import { openDirectly } from "./openDirectly.js";
 import type { CommandContext } from "./context.js";
 import { type LookedAtHost, withHelper } from "./withHelper.js";
@@ -28,8 +29,8 @@ const dayMs = 24 * 60 * 60 * 1000;
 export async function status(options: StatusOptions, context: CommandContext): Promise<CommandResult> {
   return withHelper(options, context, async (host) => {
     const files = await host.helper.readFiles();
-    const containers = host.containers.filter(isOurs).sort((a, b) => a.name.localeCompare(b.name));
-    const [first] = containers;
+    const components = componentsOf(host.containers);
+    const first = host.containers.find(isOurs);
     const certificates = certificateExpiries(files);
     const cluster = await lookAtCluster(host, files, options, context);
     const data = {
@@ -38,10 +39,9 @@ export async function status(options: StatusOptions, context: CommandContext): P
       version: first?.labels[labels.version],
       apiserver: cluster.server,
       health: cluster.health,
-      containers: containers.map(({ name, labels: own, state, status: text, image }) => ({
-        component: own[labels.component],
-        name,
-        version: own[labels.version],
+      components: [...components].map(([component, { name, state, status: text, image }]) => ({
+        component,
+        container: name,
         image,
         state,
         status: text,
@@ -53,7 +53,7 @@ export async function status(options: StatusOptions, context: CommandContext): P
       })),
       nodes: cluster.nodes,
     };
-    return { data, text: describe(containers, certificates, cluster, host.engine.endpoint) };
+    return { data, text: describe(first, components, certificates, cluster, host.engine.endpoint) };
   });
 }
 
@@ -108,12 +108,12 @@ function rowOf({ metadata, status: state }: Node): NodeRow {
 }
 
 function describe(
-  containers: readonly ContainerSummary[],
+  first: ContainerSummary | undefined,
+  components: ReadonlyMap<string, ContainerSummary>,
   certificates: readonly CertificateExpiry[],
   cluster: ClusterView,
   endpoint: string,
 ): string {
-  const [first] = containers;
   if (!first) return `Nothing of tsdeploy runs on ${endpoint}`;
   const own = (name: keyof typeof labels): string => first.labels[labels[name]] ?? "?";
   const soonest = [...certificates].sort((a, b) => a.notAfterMs - b.notAfterMs)[0];
@@ -122,7 +122,7 @@ function describe(
     `${own("role")} of cluster ${own("cluster")}, Kubernetes ${own("version")}`,
     ...(cluster.server === undefined ? [] : [`API server ${cluster.server}: ${cluster.health ?? "not asked"}`]),
     "",
-    ...table(containers.map(({ labels: of, status: text, image }) => [of[labels.component] ?? "?", text, image])),
+    ...table([...components].map(([component, { status: text }]) => [component, text])),
     ...(soonest && days !== undefined
       ? ["", `Certificates: the first to end is ${soonest.name}, in ${days} days (${iso(soonest.notAfterMs)})`]
       : []),

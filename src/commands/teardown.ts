@@ -1,5 +1,6 @@
 import { homedir } from "node:os";
 import { ApiError } from "../api/apiFault.js";
+import type { KubernetesClient } from "../api/kubernetesClient.js";
 import { applyTeardown } from "../apply/applyTeardown.js";
 import { helperImage } from "../apply/helperImage.js";
 import { apiByKubeconfig } from "../apply/hostApi.js";
@@ -13,6 +14,7 @@ import { readKubeconfig } from "../kubernetes/kubeconfig.js";
 import { changeKubeconfigFile, kubeconfigPath } from "../kubernetes/kubeconfigFile.js";
 import { removeFromKubeconfig } from "../kubernetes/kubeconfigMerge.js";
 import { featuresOf } from "../kubernetes/versions.js";
+import { flagOf } from "../plan/commandFlag.js";
 import { labels, paths } from "../plan/names.js";
 import { kubeletOf } from "../plan/ownership.js";
 import { isNothingToDo } from "../plan/planTeardown.js";
@@ -87,12 +89,13 @@ async function leaveCluster(
 ): Promise<void> {
   const { report, signal } = context;
   const kubelet = kubeletOf(host.engineFacts.containers);
-  const kubeconfig = host.files.get(paths.kubeletConf);
-  if (!kubelet || !kubeconfig) return;
-  const api = await apiByKubeconfig(host.helper, host.files);
-  if (!api) return;
+  if (!kubelet) return;
   const node = await nodeNameOf(engine, kubelet.id);
+  let api: KubernetesClient | undefined;
   try {
+    // Throws where the node was never let in: its kubeconfig then names a certificate that it has not got.
+    api = await apiByKubeconfig(host.helper, host.files);
+    if (!api || node === "") return;
     const version = kubelet.labels[labels.version];
     await drainNode(api, {
       node,
@@ -114,15 +117,14 @@ async function leaveCluster(
         `If the cluster lives, run there: kubectl delete node ${node}`,
     });
   } finally {
-    api.close();
+    api?.close();
   }
 }
 
 /** What the kubelet calls its node. */
 async function nodeNameOf(engine: ContainerEngine, kubeletId: string): Promise<string> {
-  const flag = "--hostname-override=";
   const { command = [] } = (await engine.inspectContainer(kubeletId)) ?? {};
-  return command.find((word) => word.startsWith(flag))?.slice(flag.length) ?? "";
+  return flagOf(command, "hostname-override") ?? "";
 }
 
 /** The operator's own traces of a cluster whose data is gone. */

@@ -18,6 +18,7 @@ import type { ContainerEngine } from "../docker/containerEngine.js";
 import { TsdeployError } from "../errors.js";
 import { collectEngineFacts } from "../facts/engineFacts.js";
 import { hostBeforeFile } from "../facts/hostBefore.js";
+import type { Helper } from "../facts/helperSession.js";
 import type { EngineFacts } from "../facts/hostFacts.js";
 import { clusterConfigPath, parseClusterConfig } from "../kubernetes/bootstrapObjects.js";
 import type { ClusterConfig } from "../kubernetes/clusterConfig.js";
@@ -30,6 +31,7 @@ import { diffPlan } from "../plan/diff.js";
 import { imageLabels } from "../plan/images.js";
 import { apiserverPort, paths } from "../plan/names.js";
 import { nodeIdentity } from "../plan/nodeIdentity.js";
+import { refuseNodeChanges } from "../plan/nodeChanges.js";
 import { isOurs, kubeletOf } from "../plan/ownership.js";
 import type { HostFile } from "../plan/plan.js";
 import { planWorker } from "../plan/planWorker.js";
@@ -110,10 +112,12 @@ class WorkerRun {
       credentials: membership.credentials,
       otherFiles: hostBefore ? [hostBefore] : [],
     });
-    const difference = diffPlan(plan, await presentOn(session), { overwrite: asked.overwrite });
-    if (asked.dryRun) return describePlan(plan);
-
     const isFirstRun = !observed.engine.containers.some(isOurs);
+    const present = await presentOn(session);
+    refuseNodeChanges(plan, present.containers);
+    const difference = diffPlan(plan, present, { overwrite: asked.overwrite });
+    if (asked.dryRun) return describePlan(plan, isFirstRun ? undefined : difference);
+
     tellDifference(plan, difference, isFirstRun, context);
     let times: PhaseTime[];
     try {
@@ -132,7 +136,7 @@ class WorkerRun {
       });
     } catch (error) {
       if (isFirstRun && !asked.keepOnFailure) {
-        await undoFirstRun({ engine: this.#engine, image, keepData: false, context });
+        await undoFirstRun({ engine: this.#engine, image, keepData: false, before: observed.files, context });
       }
       throw error;
     }
@@ -219,20 +223,8 @@ class WorkerRun {
     const { signal } = this.#context;
     const master = masterAddress(this.#asked.master);
     const host = this.#session?.host;
-    const joined = host && (await apiByKubeconfig(host.helper, host.observed.files));
-    const caFile = host?.observed.files.get(`${paths.pki}/ca.crt`);
-    if (joined && caFile) {
-      if (new URL(joined.server).host !== `${master.host}:${master.port}`) {
-        joined.close();
-        throw new TsdeployError("conflict", {
-          code: "ALREADY_JOINED",
-          message: `this host is a node of the cluster at ${joined.server}, not of that at ${this.#asked.master}`,
-          hint: "Run `tsdeploy teardown` here first.",
-        });
-      }
-      const config = parseClusterConfig(await joined.get(clusterConfigPath, { signal }));
-      return { config, api: joined, credentials: [caCertificate(caFile.content)], hasJoined: true };
-    }
+    const joined = host && (await this.#joinedMembership(host));
+    if (joined) return joined;
 
     const token = parseJoinToken(await this.#token(`${master.host}:${master.port}`));
     const connect = (): Promise<Duplex> =>
@@ -255,6 +247,48 @@ class WorkerRun {
     });
     const bootstrap = { path: paths.bootstrapKubeletConf, mode: 0o600, content: kubeconfig, secret: true };
     return { config, api, credentials: [caCertificate(caPem), bootstrap], hasJoined: false };
+  }
+
+  /** Undefined if the node has no credential, or one that is good no more: it then needs a token again. */
+  async #joinedMembership({ helper, observed }: HostSession): Promise<Membership | undefined> {
+    const { signal } = this.#context;
+    const ca = observed.files.get(`${paths.pki}/ca.crt`)?.content;
+    // The kubelet writes its kubeconfig before it has got the certificate that this names.
+    const api = await apiByKubeconfig(helper, observed.files).catch((error: unknown) => {
+      if (error instanceof TsdeployError && error.problems[0]?.code === "KUBECONFIG_BROKEN") return undefined;
+      throw error;
+    });
+    if (!api || ca === undefined) return undefined;
+    try {
+      await this.#refuseOtherCluster(helper, new URL(api.server), ca);
+      const config = parseClusterConfig(await api.get(clusterConfigPath, { signal }));
+      return { config, api, credentials: [caCertificate(ca)], hasJoined: true };
+    } catch (error) {
+      api.close();
+      if (error instanceof ApiError && error.status === 401) return undefined;
+      throw error;
+    }
+  }
+
+  /** A master may be named by another name or address than the node's kubeconfig does: its CA tells. */
+  async #refuseOtherCluster(helper: Helper, joined: URL, caPem: string): Promise<void> {
+    const { host, port } = masterAddress(this.#asked.master);
+    if (joined.host === `${host}:${port}`) return;
+    const connect = (): Promise<Duplex> => helper.openTcp(host, port);
+    const named = new KubernetesClient({ server: `https://${host}:${port}`, connect, caPem });
+    try {
+      await named.get("/version", { signal: this.#context.signal });
+    } catch (error) {
+      if (error instanceof ApiError) return;
+      if (!(error instanceof TsdeployError && error.problems[0]?.code === "CA_MISMATCH")) throw error;
+      throw new TsdeployError("conflict", {
+        code: "ALREADY_JOINED",
+        message: `this host is a node of the cluster at ${joined.origin}, not of that at ${this.#asked.master}`,
+        hint: "Run `tsdeploy teardown` here first.",
+      });
+    } finally {
+      named.close();
+    }
   }
 
   async #token(apiserver: string): Promise<string> {

@@ -107,6 +107,8 @@ function describeAction(action: Action): string {
   switch (action.kind) {
     case "write-files":
       return `write ${action.files.length} files`;
+    case "make-folder":
+      return `make folder ${action.path}, mode ${action.mode.toString(8)}`;
     case "remove-files":
       return `remove ${action.paths.join(", ")}`;
     case "run-container":

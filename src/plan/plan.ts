@@ -29,8 +29,18 @@ export type Probe =
 export type Action =
   | { readonly kind: "write-files"; readonly files: readonly HostFile[] }
   | { readonly kind: "remove-files"; readonly paths: readonly string[] }
-  /** Start it, replacing one of its component whose spec differs; healthy when `healthPort` accepts on loopback. */
-  | { readonly kind: "run-container"; readonly container: ContainerSpec; readonly healthPort?: number }
+  /** Docker would make a missing folder that is to be bound, but open to everybody. */
+  | { readonly kind: "make-folder"; readonly path: string; readonly mode: number }
+  /**
+   * Start it, replacing one of its component whose spec differs; healthy when `healthPort` accepts on loopback.
+   * One that runs as wanted starts anew if this run has written the file `restartsWith`.
+   */
+  | {
+      readonly kind: "run-container";
+      readonly container: ContainerSpec;
+      readonly healthPort?: number;
+      readonly restartsWith?: string;
+    }
   | { readonly kind: "wait"; readonly probe: Probe }
   /** Create or bring to this state, in order. */
   | { readonly kind: "apply-objects"; readonly objects: readonly KubernetesObject[] }

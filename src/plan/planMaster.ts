@@ -103,10 +103,11 @@ export function planMaster(input: MasterPlanInput): Plan {
   const { nodeName } = node;
   const steps: Step[] = [
     { id: "files", phase: "files", needs: [], action: { kind: "write-files", files } },
+    { id: "etcd-data", phase: "files", needs: [], action: { kind: "make-folder", path: paths.etcd, mode: 0o700 } },
     {
       id: "etcd",
       phase: "control plane",
-      needs: ["files"],
+      needs: ["files", "etcd-data"],
       action: { kind: "run-container", container: etcd, healthPort: etcdPort },
     },
     {

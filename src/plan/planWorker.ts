@@ -34,7 +34,12 @@ export function planWorker(input: WorkerPlanInput): Plan {
   checkPatchTargets(options.patches);
   const features = featuresOf(options.k8sVersion ?? config.version);
   const node = nodeIdentity(options, observed.host);
-  const nodeConfig: ClusterConfig = { ...config, version: features.version, image: options.image ?? config.image };
+  const nodeConfig: ClusterConfig = {
+    ...config,
+    version: features.version,
+    image: options.image ?? config.image,
+    ...(options.registry !== undefined && { registry: options.registry }),
+  };
   const common = nodePlan({
     role: "worker",
     options,
@@ -63,7 +68,12 @@ export function planWorker(input: WorkerPlanInput): Plan {
       id: "kubelet",
       phase: "containers",
       needs: ["files"],
-      action: { kind: "run-container", container: common.kubelet, healthPort: kubeletHealthPort },
+      action: {
+        kind: "run-container",
+        container: common.kubelet,
+        healthPort: kubeletHealthPort,
+        ...(bootstraps && { restartsWith: paths.bootstrapKubeletConf }),
+      },
     },
     {
       id: "proxy",

@@ -22,7 +22,12 @@ export interface Wanted {
   /** The kubelet runs with `fail-swap-on=false`. */
   readonly allowSwap?: boolean;
   /** What the cluster whose data is on this host was made with. */
-  readonly accepted?: { readonly version: string; readonly serviceCidr: string; readonly clusterDomain: string };
+  readonly accepted?: {
+    readonly version: string;
+    readonly serviceCidr: string;
+    readonly podCidr: string;
+    readonly clusterDomain: string;
+  };
   /** In which time the certificates that this run uses are valid, and the clock they were made by. Since 1970. */
   readonly validity?: { readonly notBeforeMs: number; readonly notAfterMs: number };
 }

@@ -3,7 +3,7 @@ import type { ObservedHost } from "../facts/hostFacts.js";
 import { paths } from "../plan/names.js";
 import type { Check, Finding } from "./check.js";
 
-/** What a master must not do to the data that an earlier one left. */
+/** What must not be done to the data that an earlier master left. */
 export const dataChecks: readonly Check<ObservedHost>[] = [
   {
     name: "identity-lost",
@@ -22,6 +22,21 @@ export const dataChecks: readonly Check<ObservedHost>[] = [
         code: "IDENTITY_LOST",
         message: `${paths.etcd} holds a cluster's data, but ${missing.join(", ")} of that cluster is gone`,
         hint: `Put it back from a backup, or start anew with \`tsdeploy teardown --purge\`, which deletes the data.`,
+      };
+    },
+  },
+  {
+    name: "kept-cluster",
+    check({ host, files }, { role }) {
+      const authority = `${paths.pki}/ca.key`;
+      if (role !== "worker" || (!host.etcdData && !files.has(authority))) {
+        return undefined;
+      }
+      return {
+        kind: "conflict",
+        code: "CLUSTER_KEPT",
+        message: `The host keeps another cluster: ${host.etcdData ? paths.etcd : authority} is there`,
+        hint: "`tsdeploy master` goes on with it; `tsdeploy teardown --purge` deletes it for good.",
       };
     },
   },
@@ -53,7 +68,7 @@ export const dataChecks: readonly Check<ObservedHost>[] = [
   },
   {
     name: "cluster-addresses",
-    check(_, { role, accepted, serviceCidr, clusterDomain }) {
+    check(_, { role, accepted, serviceCidr, podCidr, clusterDomain }) {
       if (role === "worker" || accepted === undefined) {
         return undefined;
       }
@@ -63,12 +78,13 @@ export const dataChecks: readonly Check<ObservedHost>[] = [
           found.push({
             kind: "conflict",
             code,
-            message: `The cluster's ${what} is ${was} and cannot become ${is}: Services and pods hold on to it`,
+            message: `The cluster's ${what} is ${was} and cannot become ${is}: nodes, Services and pods hold on to it`,
             hint: `Leave out ${option}, or start anew with \`tsdeploy teardown --purge\`, which deletes the data.`,
           });
         }
       };
       refuse("SERVICE_CIDR_CHANGED", "Service CIDR", "--service-cidr", accepted.serviceCidr, serviceCidr);
+      refuse("POD_CIDR_CHANGED", "pod CIDR", "--pod-cidr", accepted.podCidr, podCidr);
       refuse("CLUSTER_DOMAIN_CHANGED", "domain", "--cluster-domain", accepted.clusterDomain, clusterDomain);
       return found;
     },

@@ -193,7 +193,12 @@ describe("ports", () => {
 });
 
 describe("existing data", () => {
-  const accepted = { version: "v1.20.2", serviceCidr: "10.96.0.0/12", clusterDomain: "cluster.local" };
+  const accepted = {
+    version: "v1.20.2",
+    serviceCidr: "10.96.0.0/12",
+    podCidr: "10.244.0.0/16",
+    clusterDomain: "cluster.local",
+  };
   const to = (wanted: Partial<Wanted>): string[] =>
     codes(onHost({ imageVersion: wanted.version ?? "v1.20.2" }, { ...master, accepted, ...wanted }));
 
@@ -206,9 +211,10 @@ describe("existing data", () => {
     expect(to({ version: "v1.19.16" })).toEqual(["DOWNGRADE"]);
   });
 
-  it("keeps its Service CIDR and its domain", () => {
-    expect(to({ serviceCidr: "10.100.0.0/16", clusterDomain: "example.org" })).toEqual([
+  it("keeps its CIDRs and its domain", () => {
+    expect(to({ serviceCidr: "10.100.0.0/16", podCidr: "10.10.0.0/16", clusterDomain: "example.org" })).toEqual([
       "SERVICE_CIDR_CHANGED",
+      "POD_CIDR_CHANGED",
       "CLUSTER_DOMAIN_CHANGED",
     ]);
   });
@@ -218,6 +224,13 @@ describe("existing data", () => {
     const file = { mode: 0o600, content: "" };
     const files = new Map(["ca.crt", "ca.key", "sa.key"].map((name) => [`/etc/kubernetes/pki/${name}`, file]));
     expect(codes(onHost({ etcdData: true }, master, { files }))).toEqual([]);
+  });
+
+  it("is not given up for another cluster's node", () => {
+    const key = new Map([["/etc/kubernetes/pki/ca.key", { mode: 0o600, content: "" }]]);
+    expect(codes(onHost({ etcdData: true }, worker))).toEqual(["CLUSTER_KEPT"]);
+    expect(codes(onHost({}, worker, { files: key }))).toEqual(["CLUSTER_KEPT"]);
+    expect(codes(onHost({}, worker))).toEqual([]);
   });
 });
 
