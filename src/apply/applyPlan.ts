@@ -12,7 +12,7 @@ import { refuseCrashLoop } from "./crashLoop.js";
 import { diagnose } from "./diagnose.js";
 import { nodeOf, probeApi, probeApiServes, probeNodeReady, probeNodeRegistered } from "./probes.js";
 import { type Aftermath, type PhaseTime, runSteps } from "./runSteps.js";
-import { runningPodContainers, staticPodsOf } from "./staticPods.js";
+import { type ChangedPod, changedPods, probeRestarted, probeSettled } from "./staticPods.js";
 import { DeadlineError, type Sight, throwIfAborted, waitFor } from "./waitFor.js";
 
 /** All that applying a plan needs from outside. */
@@ -46,9 +46,9 @@ type Leave = (aftermath: Aftermath) => void;
 class PlanRun {
   readonly #plan: Plan;
   readonly #context: ApplyContext;
-  /** Static pods whose manifest this run has changed under a living kubelet -> the containers they then had. */
-  readonly #changedPods = new Map<string, readonly string[]>();
+  readonly #changedPods: ChangedPod[] = [];
   readonly #written = new Set<string>();
+  readonly #failed = new AbortController();
   /** Containers of this run. */
   readonly #started: string[] = [];
   /** Heartbeats before this moment are of the kubelet's earlier life; milliseconds since 1970 on the host. */
@@ -61,7 +61,16 @@ class PlanRun {
 
   run(): Promise<PhaseTime[]> {
     const { report, keepOnFailure } = this.#context;
-    return runSteps(this.#plan.steps, { report, keepOnFailure, run: (step, leave) => this.#runStep(step, leave) });
+    const run = async (step: Step, leave: Leave): Promise<void> => {
+      try {
+        await this.#runStep(step, leave);
+      } catch (error) {
+        // Nothing else has to be waited for any more.
+        this.#failed.abort();
+        throw error;
+      }
+    };
+    return runSteps(this.#plan.steps, { report, keepOnFailure, run });
   }
 
   async #runStep(step: Step, leave: Leave): Promise<void> {
@@ -70,9 +79,9 @@ class PlanRun {
     const action: Action = step.action;
     switch (action.kind) {
       case "write-files":
-        return this.#writeFiles(action.files, leave);
+        return this.#writeFiles(step, action.files, leave);
       case "remove-files":
-        return this.#context.helper.removeFiles(action.paths);
+        return this.#removeFiles(action.paths, leave);
       case "make-folder":
         await this.#context.helper.run(`mkdir -p "/host$1" && chmod "$2" "/host$1"`, [
           action.path,
@@ -119,12 +128,13 @@ class PlanRun {
     });
   }
 
-  async #writeFiles(files: readonly HostFile[], leave: Leave): Promise<void> {
+  async #writeFiles(step: Step, files: readonly HostFile[], leave: Leave): Promise<void> {
     const { engine, helper, files: before, kept } = this.#context;
     const wanted = files.filter((file) => !kept.has(file.path) && !isSame(before.get(file.path), file));
     if (wanted.length === 0) return;
-    for (const pod of staticPodsOf(wanted.filter(({ path }) => before.has(path)))) {
-      this.#changedPods.set(pod, await runningPodContainers(engine, pod));
+    for (const pod of await changedPods(engine, wanted.filter(({ path }) => before.has(path)))) {
+      await this.#wait(step, () => probeSettled(engine, pod));
+      this.#changedPods.push(pod);
     }
     leave({
       undo: async () => {
@@ -141,6 +151,16 @@ class PlanRun {
     });
     await helper.writeFiles(wanted);
     for (const { path } of wanted) this.#written.add(path);
+  }
+
+  async #removeFiles(doomed: readonly string[], leave: Leave): Promise<void> {
+    const { helper, files: before } = this.#context;
+    const restored = doomed.flatMap((path): HostFile[] => {
+      const old = before.get(path);
+      return old ? [{ path, secret: true, ...old }] : [];
+    });
+    leave({ undo: () => helper.writeFiles(restored) });
+    await helper.removeFiles(doomed);
   }
 
   async #runContainer(step: Step, action: RunContainer, leave: Leave): Promise<void> {
@@ -193,11 +213,9 @@ class PlanRun {
     const { api, engine, helper } = this.#context;
     switch (probe.kind) {
       case "api-serves": {
-        for (const [pod, old] of this.#changedPods) {
-          const now = await runningPodContainers(engine, pod);
-          if (now.length < old.length || now.some((id) => old.includes(id))) {
-            return { done: false, seen: `the kubelet has not restarted pod ${pod} with its new manifest` };
-          }
+        for (const pod of this.#changedPods) {
+          const sight = await probeRestarted(engine, pod);
+          if (!sight.done) return sight;
         }
         return probeApiServes(api, helper, signal);
       }
@@ -220,7 +238,7 @@ class PlanRun {
       await Promise.race([
         waitFor(probe, {
           timeoutMs,
-          signal: AbortSignal.any([signal, ended.signal]),
+          signal: AbortSignal.any([signal, ended.signal, this.#failed.signal]),
           onSeen: (seen) => {
             report({ kind: "waiting", phase: step.phase, seen });
           },

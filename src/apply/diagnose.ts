@@ -37,13 +37,18 @@ export async function diagnose(engine: ContainerEngine): Promise<string[]> {
 /** A kubelet without its API server says so ten times a second. */
 const noise = /"?node "?[^ ]+"? not found"?$/;
 
-/** The last lines of a container's log, and how to see more. */
+/** How Go programs say why they end; a usage text or a stack may follow. */
+const lastSigh = /^(Error: |panic: |F\d{4} |E\d{4} .*(unknown flag|failed to|invalid))|unknown flag/;
+
+/** The last lines of a container's log, what it said on ending first, and how to see more. */
 export async function lastWords(
   engine: ContainerEngine,
   container: { readonly id: string; readonly name: string; readonly title: string },
 ): Promise<string> {
   const log = await engine.containerLogs(container.id, { tail: 200 }).catch(() => "");
-  const lines = log.trimEnd().split("\n").filter((line) => !noise.test(line)).slice(-5);
+  const said = log.trimEnd().split("\n").filter((line) => !noise.test(line));
+  const cause = said.filter((line) => lastSigh.test(line)).slice(-2);
+  const lines = [...new Set([...cause, ...said.slice(-5)])].slice(0, 5);
   return [
     `${container.title} said last:`,
     ...lines.map((line) => `    ${line}`),

@@ -1,11 +1,9 @@
 import type { CommandContext } from "../commands/context.js";
 import type { CommonOptions } from "../config/options.js";
 import { connectEngine } from "../docker/connectEngine.js";
-import type { ContainerEngine, ContainerSummary, ImageDetails } from "../docker/containerEngine.js";
+import type { ContainerEngine, ImageDetails } from "../docker/containerEngine.js";
 import { pullWithRetry } from "../docker/pullWithRetry.js";
 import { TsdeployError } from "../errors.js";
-import type { EngineFacts } from "../facts/hostFacts.js";
-import { labels } from "../plan/names.js";
 
 /** Connects to the Docker that the options name, and lets go of it when `use` ends. */
 export async function withEngine<T>(
@@ -23,13 +21,6 @@ export async function withEngine<T>(
   } finally {
     await engine.close();
   }
-}
-
-/** Containers that tsdeploy started on this host, helpers aside. */
-export function ourContainers(facts: EngineFacts): ContainerSummary[] {
-  return facts.containers.filter(
-    (container) => container.labels[labels.cluster] !== undefined && container.labels[labels.component] !== "helper",
-  );
 }
 
 /** The image as it is here, pulled if need be. */

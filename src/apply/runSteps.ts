@@ -76,7 +76,11 @@ export async function runSteps(steps: readonly Step[], options: RunStepsOptions)
     }
     throw failures[0];
   }
-  for (const aftermath of aftermaths) await aftermath.commit?.();
+  for (const { commit } of aftermaths) {
+    await commit?.().catch((error: unknown) => {
+      options.report({ kind: "warning", message: `could not be tidied up: ${messageOf(error)}` });
+    });
+  }
   return phases.times();
 }
 

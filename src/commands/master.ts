@@ -290,11 +290,12 @@ async function summary(input: SummaryInput): Promise<CommandResult> {
   }
 
   const adminConf = made.files.find(({ path }) => path === paths.adminConf)?.content ?? "";
+  const { kubeconfig: path } = options;
   const kubeconfig =
-    options.kubeconfig === undefined
+    path === undefined
       ? undefined
-      : await mergeIntoKubeconfig(adminConf, config.clusterName, options.kubeconfig, context).catch((error: unknown) => {
-          warn(`the cluster could not be added to ${options.kubeconfig ?? "your kubeconfig"}`, error);
+      : await mergeIntoKubeconfig(adminConf, config.clusterName, path, context).catch((error: unknown) => {
+          warn(`the cluster could not be added to ${path}`, error);
           return undefined;
         });
 

@@ -35,7 +35,8 @@ export async function teardown(options: TeardownOptions, context: CommandContext
   }
   return withEngine(options, context, async (engine) => {
     const image = await helperImage(engine, await engine.listContainers());
-    if (image === undefined) return nothingHere(engine);
+    // Without one nobody can look at the host's files; what a teardown kept may be there.
+    if (image === undefined) return nothingHere(engine, [], "; no hyperkube image is here to look at the host's files with");
     const host = await openDoomedHost(engine, image);
     try {
       return await tearDown(engine, host, options, context);
@@ -153,8 +154,8 @@ function describeTeardown(plan: TeardownPlan): string {
   ].join("\n");
 }
 
-function nothingHere(engine: ContainerEngine, keeps: readonly string[] = []): CommandResult {
-  const kept = keeps.length === 0 ? "" : `; kept for a later \`tsdeploy master\`: ${keeps.join(", ")}`;
+function nothingHere(engine: ContainerEngine, keeps: readonly string[] = [], remark = ""): CommandResult {
+  const kept = keeps.length === 0 ? remark : `; kept for a later \`tsdeploy master\`: ${keeps.join(", ")}`;
   return {
     data: { removed: false, kept: keeps },
     text: `Nothing of tsdeploy runs on ${engine.endpoint}${kept}`,

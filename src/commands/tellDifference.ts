@@ -1,4 +1,5 @@
-import type { Change, PlanDiff } from "../plan/diff.js";
+import { describeChange } from "../plan/describePlan.js";
+import type { PlanDiff } from "../plan/diff.js";
 import type { Plan } from "../plan/plan.js";
 import type { CommandContext } from "./context.js";
 
@@ -13,8 +14,4 @@ export function tellDifference(plan: Plan, difference: PlanDiff, isFirstRun: boo
   for (const change of difference.changes) {
     context.report({ kind: "difference", subject: describeChange(change), lines: change.lines });
   }
-}
-
-function describeChange(change: Change): string {
-  return change.kind === "container" ? `${change.change} container ${change.component}` : `${change.change} ${change.path}`;
 }

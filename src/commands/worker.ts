@@ -115,7 +115,7 @@ class WorkerRun {
     const isFirstRun = !observed.engine.containers.some(isOurs);
     const present = await presentOn(session);
     refuseNodeChanges(plan, present.containers);
-    const difference = diffPlan(plan, present, { overwrite: asked.overwrite });
+    const difference = diffPlan(plan, present, { overwrite: false });
     if (asked.dryRun) return describePlan(plan, isFirstRun ? undefined : difference);
 
     tellDifference(plan, difference, isFirstRun, context);

@@ -406,7 +406,7 @@ export const optionTable: readonly OptionRow[] = [
     flag: "--overwrite",
     type: "boolean",
     description: "replace manifests that were edited on the host",
-    commands: onNodes,
+    commands: onMaster,
     group: "Run",
     inFile: false,
   },

@@ -61,11 +61,12 @@ export interface NodeOptions {
   /** For a pull. */
   readonly pullTimeoutMs: number;
   readonly dryRun: boolean;
-  readonly overwrite: boolean;
   readonly keepOnFailure: boolean;
 }
 
 export interface MasterOptions extends CommonOptions, NodeOptions {
+  /** Manifests edited on the host go. */
+  readonly overwrite: boolean;
   readonly clusterName: string;
   readonly podCidr: string;
   readonly serviceCidr: string;

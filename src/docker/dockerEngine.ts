@@ -169,7 +169,7 @@ class DockerEngine implements ContainerEngine {
   }
 
   async stopContainer(id: string, graceSeconds: number): Promise<void> {
-    await this.#done(this.#docker.getContainer(id).stop({ t: graceSeconds }), isAlreadySo);
+    await this.#done(this.#docker.getContainer(id).stop({ t: graceSeconds }), isStopped);
   }
 
   async removeContainer(id: string): Promise<void> {
@@ -380,6 +380,10 @@ function asReadable(stream: unknown): Readable {
 
 function isAlreadySo(error: EngineError): boolean {
   return error.status === 304;
+}
+
+function isStopped(error: EngineError): boolean {
+  return isAlreadySo(error) || isGone(error);
 }
 
 function isGone(error: EngineError): boolean {

@@ -1,4 +1,4 @@
-import { bridgeName, paths } from "../plan/names.js";
+import { bridgeName, paths, podNetworkName } from "../plan/names.js";
 import type { HostFile } from "../plan/plan.js";
 
 /**
@@ -8,7 +8,7 @@ import type { HostFile } from "../plan/plan.js";
 export function bridgeNetworkFile(): HostFile {
   const configuration = {
     cniVersion: "0.4.0",
-    name: "tsdeploy",
+    name: podNetworkName,
     plugins: [
       {
         type: "bridge",

@@ -41,13 +41,10 @@ export const paths = {
 /** CNI's name for the pod network `bridge`: plugins put it into their rules and files. */
 export const podNetworkName = "tsdeploy";
 
-/** The bridge of the `bridge` pod network, and the iptables chains that are our own. */
+/** The bridge of the `bridge` pod network. */
 export const bridgeName = "cni0";
-export const forwardChain = "TSDEPLOY-FORWARD";
-export const postroutingChain = "TSDEPLOY-POSTROUTING";
 
 export const apiserverPort = 6443;
-export const kubeletPort = 10250;
 export const etcdPort = 2379;
 
 /** Where the host's root is in the helper container. */

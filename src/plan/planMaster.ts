@@ -5,7 +5,7 @@ import { kubeletHealthPort } from "../kubernetes/kubeletConfiguration.js";
 import type { KubernetesObject } from "../kubernetes/kubernetesObject.js";
 import { firstNodeCidr } from "../kubernetes/networks.js";
 import { proxyCommandArgs } from "../kubernetes/proxyConfiguration.js";
-import { manifestText, renderManifests } from "../kubernetes/renderManifests.js";
+import { isEdited, manifestText, renderManifests } from "../kubernetes/renderManifests.js";
 import { featuresOf } from "../kubernetes/versions.js";
 import { etcdContainer } from "./etcdContainer.js";
 import { sideImages } from "./images.js";
@@ -100,6 +100,14 @@ export function planMaster(input: MasterPlanInput): Plan {
     ...pods.filter((pod) => !latePods.includes(pod)),
   ];
 
+  // An earlier run with other options rendered them, and nobody has made them his own.
+  const stalePods = Object.keys(bundled.manifests)
+    .map((file) => `${paths.manifests}/${file}`)
+    .filter((path) => {
+      const existing = observed.files.get(path);
+      return existing && !pods.some((pod) => pod.path === path) && !isEdited(existing.content);
+    });
+
   const { nodeName } = node;
   const steps: Step[] = [
     { id: "files", phase: "files", needs: [], action: { kind: "write-files", files } },
@@ -136,6 +144,16 @@ export function planMaster(input: MasterPlanInput): Plan {
             phase: "more pods",
             needs: ["api"],
             action: { kind: "write-files", files: latePods },
+          } satisfies Step,
+        ]),
+    ...(stalePods.length === 0
+      ? []
+      : [
+          {
+            id: "stale-pods",
+            phase: "files",
+            needs: ["files"],
+            action: { kind: "remove-files", paths: stalePods },
           } satisfies Step,
         ]),
     // The kubelet registers its node as soon as the API server serves; that one says that it is well a second later.

@@ -23,8 +23,8 @@ describe("secrets", () => {
   });
 
   it.each([
-    ["docker inspect", "docker inspect $(docker ps -aq)"],
-    ["any container's log", "for id in $(docker ps -aq); do docker logs $id 2>&1; done"],
+    ["docker inspect", "docker inspect $(docker ps -aq) || true"],
+    ["any container's log", "for id in $(docker ps -aq); do docker logs $id 2>&1 || true; done"],
     ["process lists", "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' || true"],
     ["process environments", "cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' ' ' || true"],
     ["files that others may read", "find /etc /var/lib/kubelet /var/log /opt /tmp -xdev -type f -perm /077 -exec cat {} +"],

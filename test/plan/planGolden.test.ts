@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { describePlan } from "../../src/plan/describePlan.js";
 import { containersOf, filesOf } from "../../src/plan/diff.js";
+import { paths } from "../../src/plan/names.js";
 import type { Plan } from "../../src/plan/plan.js";
 import { planMaster } from "../../src/plan/planMaster.js";
 import { planWorker } from "../../src/plan/planWorker.js";
@@ -47,4 +48,19 @@ test.each([planMaster(masterInput), planWorker(workerInput)])("--dry-run tells a
 
 test("the same input gives the same plan", () => {
   expect(planMaster(masterInput)).toEqual(planMaster(structuredClone(masterInput)));
+});
+
+test("a pod that other options had rendered goes, unless somebody has made it his own", () => {
+  const path = `${paths.manifests}/node-ipam.json`;
+  const rendered = filesOf(planMaster(masterInput)).find((file) => file.path === path)?.content ?? "";
+  const removed = (content: string): unknown => {
+    const { steps } = planMaster({
+      ...masterInput,
+      options: { ...masterInput.options, extraArgs: { "controller-manager": { controllers: "*" } } },
+      observed: { ...masterInput.observed, files: new Map([[path, { mode: 0o600, content }]]) },
+    });
+    return steps.flatMap(({ action }) => (action.kind === "remove-files" ? action.paths : []));
+  };
+  expect(removed(rendered)).toEqual([path]);
+  expect(removed(rendered.replace('"hostNetwork": true', '"hostNetwork": false'))).toEqual([]);
 });

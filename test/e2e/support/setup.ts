@@ -30,6 +30,7 @@ export async function setup(): Promise<void> {
   rmSync(workFolder, { recursive: true, force: true });
   mkdirSync(home, { recursive: true });
   await runOk("scripts/dev/machines", ["down", ...machines.map(({ number }) => String(number))]);
+  await runOk("scripts/dev/machines", ["unroutes"]);
   await runOk("scripts/dev/machines", ["up", String(machines.length)]);
   for (const image of ["tsdeploy/hyperkube:v1.20.2", "tsdeploy/workload:test"]) {
     await runOk("scripts/dev/machines", ["load", image]);

@@ -21,12 +21,13 @@ export interface Node {
   readonly status: {
     readonly capacity: Readonly<Record<string, string>>;
     readonly addresses: readonly { readonly type: string; readonly address: string }[];
-    readonly conditions: readonly {
-      readonly type: string;
-      readonly status: string;
-      readonly lastHeartbeatTime: string;
-    }[];
+    readonly conditions: readonly { readonly type: string; readonly status: string }[];
   };
+}
+
+interface Lease {
+  readonly metadata: { readonly name: string };
+  readonly spec: { readonly renewTime: string };
 }
 
 const pod = {
@@ -135,15 +136,17 @@ export async function nodes(): Promise<Node[]> {
   return (await kubectlJson<{ items: Node[] }>("get", "nodes")).items;
 }
 
-/** Waits until these nodes have said that they are Ready after the given moment. */
+/** Waits until these nodes are Ready and their kubelets have given a sign of life after the given moment. */
 export async function nodesReady(machines: readonly Machine[], sinceMs = 0): Promise<void> {
   await eventually("nodes Ready", async () => {
     const all = await nodes();
+    const leases = await kubectlJson<{ items: Lease[] }>("get", "leases", "-n", "kube-node-lease");
     for (const { name } of machines) {
       const node = all.find(({ metadata }) => metadata.name === name);
       const ready = node?.status.conditions.find(({ type }) => type === "Ready");
       if (ready?.status !== "True") throw new Error(`${name} is not: ${JSON.stringify(ready)}`);
-      if (Date.parse(ready.lastHeartbeatTime) <= sinceMs) throw new Error(`${name} has not reported since`);
+      const lease = leases.items.find(({ metadata }) => metadata.name === name);
+      if (Date.parse(lease?.spec.renewTime ?? "") <= sinceMs) throw new Error(`${name} has not renewed its lease`);
     }
   });
 }
