@@ -36,7 +36,15 @@ export async function teardown(options: TeardownOptions, context: CommandContext
   return withEngine(options, context, async (engine) => {
     const image = await helperImage(engine, await engine.listContainers());
     // Without one nobody can look at the host's files; what a teardown kept may be there.
-    if (image === undefined) return nothingHere(engine, [], "; no hyperkube image is here to look at the host's files with");
+    if (image === undefined) {
+      const blind = "no hyperkube image is here to look at the host's files with";
+      if (!options.purge) return nothingHere(engine, [], `; ${blind}`);
+      throw new TsdeployError("environment", {
+        code: "NO_IMAGE",
+        message: `${blind}, so what an earlier teardown kept cannot be purged`,
+        hint: "Pull or load the cluster's image, or remove /etc/kubernetes and /var/lib/etcd yourself.",
+      });
+    }
     const host = await openDoomedHost(engine, image);
     try {
       return await tearDown(engine, host, options, context);

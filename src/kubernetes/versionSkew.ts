@@ -1,14 +1,14 @@
 import { compare, minor } from "semver";
 import { TsdeployError } from "../errors.js";
+import { featuresOf } from "./versions.js";
 
 /**
- * Kubernetes' version skew policy: a kubelet is never newer than the API server, and at most three minor versions older
- * (two before v1.28).
+ * Kubernetes' version skew policy: a kubelet is never newer than the API server, and not many minor versions older.
  *
  * @throws TsdeployError `conflict`, `VERSION_SKEW`
  */
 export function checkSkew({ master, worker }: { readonly master: string; readonly worker: string }): void {
-  const most = minor(master) >= 28 ? 3 : 2;
+  const most = featuresOf(master).kubeletSkew;
   const behind = minor(master) - minor(worker);
   if (compare(worker, master) <= 0 && behind <= most) return;
   throw new TsdeployError("conflict", {

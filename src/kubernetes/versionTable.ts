@@ -63,6 +63,12 @@ export const authorizationModes: readonly Row<string>[] = [
   { range: ">=1.7.0-0", value: "Node,RBAC" },
 ];
 
+/** How many minor versions a kubelet may be behind the API server (Kubernetes' version skew policy). */
+export const kubeletSkews: readonly Row<number>[] = [
+  { range: "<1.28.0-0", value: 2 },
+  { range: ">=1.28.0-0", value: 3 },
+];
+
 /** Whether kubelets know cgroup v2. */
 export const cgroupV2: readonly Row<boolean>[] = [
   { range: "<1.19.0-0", value: false },

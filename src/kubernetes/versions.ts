@@ -16,6 +16,8 @@ export interface VersionFeatures {
   readonly nodeCredentials: "token-file" | "bootstrap-token";
   readonly authorizationMode: string;
   readonly supportsCgroupV2: boolean;
+  /** Minor versions that a kubelet may be behind an API server of this one. */
+  readonly kubeletSkew: number;
   readonly nodeIpamBlocks: boolean;
   readonly etcdApi: "v2" | "v3";
   readonly manifestFolder: { readonly field: string } | { readonly flag: string };
@@ -70,6 +72,7 @@ export function featuresOf(text: string): VersionFeatures {
     nodeCredentials: pick(table.nodeCredentials),
     authorizationMode: pick(table.authorizationModes),
     supportsCgroupV2: pick(table.cgroupV2),
+    kubeletSkew: pick(table.kubeletSkews),
     nodeIpamBlocks: pick(table.nodeIpamBlocks),
     etcdApi: pick(table.etcdApis),
     manifestFolder: pick(table.manifestFolders),
