@@ -67,7 +67,8 @@ const median = (values) => {
 const series = new Map();
 const note = (name, ms) => series.set(name, [...(series.get(name) ?? []), ms]);
 /**
- * v1.20's CIDR allocator waits 10 s before its first look at nodes. Workers are timed on a master that is past it, both sides alike.
+ * v1.20's CIDR allocator waits 10 s before its first look at nodes. Workers are timed on a master that is past it, both
+ * sides alike.
  */
 const settled = () => new Promise((resolve) => setTimeout(resolve, 12_000));
 const teardown = (n) => tsdeploy(n, "teardown", "--purge", "--yes", "--force");

@@ -40,8 +40,8 @@ export async function probeRestarted(engine: ContainerEngine, pod: ChangedPod): 
 }
 
 /**
- * Whether a pod is not just ending an earlier life: a manifest that is put back then has the very uid of the pod that the
- * kubelet is killing, which v1.20 mixes up.
+ * Whether a pod is not just ending an earlier life: a manifest that is put back then has the very uid of the pod that
+ * the kubelet is killing, which v1.20 mixes up.
  */
 export async function probeSettled(engine: ContainerEngine, { name }: ChangedPod): Promise<Sight> {
   const lives = new Set((await runningContainers(engine, name)).map(({ uid }) => uid));
@@ -49,7 +49,10 @@ export async function probeSettled(engine: ContainerEngine, { name }: ChangedPod
 }
 
 /** Those of this host's static pod of that name, without the sandbox. */
-async function runningContainers(engine: ContainerEngine, pod: string): Promise<{ id: string; uid: string }[]> {
+async function runningContainers(
+  engine: ContainerEngine,
+  pod: string,
+): Promise<{ readonly id: string; readonly uid: string }[]> {
   const containers = await engine.listContainers([`${kubeletLabels.podNamespace}=kube-system`]);
   return containers
     .filter(({ state, labels }) => {
