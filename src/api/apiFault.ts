@@ -27,6 +27,9 @@ const wrongCaCodes = new Set([
   "INVALID_CA",
 ]);
 
+/** What socat puts before the system's own words: `socat: 2026/01/31 10:00:00 socat[7] E connect(5, …, 16): `. */
+const socatNoise = /^socat: \S+ \S+ socat\[\d+\] \w (\w+\(.*\): )?/;
+
 /** Whether the certificate was refused for its dates. */
 export function isClockFault(error: unknown): boolean {
   return ["CERT_NOT_YET_VALID", "CERT_HAS_EXPIRED"].includes(codeOf(error));
@@ -60,7 +63,7 @@ export function connectionFault(server: string, error: unknown): TsdeployError {
     "unreachable",
     {
       code: "API_UNREACHABLE",
-      message: `the API server ${server} cannot be reached: ${messageOf(error)}`,
+      message: `the API server ${server} cannot be reached: ${messageOf(error).replace(socatNoise, "")}`,
       hint: "Check the address, that the master runs (`tsdeploy status` there), and that no firewall is in between.",
     },
     { cause: error },

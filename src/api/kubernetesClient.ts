@@ -358,8 +358,11 @@ function refusal(status: number, text: string): ApiError {
     const { reason = "", message = "" } = body as { reason?: string; message?: string };
     return new ApiError(status, reason || String(status), message || `HTTP status ${status}`);
   }
-  const firstLine = text.trim().split("\n", 1)[0]?.slice(0, 200) ?? "";
-  return new ApiError(status, "", firstLine || `HTTP status ${status}`);
+  const lines = text.trim().split("\n");
+  // /healthz lists what is well first.
+  const ill = lines.filter((line) => line.startsWith("[-]"));
+  const said = (ill.map((line) => line.replace(/ failed: .*/, "")).join(", ") || (lines[0] ?? "")).slice(0, 200);
+  return new ApiError(status, "", said || `HTTP status ${status}`);
 }
 
 function isTimeout(reason: unknown): boolean {

@@ -120,7 +120,9 @@ function describe(
   const days = soonest && Math.floor((soonest.notAfterMs - Date.now()) / dayMs);
   return [
     `${own("role")} of cluster ${own("cluster")}, Kubernetes ${own("version")}`,
-    ...(cluster.server === undefined ? [] : [`API server ${cluster.server}: ${cluster.health ?? "not asked"}`]),
+    ...(cluster.server === undefined && cluster.health === undefined
+      ? []
+      : [`API server${cluster.server === undefined ? "" : ` ${cluster.server}`}: ${cluster.health ?? "not asked"}`]),
     "",
     ...table([...components].map(([component, { status: text }]) => [component, text])),
     ...(soonest && days !== undefined

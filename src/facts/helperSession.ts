@@ -53,7 +53,11 @@ export interface HelperOptions {
 
 const stagingFolder = ".tsdeploy-new";
 
-/** Starts the helper container. Throws as the engine does, so an `EngineError` if the image cannot run here. */
+/**
+ * Starts the helper container. Throws as the engine does, so an `EngineError` if the image cannot run here.
+ *
+ * @throws TsdeployError `environment`, `IMAGE_UNFIT`, if the image lacks the programs of a hyperkube image
+ */
 export async function openHelper(
   engine: ContainerEngine,
   image: string,
@@ -66,13 +70,15 @@ export async function openHelper(
     if (error instanceof EngineError && /not a shared( or slave)? mount/.test(error.message)) {
       return start();
     }
-    throw error;
+    throw unfit(image, error);
   });
   // The connection ends when the container does; whoever uses the helper then hears it from Docker.
   stdin.on("error", () => undefined);
 
   const bash = async (name: string, script: string, args: readonly string[], options: HelperRunOptions) => {
-    const result = await engine.exec(id, ["bash", "-c", script, name, ...args], options);
+    const result = await engine.exec(id, ["bash", "-c", script, name, ...args], options).catch((error: unknown) => {
+      throw unfit(image, error);
+    });
     if (result.exitCode !== 0) {
       const said = result.stderr.trim().split("\n").slice(-5).join("; ");
       throw new TsdeployError("failed", {
@@ -127,6 +133,22 @@ export async function openHelper(
       }
     },
   };
+}
+
+/** An image that Docker cannot start these programs of is no hyperkube image; any other error stays as it is. */
+function unfit(image: string, error: unknown): unknown {
+  if (!(error instanceof EngineError)) return error;
+  const missing = /exec: "([^"]+)": .*(not found|no such file)/.exec(error.message);
+  if (missing === null) return error;
+  return new TsdeployError(
+    "environment",
+    {
+      code: "IMAGE_UNFIT",
+      message: `the image ${image} has no ${missing[1] ?? "program"}: it is not a hyperkube image that tsdeploy can run from`,
+      hint: "Name another one by --image.",
+    },
+    { cause: error },
+  );
 }
 
 function helperSpec(image: string, clusterName?: string, propagation?: "rslave" | "rshared"): ContainerSpec {

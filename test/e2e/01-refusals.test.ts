@@ -5,6 +5,7 @@ import { eventually } from "./support/eventually.js";
 import { differences, type Footprint, footprint } from "./support/footprint.js";
 import { machine1, machine2 } from "./support/machine.js";
 import { said, tryTsdeploy, tsdeploy, workFolder } from "./support/operator.js";
+import type { RunResult } from "./support/run.js";
 
 const noDocker = { env: { DOCKER_HOST: "unix:///nowhere/docker.sock" } };
 const wellFormedToken = `abcdef.0123456789abcdef.${"0".repeat(64)}`;
@@ -51,6 +52,15 @@ describe("wrong options", () => {
   it("are told for an unknown command and an unknown option", async () => {
     expect((await tryTsdeploy(["mater"], noDocker)).exitCode).toBe(2);
     expect((await tryTsdeploy(["master", "--pod-cdr", "10.244.0.0/16"], noDocker)).exitCode).toBe(2);
+  });
+});
+
+describe("a label that a kubelet may not give itself", () => {
+  it("is refused with the kubectl line to use instead", async () => {
+    const args = ["--master", "10.77.0.99", "--node-label", "node-role.kubernetes.io/database="];
+    const result = await tryTsdeploy(["worker", ...args], noDocker);
+    expect(result.stderr).toMatch(/kubectl label node .*node-role\.kubernetes\.io\/database=/);
+    expect(result.exitCode).toBe(2);
   });
 });
 
@@ -121,22 +131,32 @@ describe("--dry-run on a fresh machine", () => {
   });
 });
 
-describe("Ctrl-C during master on a fresh machine", () => {
+/** `tsdeploy master` on machine 1 that gets a signal as soon as a container with this label runs. */
+async function killedMaster(signal: NodeJS.Signals, label: string): Promise<RunResult> {
+  const kill = new AbortController();
+  const running = tryTsdeploy(["master"], { machine: machine1, kill: kill.signal });
+  let ended = false;
+  void running.finally(() => (ended = true));
+  await eventually("the moment has come", async () => {
+    if (!ended && (await machine1.containers(`label=${label}`)).length === 0) throw new Error("not yet");
+  });
+  kill.abort(signal);
+  return running;
+}
+
+describe("master on a fresh machine", () => {
   it.each([
     ["when the control plane starts", "io.tsdeploy.component=kubelet"],
     ["when pods are starting", "io.kubernetes.container.name=apiserver"],
-  ])("%s leaves the machine as it was", async (_, label) => {
-    const interrupt = new AbortController();
-    let ended = false;
-    const running = tryTsdeploy(["master"], { machine: machine1, interrupt: interrupt.signal });
-    void running.finally(() => (ended = true));
-    await eventually("the moment has come", async () => {
-      if (!ended && (await machine1.containers(`label=${label}`)).length === 0) throw new Error("not yet");
-    });
-    interrupt.abort();
-    const result = await running;
+  ])("leaves the machine as it was after Ctrl-C %s", async (_, label) => {
+    const result = await killedMaster("SIGINT", label);
     expect(said(result)).toMatch(/ABORTED|stopped/i);
     expect(result.exitCode).toBe(130);
+  });
+
+  it("that was killed leaves nothing that teardown does not take away", async () => {
+    await killedMaster("SIGKILL", "io.kubernetes.container.name=apiserver");
+    await tsdeploy(["teardown", "--yes", "--purge"], { machine: machine1 });
   });
 });
 

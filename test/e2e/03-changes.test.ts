@@ -75,6 +75,14 @@ describe("changed options", () => {
     expect(await stateOf(machine1)).toBe(before);
   });
 
+  it("that a joined node cannot take are refused with the kubectl line to use instead", async () => {
+    const before = await stateOf(machine2);
+    const result = await tryTsdeploy([...joinMaster, "--node-taint", "mine=yes:NoSchedule"], { machine: machine2 });
+    expect(result.stderr).toMatch(/kubectl taint nodes? machine-2 mine=yes:NoSchedule/);
+    expect(result.exitCode).toBe(4);
+    expect(await stateOf(machine2)).toBe(before);
+  });
+
   it("a master on a worker's machine is refused", async () => {
     const before = await stateOf(machine2);
     const result = await tryTsdeploy(["master"], { machine: machine2 });
@@ -117,7 +125,8 @@ describe("a manifest edited on the host", () => {
     await tsdeploy(["master", "--overwrite"], { machine: machine1 });
     expect(await hasRange()).toBe(false);
     await eventually("port 80 is refused again", async () => {
-      const result = await tryKubectl(["apply", "-f", "-", "--dry-run=server"], { input: onPort80 });
+      const result = await tryKubectl(["create", "-f", "-"], { input: onPort80 });
+      if (result.exitCode === 0) await kubectl(["delete", "service", "web-80"]);
       expect(result.stderr).toContain("not in the valid range");
     });
   });
@@ -192,6 +201,12 @@ describe("what else an operator asks", () => {
     expect(merged.users).toContainEqual(mine.users[0]);
     expect(merged.contexts).toContainEqual(mine.contexts[0]);
     expect(merged.contexts).toHaveLength(2);
+  });
+
+  it.each(["bash", "zsh", "fish"])("completion for %s", async (shell) => {
+    const { stdout } = await tsdeploy(["completion", shell]);
+    expect(stdout).toContain("teardown");
+    if (shell === "bash") await runOk("bash", ["-n"], { input: stdout });
   });
 
   it("--help has an example for each command", async () => {

@@ -23,6 +23,8 @@ describe("a restart of the kubelet container alone", () => {
       const before = await podsOf(machine);
       await machine.docker("restart", await machine.component("kubelet"));
       await nodesReady([machine], Date.now());
+      // It first has to learn again which pods are its.
+      await eventually("the kubelet knows its pods", () => kubectl(["exec", before.pod, "--", "true"]));
       expect(await podsOf(machine)).toEqual(before);
       expect(before.content).toBe(`kept\n${secretContent}`);
     },

@@ -8,8 +8,8 @@ export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly input?: string;
   readonly timeoutMs?: number;
-  /** Sends SIGINT, as Ctrl-C does, when it aborts. */
-  readonly interrupt?: AbortSignal;
+  /** Sends a signal when it aborts: its reason. */
+  readonly kill?: AbortSignal;
 }
 
 export interface RunResult {
@@ -21,13 +21,13 @@ export interface RunResult {
 
 /** Runs a program in the repository's root, without a terminal, and collects what it says. No exit code is an error. */
 export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-  const { env = process.env, input, timeoutMs = 300_000, interrupt } = options;
+  const { env = process.env, input, timeoutMs = 300_000, kill } = options;
   const began = performance.now();
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd: root, env, timeout: timeoutMs, stdio: "pipe" });
     let stdout = "";
     let stderr = "";
-    interrupt?.addEventListener("abort", () => child.kill("SIGINT"));
+    kill?.addEventListener("abort", () => child.kill(kill.reason as NodeJS.Signals));
     child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
     child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
     // A program that does not read its input is no failure.
