@@ -165,7 +165,8 @@ async function planWith(
   settled: Settled,
   observed: ObservedHost,
   pkiFiles: readonly HostFile[],
-  objects: readonly KubernetesObject[] = [],
+  // A plan for --dry-run tells their names, which no CA changes.
+  objects: readonly KubernetesObject[] = bootstrapObjects(settled.config, "", featuresOf(settled.version).apis, []),
 ): Promise<Plan> {
   const { options, version, nodeName, nodeIp, config } = settled;
   const hostBefore = hostBeforeFile(observed.host, observed.files);
