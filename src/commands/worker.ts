@@ -12,6 +12,7 @@ import { nodeOf } from "../apply/probes.js";
 import { readBundled } from "../apply/readBundled.js";
 import type { PhaseTime } from "../apply/runSteps.js";
 import { undoFirstRun } from "../apply/undoFirstRun.js";
+import { acceptedWorkerFile, followAccepted, parseAcceptedWorkerOptions } from "../config/acceptedOptions.js";
 import { imageReference } from "../config/imageReference.js";
 import type { WorkerOptions } from "../config/options.js";
 import type { ContainerEngine } from "../docker/containerEngine.js";
@@ -68,7 +69,8 @@ interface Membership {
 class WorkerRun {
   readonly #engine: ContainerEngine;
   readonly #engineFacts: EngineFacts;
-  readonly #asked: WorkerOptions;
+  /** With what an earlier run accepted, as soon as that is known. */
+  #asked: WorkerOptions;
   readonly #context: CommandContext;
   #session: { readonly image: string; readonly host: HostSession } | undefined;
   #api: KubernetesClient | undefined;
@@ -81,7 +83,6 @@ class WorkerRun {
   }
 
   async run(): Promise<CommandResult> {
-    const asked = this.#asked;
     const context = this.#context;
     checkTier(runPreflight("engine", this.#engineFacts, this.#wanted()), context);
 
@@ -92,6 +93,7 @@ class WorkerRun {
     this.#api = membership.api;
     const { config } = membership;
 
+    const asked = this.#asked;
     const version = resolveVersion(asked.k8sVersion ?? config.version);
     checkSkew({ master: config.version, worker: version });
     const ownImage = asked.image !== undefined || asked.registry !== undefined || version !== config.version;
@@ -99,7 +101,7 @@ class WorkerRun {
     const wanted = this.#wanted(config, version);
     const session = await this.#open(image, wanted);
     const { observed, helper } = session;
-    const { nodeName } = nodeIdentity(asked, observed.host);
+    const { nodeName, nodeIp } = nodeIdentity(asked, observed.host);
     if (!membership.hasJoined) await this.#refuseTakenName(membership.api, nodeName);
     checkTier(runPreflight("host", observed, { ...wanted, ...validityOf(membership.api) }), context);
 
@@ -110,7 +112,10 @@ class WorkerRun {
       observed,
       bundled: await readBundled(),
       credentials: membership.credentials,
-      otherFiles: hostBefore ? [hostBefore] : [],
+      otherFiles: [
+        ...(hostBefore ? [hostBefore] : []),
+        acceptedWorkerFile({ ...asked, ip: nodeIp, nodeName }),
+      ],
     });
     const isFirstRun = !observed.engine.containers.some(isOurs);
     const present = await presentOn(session);
@@ -215,6 +220,11 @@ class WorkerRun {
       context: this.#context,
     });
     this.#session = { image, host };
+    const accepted = host.observed.files.get(paths.options);
+    // Beside a CA's key it is a master's, which the checks refuse.
+    if (accepted && !host.observed.files.has(`${paths.pki}/ca.key`)) {
+      this.#asked = followAccepted(this.#asked, parseAcceptedWorkerOptions(accepted.content));
+    }
     return host;
   }
 

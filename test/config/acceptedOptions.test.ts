@@ -1,0 +1,52 @@
+import { describe, expect, test } from "vitest";
+import {
+  acceptedWorkerFile,
+  type AcceptedWorkerOptions,
+  followAccepted,
+  parseAcceptedOptions,
+  parseAcceptedWorkerOptions,
+} from "../../src/config/acceptedOptions.js";
+
+const accepted: AcceptedWorkerOptions = {
+  ip: "10.0.0.6",
+  nodeName: "rack-2",
+  nodeLabels: { rack: "2" },
+  nodeTaints: [{ key: "gpu", value: "yes", effect: "NoSchedule" }],
+  extraArgs: { kubelet: { "max-pods": "50" } },
+  patches: [{ target: "kubelet", type: "merge", body: { maxPods: 60 }, file: "kubelet.yaml" }],
+  restartPolicy: "always",
+};
+
+const asked = { given: new Set<string>(), nodeLabels: {}, extraArgs: {}, restartPolicy: "unless-stopped" };
+
+describe("what a worker accepted", () => {
+  test("comes back from its file as it was, and is for root alone", () => {
+    const file = acceptedWorkerFile(accepted);
+    expect(file.mode).toBe(0o600);
+    expect(parseAcceptedWorkerOptions(file.content)).toEqual(accepted);
+  });
+
+  test("is followed where the person says nothing", () => {
+    expect(followAccepted(asked, accepted)).toMatchObject({ nodeName: "rack-2", restartPolicy: "always" });
+  });
+
+  test("gives way to what the person says", () => {
+    const options = { ...asked, extraArgs: { kubelet: { v: "4" } }, given: new Set(["extraArgs"]) };
+    expect(followAccepted(options, accepted)).toMatchObject({
+      extraArgs: { kubelet: { v: "4" } },
+      nodeLabels: { rack: "2" },
+    });
+  });
+
+  test("does not hold on to an image when another version is asked for", () => {
+    const options = { ...asked, k8sVersion: "v1.20.3", given: new Set(["k8sVersion"]) };
+    const image = "registry.example.com/hyperkube:v1.20.2";
+    expect(followAccepted(options, { ...accepted, image, k8sVersion: "v1.20.2" })).not.toHaveProperty("image");
+    expect(followAccepted(asked, { ...accepted, image, k8sVersion: "v1.20.2" })).toMatchObject({ image });
+  });
+});
+
+test("a file that is not ours is refused, not half understood", () => {
+  expect(() => parseAcceptedOptions("clusterName: [")).toThrow("OPTIONS_BROKEN");
+  expect(() => parseAcceptedOptions(acceptedWorkerFile(accepted).content)).toThrow("OPTIONS_BROKEN");
+});
