@@ -16,7 +16,10 @@ export async function logs(options: LogsOptions, context: CommandContext): Promi
       const width = Math.max(0, ...rows.map((row) => row.component.length));
       return {
         data: { components: rows },
-        text: rows.map((row) => `${row.component.padEnd(width)}  ${row.status}`).join("\n"),
+        text:
+          rows.length === 0
+            ? `Nothing of tsdeploy runs on ${engine.endpoint}`
+            : rows.map((row) => `${row.component.padEnd(width)}  ${row.status}`).join("\n"),
       };
     }
     const container = containers.get(component);

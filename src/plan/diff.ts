@@ -84,7 +84,8 @@ function fileChange(file: HostFile, existing: ExistingFile | undefined, isAnEdit
   if (!existing) return { kind: "file", path: file.path, change: "add", lines: [] };
   const mode = lineDifference([modeText(existing.mode)], [modeText(file.mode)]);
   if (existing.content === file.content && mode.length === 0) return undefined;
-  const content = file.secret ? [] : lineDifference(split(existing.content), split(file.content));
+  // Nobody reads the lines of a certificate.
+  const content = file.secret || file.path.endsWith(".crt") ? [] : lineDifference(split(existing.content), split(file.content));
   return { kind: "file", path: file.path, change: isAnEdit ? "overwrite" : "change", lines: [...mode, ...content] };
 }
 

@@ -25,7 +25,7 @@ export interface TsdeployOptions extends Omit<RunOptions, "env"> {
 /** Runs the built CLI as a person would. */
 export async function tryTsdeploy(args: readonly string[], options: TsdeployOptions = {}): Promise<RunResult> {
   const { machine, via = "socket", withoutNetwork = false, home: HOME = home, ...rest } = options;
-  const env: NodeJS.ProcessEnv = { PATH: process.env["PATH"], HOME, TSDEPLOY_POD_CIDR: process.env["TSDEPLOY_POD_CIDR"], ...(await machine?.environment(via)), ...options.env };
+  const env = { PATH: process.env["PATH"], HOME, ...(await machine?.environment(via)), ...options.env };
   mkdirSync(HOME, { recursive: true });
   const command = ["node", "dist/cli.js", ...args];
   if (withoutNetwork) command.unshift("unshare", "--net");
