@@ -1,5 +1,5 @@
 import { homedir } from "node:os";
-import { changeKubeconfigFile, kubeconfigPath } from "../kubernetes/kubeconfigFile.js";
+import { changeKubeconfigFile, kubeconfigPath } from "../config/kubeconfigFile.js";
 import { type MergedKubeconfig, mergeKubeconfig } from "../kubernetes/kubeconfigMerge.js";
 import type { CommandContext } from "./context.js";
 

@@ -11,7 +11,7 @@ import type { TeardownOptions } from "../config/options.js";
 import type { ContainerEngine } from "../docker/containerEngine.js";
 import { messageOf, TsdeployError } from "../errors.js";
 import { readKubeconfig } from "../kubernetes/kubeconfig.js";
-import { changeKubeconfigFile, kubeconfigPath } from "../kubernetes/kubeconfigFile.js";
+import { changeKubeconfigFile, kubeconfigPath } from "../config/kubeconfigFile.js";
 import { removeFromKubeconfig } from "../kubernetes/kubeconfigMerge.js";
 import { featuresOf } from "../kubernetes/versions.js";
 import { flagOf } from "../plan/commandFlag.js";

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { messageOf, type Problem, TsdeployError } from "../errors.js";
-import { kubeconfigPath } from "../kubernetes/kubeconfigFile.js";
+import { kubeconfigPath } from "./kubeconfigFile.js";
 import { type ConfigFile, readConfigFile } from "./configFile.js";
 import { crossChecks } from "./crossChecks.js";
 import { nearest } from "./nearest.js";

@@ -125,7 +125,7 @@ function isEffect(text: string): text is Taint["effect"] {
 }
 
 /** Components that take further flags. */
-export const extendableComponents: readonly string[] = [
+const extendableComponents: readonly string[] = [
   "etcd",
   "apiserver",
   "controller-manager",

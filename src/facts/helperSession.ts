@@ -84,6 +84,7 @@ export async function openHelper(
       throw new TsdeployError("failed", {
         code: "HOST_SCRIPT_FAILED",
         message: `${name}, run on the host of ${engine.endpoint}, failed with status ${result.exitCode}: ${said}`,
+        hint: "Put right on the host what it names, and run the command again: it goes on from what is there.",
       });
     }
     return result;

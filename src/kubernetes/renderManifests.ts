@@ -150,7 +150,7 @@ export function checkPatchTargets(patches: readonly Patch[]): void {
 }
 
 /** The API server certificate's names in openssl's form: what `setup-files.sh` makes one of if it is missing. */
-export function subjectAltNames(input: Pick<RenderInput, "config" | "nodeName" | "nodeIp" | "apiserverSans">): string {
+function subjectAltNames(input: Pick<RenderInput, "config" | "nodeName" | "nodeIp" | "apiserverSans">): string {
   const { config, nodeName, nodeIp, apiserverSans } = input;
   const names = [
     "kubernetes",

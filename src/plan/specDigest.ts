@@ -3,7 +3,7 @@ import { type ContainerSpec } from "./containerSpec.js";
 import { labels } from "./names.js";
 
 /** JSON with sorted keys and without white space: the same value gives the same text. */
-export function canonicalJson(value: unknown): string {
+function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) =>
     typeof inner === "object" && inner !== null && !Array.isArray(inner)
       ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { changeKubeconfigFile, kubeconfigPath } from "../../src/kubernetes/kubeconfigFile.js";
+import { changeKubeconfigFile, kubeconfigPath } from "../../src/config/kubeconfigFile.js";
 
 let folder: string;
 
