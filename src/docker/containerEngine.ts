@@ -78,6 +78,10 @@ export interface ImageDetails {
   readonly labels: Readonly<Record<string, string>>;
   readonly command: readonly string[];
   readonly sizeBytes: number;
+  /** RFC 3339; empty if the image does not say. */
+  readonly createdAt: string;
+  /** `sha256:…` of each layer's tar archive, uncompressed: the same on every Docker, which an id is not. */
+  readonly layers: readonly string[];
 }
 
 export interface ExecResult {
@@ -149,8 +153,39 @@ export interface ContainerEngine {
    */
   pullImage(
     reference: string,
-    options: { onProgress: (progress: PullProgress) => void; signal: AbortSignal },
+    options: {
+      onProgress: (progress: PullProgress) => void;
+      signal: AbortSignal;
+      /** `linux/arm64`; default: the daemon's own. */
+      platform?: string;
+    },
   ): Promise<void>;
+  /** These images as one archive (`docker save`); a stream that ends is whole, one that is not ends with an error. */
+  saveImages(references: readonly string[], signal?: AbortSignal): Promise<Readable>;
+  /**
+   * Takes an archive of images (`docker load`); nothing of one that is cut stays.
+   *
+   * @returns the references, or ids, of what was loaded
+   */
+  loadImages(archive: Readable, signal?: AbortSignal): Promise<string[]>;
+  /**
+   * Builds an image of a tar archive with a Dockerfile by Docker's classic builder. It pulls a missing base without
+   * credentials: `pullImage` before. The `EngineError` of a build that fails carries its last lines.
+   */
+  buildImage(
+    context: Readable,
+    options: {
+      tag: string;
+      /** `linux/arm64`; default: the daemon's own. */
+      platform?: string;
+      onLine: (line: string) => void;
+      signal: AbortSignal;
+    },
+  ): Promise<void>;
+  /** @param tag `name:tag`; taken away from the image that has it */
+  tagImage(reference: string, tag: string): Promise<void>;
+  /** Takes the name away, and the image with its last one, which is refused (409) while a container is of it. */
+  removeImage(reference: string): Promise<void>;
 
   /** Ends connections and tunnels. */
   close(): Promise<void>;

@@ -34,10 +34,13 @@ import {
   waitResult,
 } from "./engineResponses.js";
 import { collectExec, type ExecSession, ExecStream } from "./execSession.js";
+import { followBuild } from "./followBuild.js";
+import { followLoad } from "./followLoad.js";
 import { followPull } from "./followPull.js";
 import { parseImageReference } from "./imageReference.js";
 import { negotiateApiVersion } from "./negotiateApiVersion.js";
 import type { RegistryAuth } from "./registryAuth.js";
+import { WholeArchive } from "./wholeArchive.js";
 
 /** How long the first answer may take: a host that drops packets never refuses. */
 const connectTimeoutMs = 30_000;
@@ -265,7 +268,11 @@ class DockerEngine implements ContainerEngine {
 
   async pullImage(
     reference: string,
-    { onProgress, signal }: { onProgress: (progress: PullProgress) => void; signal: AbortSignal },
+    {
+      onProgress,
+      signal,
+      platform,
+    }: { onProgress: (progress: PullProgress) => void; signal: AbortSignal; platform?: string },
   ): Promise<void> {
     const { registry, repository, tag, digest } = parseImageReference(reference);
     let withoutCredentials = "";
@@ -278,7 +285,12 @@ class DockerEngine implements ContainerEngine {
     });
     signal.throwIfAborted();
     try {
-      const options = { fromImage: `${registry}/${repository}`, tag: digest ?? tag, abortSignal: signal };
+      const options = {
+        fromImage: `${registry}/${repository}`,
+        tag: digest ?? tag,
+        ...(platform === undefined ? {} : { platform }),
+        abortSignal: signal,
+      };
       await followPull(asReadable(await this.#docker.createImage(auth, options)), onProgress);
     } catch (error) {
       signal.throwIfAborted();
@@ -287,6 +299,56 @@ class DockerEngine implements ContainerEngine {
         ? new EngineError(failure.status, failure.message + withoutCredentials, { cause: failure })
         : failure;
     }
+  }
+
+  async saveImages(references: readonly string[], signal?: AbortSignal): Promise<Readable> {
+    references.forEach(parseImageReference);
+    // Its types do not know it.
+    const docker = this.#docker as unknown as { getImages(options: object): Promise<unknown> };
+    const abort = signal ? { abortSignal: signal } : {};
+    const body = asReadable(await this.#ask(docker.getImages({ names: [...references], ...abort }), signal));
+    const archive = this.#untilClosed(new WholeArchive());
+    body.on("error", (error) => void this.#failure(error).then((failure) => archive.destroy(failure)));
+    archive.on("close", () => body.destroy());
+    return body.pipe(archive);
+  }
+
+  async loadImages(archive: Readable, signal?: AbortSignal): Promise<string[]> {
+    return this.#upload(archive, signal, async (abortSignal) =>
+      followLoad(asReadable(await this.#docker.loadImage(archive, { quiet: "1", abortSignal }))),
+    );
+  }
+
+  async buildImage(
+    context: Readable,
+    {
+      tag,
+      platform,
+      onLine,
+      signal,
+    }: { tag: string; platform?: string; onLine: (line: string) => void; signal: AbortSignal },
+  ): Promise<void> {
+    parseImageReference(tag);
+    const options = {
+      t: tag,
+      // The classic builder's containers go, also those of a build that fails.
+      forcerm: true,
+      ...(platform === undefined ? {} : { platform }),
+    };
+    await this.#upload(context, signal, async (abortSignal) =>
+      followBuild(asReadable(await this.#docker.buildImage(context, { ...options, abortSignal })), onLine),
+    );
+  }
+
+  async tagImage(reference: string, tag: string): Promise<void> {
+    parseImageReference(reference);
+    const { registry, repository, tag: name = "latest" } = parseImageReference(tag);
+    await this.#ask(this.#docker.getImage(reference).tag({ repo: `${registry}/${repository}`, tag: name }));
+  }
+
+  async removeImage(reference: string): Promise<void> {
+    parseImageReference(reference);
+    await this.#done(this.#docker.getImage(reference).remove(), isGone);
   }
 
   async close(): Promise<void> {
@@ -346,6 +408,28 @@ class DockerEngine implements ContainerEngine {
 
   async #failure(error: unknown): Promise<Error> {
     return engineFailure(error, this.#connection);
+  }
+
+  /** A request that sends a stream; either's end by an error is the other's. */
+  async #upload<T>(
+    body: Readable,
+    signal: AbortSignal | undefined,
+    request: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const stop = new AbortController();
+    const broken = new Promise<never>((_, reject) => {
+      body.once("error", reject);
+      if (body.errored) reject(body.errored);
+    });
+    try {
+      return await Promise.race([request(signal ? AbortSignal.any([signal, stop.signal]) : stop.signal), broken]);
+    } catch (error) {
+      stop.abort();
+      signal?.throwIfAborted();
+      throw await this.#failure(error);
+    } finally {
+      body.destroy();
+    }
   }
 
   async #ask<T>(request: Promise<T>, signal?: AbortSignal): Promise<T> {

@@ -138,6 +138,11 @@ export const imageDetails = z
     Architecture: z.string().default(""),
     Os: z.string().default(""),
     Size: z.number().default(0),
+    Created: z
+      .string()
+      .nullish()
+      .transform((created) => created ?? ""),
+    RootFS: z.object({ Layers: strings }).nullish(),
     Config: z.object({ Entrypoint: strings, Cmd: strings, Labels: labels }).nullish(),
   })
   .transform(
@@ -150,6 +155,8 @@ export const imageDetails = z
       labels: image.Config?.Labels ?? {},
       command: [...(image.Config?.Entrypoint ?? []), ...(image.Config?.Cmd ?? [])],
       sizeBytes: image.Size,
+      createdAt: image.Created,
+      layers: image.RootFS?.Layers ?? [],
     }),
   );
 

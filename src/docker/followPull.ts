@@ -1,15 +1,6 @@
 import type { Readable } from "node:stream";
-import { z } from "zod";
-import { EngineError, type PullProgress } from "./containerEngine.js";
-
-const messageSchema = z.object({
-  id: z.string().optional(),
-  status: z.string().optional(),
-  progressDetail: z.object({ current: z.number().optional(), total: z.number().optional() }).nullish(),
-  error: z.string().optional(),
-});
-
-type PullMessage = z.infer<typeof messageSchema>;
+import type { PullProgress } from "./containerEngine.js";
+import { type EngineMessage, messageStream } from "./messageStream.js";
 
 interface Layer {
   done: boolean;
@@ -17,18 +8,10 @@ interface Layer {
   bytesTotal: number;
 }
 
-/**
- * Follows the body of `POST /images/create`, JSON messages one a line, to its end.
- *
- * @throws EngineError with status 0 for an error inside the stream: the response's own status is 200 all the same
- */
+/** Follows the body of `POST /images/create` to its end. @throws EngineError as `messageStream` does */
 export async function followPull(body: Readable, onProgress: (progress: PullProgress) => void): Promise<void> {
   const layers = new Map<string, Layer>();
-  for await (const line of lines(body)) {
-    const message = messageSchema.parse(JSON.parse(line));
-    if (message.error !== undefined) {
-      throw new EngineError(0, message.error);
-    }
+  for await (const message of messageStream(body)) {
     if (addMessage(layers, message)) {
       onProgress(sum(layers));
     }
@@ -36,7 +19,7 @@ export async function followPull(body: Readable, onProgress: (progress: PullProg
 }
 
 /** @returns whether anything changed */
-function addMessage(layers: Map<string, Layer>, { id, status = "", progressDetail }: PullMessage): boolean {
+function addMessage(layers: Map<string, Layer>, { id, status = "", progressDetail }: EngineMessage): boolean {
   const state = layerState(status);
   if (id === undefined || state === undefined) {
     return false;
@@ -90,16 +73,4 @@ function sum(layers: ReadonlyMap<string, Layer>): PullProgress {
     bytesDone: all.reduce((bytes, layer) => bytes + layer.bytesDone, 0),
     bytesTotal: all.reduce((bytes, layer) => bytes + layer.bytesTotal, 0),
   };
-}
-
-async function* lines(body: Readable): AsyncGenerator<string> {
-  let rest = "";
-  for await (const chunk of body.setEncoding("utf8")) {
-    const parts = (rest + String(chunk)).split("\n");
-    rest = parts.pop() ?? "";
-    yield* parts.filter((part) => part.trim() !== "");
-  }
-  if (rest.trim() !== "") {
-    yield rest;
-  }
 }

@@ -19,7 +19,8 @@ export function negotiateApiVersion(version: EngineVersion, endpoint: string): s
   return isOlder(version.apiVersion, newestApiVersion) ? version.apiVersion : newestApiVersion;
 }
 
-function isOlder(version: string, than: string): boolean {
+/** Whether an API version such as `1.41` is older than another. */
+export function isOlder(version: string, than: string): boolean {
   const [major = 0, minor = 0] = version.split(".").map(Number);
   const [thanMajor = 0, thanMinor = 0] = than.split(".").map(Number);
   return major < thanMajor || (major === thanMajor && minor < thanMinor);

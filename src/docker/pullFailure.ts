@@ -52,9 +52,9 @@ const rules: readonly Rule[] = [
   {
     pattern: /schema ?1|manifest\.v1\+(prettyjws|json)|unsupported manifest|unsupported schema version/i,
     kind: "environment",
-    code: "IMAGE_MANIFEST_OLD",
+    code: "IMAGE_FORMAT_OLD",
     what: "is stored in a form that this Docker does not read any more (manifest schema 1)",
-    hint: "Pull it with Docker 25 or older and push it to a registry of your own; then use --image or --registry.",
+    hint: "Or pull it with Docker 25, push it to a registry of your own, and name that by --image or --registry.",
   },
   {
     pattern: /no space left on device/i,

@@ -7,6 +7,8 @@ export interface PullOptions {
   readonly signal: AbortSignal;
   /** For all tries together. */
   readonly timeoutMs: number;
+  /** `linux/arm64`; default: the daemon's own. */
+  readonly platform?: string;
   readonly onProgress: (progress: PullProgress) => void;
   /** Called before each further try, with why. */
   readonly onRetry?: (message: string) => void;
@@ -31,12 +33,12 @@ class PullAttemptError extends Error {
  * or `unreachable` if Docker itself is
  */
 export async function pullWithRetry(engine: ContainerEngine, reference: string, options: PullOptions): Promise<void> {
-  const { timeoutMs, onProgress, onRetry } = options;
+  const { timeoutMs, platform, onProgress, onRetry } = options;
   const deadline = AbortSignal.timeout(timeoutMs);
   const signal = AbortSignal.any([options.signal, deadline]);
   const attempt = async () => {
     try {
-      await engine.pullImage(reference, { onProgress, signal });
+      await engine.pullImage(reference, { onProgress, signal, ...(platform === undefined ? {} : { platform }) });
     } catch (error) {
       throw error instanceof EngineError ? new PullAttemptError(pullFailure(reference, error)) : error;
     }

@@ -45,16 +45,28 @@ const recorded: [code: string, retryable: boolean, where: string, text: string][
     "no matching manifest for linux/arm64/v8 in the manifest list entries: no match for platform in manifest: not found",
   ],
   [
-    "IMAGE_MANIFEST_OLD",
+    "IMAGE_FORMAT_OLD",
     false,
     "26.1",
     "[DEPRECATION NOTICE] Docker Image Format v1 and Docker Image manifest version 2, schema 1 support is disabled by default and will be removed in an upcoming release. Suggest the author of gcr.io/a/b:1 to upgrade the image",
   ],
   [
-    "IMAGE_MANIFEST_OLD",
+    "IMAGE_FORMAT_OLD",
     false,
     "containerd",
     'not implemented: media type "application/vnd.docker.distribution.manifest.v1+prettyjws" is no longer supported since containerd v2.1, please rebuild the image as "application/vnd.docker.distribution.manifest.v2+json"',
+  ],
+  [
+    "IMAGE_FORMAT_OLD",
+    false,
+    "28.2",
+    "Docker Image Format v1 and Docker Image manifest version 2, schema 1 support has been removed. Suggest the author of gcr.io/a/b:1 to upgrade the image to the OCI Format or Docker Image manifest v2, schema 2. More information at https://docs.docker.com/go/deprecated-image-specs/",
+  ],
+  [
+    "IMAGE_FORMAT_OLD",
+    false,
+    "containerd 2.0",
+    'failed to get converter for "gcr.io/a/b:1": Pulling Schema 1 images have been deprecated and disabled by default since containerd v2.0. As a workaround you may set an environment variable `CONTAINERD_ENABLE_DEPRECATED_PULL_SCHEMA_1_IMAGE=1`, but this will be completely removed in containerd v2.1.',
   ],
   ["REGISTRY_UNREACHABLE", true, "20.10", 'Get "http://127.0.0.1:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused'],
   [

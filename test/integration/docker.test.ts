@@ -4,11 +4,13 @@ import { createServer as createHttpServer } from "node:http";
 import { createServer as createHttpsServer, request } from "node:https";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { once } from "node:events";
+import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { connect as connectTls } from "node:tls";
 import { promisify } from "node:util";
 import { nanoid } from "nanoid";
+import { pack } from "tar-stream";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { connectEngine } from "../../src/docker/connectEngine.js";
 import { type ContainerEngine, EngineError } from "../../src/docker/containerEngine.js";
@@ -390,6 +392,13 @@ describe("a program in a container", () => {
   });
 });
 
+function buildContext(dockerfile: string): Readable {
+  const archive = pack();
+  archive.entry({ name: "Dockerfile" }, dockerfile);
+  archive.finalize();
+  return Readable.from(archive, { objectMode: false });
+}
+
 describe("an image", () => {
   it("is shown, or is not here", async () => {
     const details = await engine.inspectImage(image);
@@ -409,5 +418,46 @@ describe("an image", () => {
 
   it("of an impossible name is refused before Docker is asked", async () => {
     await expect(engine.inspectImage("../info?x=")).rejects.toMatchObject({ kind: "usage" });
+  });
+
+  it("is built, named and taken away again", async () => {
+    const context = buildContext(`FROM ${image}\nLABEL built=yes\nRUN echo "from within"\n`);
+    const [tag, other] = [`tsdeploy-test/${Date.now()}:1`, `tsdeploy-test/${Date.now()}:2`];
+    const lines: string[] = [];
+    const onLine = (line: string): void => void lines.push(line);
+    const { signal } = new AbortController();
+    await engine.buildImage(context, { tag, onLine, signal });
+    expect(lines).toContain("from within");
+    const built = await engine.inspectImage(tag);
+    expect(built?.labels).toMatchObject({ built: "yes" });
+    const base = await engine.inspectImage(image);
+    expect(built?.layers.slice(0, base?.layers.length)).toEqual(base?.layers);
+
+    await engine.tagImage(tag, other);
+    await engine.removeImage(tag);
+    expect((await engine.inspectImage(other))?.tags).toEqual([other]);
+    await engine.removeImage(other);
+    await engine.removeImage(other);
+    expect(await engine.inspectImage(built?.id ?? "")).toBeUndefined();
+  });
+
+  it("that cannot be built tells what the builder said last", async () => {
+    const context = buildContext(`FROM ${image}\nRUN echo the last words; exit 3\n`);
+    const options = { tag: "tsdeploy-test/never:1", onLine: () => undefined, signal: new AbortController().signal };
+    await expect(engine.buildImage(context, options)).rejects.toMatchObject({
+      name: "EngineError",
+      message: expect.stringMatching(/non-zero code: 3[^]*the last words/) as string,
+    });
+    expect(await engine.inspectImage("tsdeploy-test/never:1")).toBeUndefined();
+  });
+
+  it("that is being built is not, after Ctrl-C", async () => {
+    const context = buildContext(`FROM ${image}\nRUN echo it goes on; sleep 1000\n`);
+    const stop = new AbortController();
+    const onLine = (line: string): void => {
+      if (line === "it goes on") stop.abort();
+    };
+    const options = { tag: "tsdeploy-test/never:1", onLine, signal: stop.signal };
+    await expect(engine.buildImage(context, options)).rejects.toThrow(/abort/i);
   });
 });

@@ -25,7 +25,7 @@ let homeDir: string;
 let env: NodeJS.ProcessEnv;
 
 beforeAll(async () => {
-  await run("scripts/dev/machines", ["up", number]);
+  await run("scripts/dev/machines", ["up", "--only", number]);
   await run("scripts/dev/machines", ["load", image, number]);
   homeDir = mkdtempSync(join(tmpdir(), "operator-"));
   // Of its own, so that what ssh leaves there is seen.
