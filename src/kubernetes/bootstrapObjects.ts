@@ -3,24 +3,30 @@ import { TsdeployError } from "../errors.js";
 import type { JoinToken } from "../pki/identity.js";
 import { bootstrapGroup, clusterInfo } from "./clusterInfo.js";
 import type { ClusterConfig } from "./clusterConfig.js";
+import { configurationMapNames, configurationMaps } from "./configurationMaps.js";
 import type { KubernetesObject } from "./kubernetesObject.js";
+import type { VersionFeatures } from "./versions.js";
 
 /** Where nodes and their administrators read what every node has to know. */
 export const clusterConfigPath = "/api/v1/namespaces/kube-system/configmaps/tsdeploy";
 
 /**
- * Objects that let workers join, in the order in which they are to be laid down.
+ * Objects that let workers join, in the order in which they are to be laid down. Where nodes have their tokens from a
+ * file, that is the cluster's configuration alone.
  *
  * @param tokens those that cluster-info is signed for right away; the controller-manager signs for the others
  */
 export function bootstrapObjects(
   config: ClusterConfig,
   caPem: string,
-  apiVersions: { readonly rbac: string },
+  features: VersionFeatures,
   tokens: readonly Pick<JoinToken, "id" | "secret">[] = [],
 ): KubernetesObject[] {
-  const rbac = rbacObjects(apiVersions.rbac);
-  const bootstrappers = { kind: "Group", name: bootstrapGroup };
+  const { rbac: apiVersion } = features.apis;
+  // No API server made the namespace by itself before v1.6.
+  if (apiVersion === undefined) return [namespace("kube-system"), clusterConfigMap(config)];
+  const rbac = rbacObjects(apiVersion);
+  const bootstrappers = { kind: "Group", name: features.tokenGroups ? bootstrapGroup : "system:bootstrappers" };
   const nodes = { kind: "Group", name: "system:nodes" };
   const anonymous = { kind: "User", name: "system:anonymous" };
   return [
@@ -31,8 +37,14 @@ export function bootstrapObjects(
     rbac.bind({ kind: "Role", name: "tsdeploy:cluster-info" }, "tsdeploy:cluster-info", [anonymous], "kube-public"),
 
     clusterConfigMap(config),
+    ...configurationMaps(config, features),
     rbac.role("kube-system", "tsdeploy:cluster-config", [
-      { apiGroups: [""], resources: ["configmaps"], resourceNames: ["tsdeploy"], verbs: ["get"] },
+      {
+        apiGroups: [""],
+        resources: ["configmaps"],
+        resourceNames: ["tsdeploy", ...configurationMapNames],
+        verbs: ["get"],
+      },
     ]),
     rbac.bind(
       { kind: "Role", name: "tsdeploy:cluster-config" },
@@ -42,16 +54,7 @@ export function bootstrapObjects(
     ),
 
     rbac.clusterBind("system:node-bootstrapper", "tsdeploy:kubelet-bootstrap", [bootstrappers]),
-    rbac.clusterBind(
-      "system:certificates.k8s.io:certificatesigningrequests:nodeclient",
-      "tsdeploy:node-autoapprove-bootstrap",
-      [bootstrappers],
-    ),
-    rbac.clusterBind(
-      "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient",
-      "tsdeploy:node-autoapprove-certificate-rotation",
-      [nodes],
-    ),
+    ...approvals(rbac, features, bootstrappers, nodes),
     rbac.clusterBind("system:node-proxier", "tsdeploy:node-proxier", [nodes]),
 
     // Confined to the node's own object by the NodeRestriction admission plugin.
@@ -61,6 +64,30 @@ export function bootstrapObjects(
     rbac.clusterRole("tsdeploy:get-nodes", [{ apiGroups: [""], resources: ["nodes"], verbs: ["get"] }]),
     rbac.clusterBind("tsdeploy:get-nodes", "tsdeploy:get-nodes", [bootstrappers]),
   ];
+}
+
+/** Who gets a certificate without anybody's looking: a first one, and the node's own anew. */
+function approvals(
+  rbac: RbacObjects,
+  { csrApproval }: VersionFeatures,
+  bootstrappers: Subject,
+  nodes: Subject,
+): KubernetesObject[] {
+  if (csrApproval === "none" || csrApproval === "flag") return [];
+  const group = "certificates.k8s.io";
+  const resource = "certificatesigningrequests";
+  const roleOf = (kind: string): string => `system:${group}:${resource}:${kind}`;
+  const mayCreate = (kind: string): KubernetesObject =>
+    rbac.clusterRole(roleOf(kind), [{ apiGroups: [group], resources: [`${resource}/${kind}`], verbs: ["create"] }]);
+  return [
+    ...(csrApproval === "roles-of-ours" ? [mayCreate("nodeclient"), mayCreate("selfnodeclient")] : []),
+    rbac.clusterBind(roleOf("nodeclient"), "tsdeploy:node-autoapprove-bootstrap", [bootstrappers]),
+    rbac.clusterBind(roleOf("selfnodeclient"), "tsdeploy:node-autoapprove-certificate-rotation", [nodes]),
+  ];
+}
+
+function namespace(name: string): KubernetesObject {
+  return { apiVersion: "v1", kind: "Namespace", metadata: { name } };
 }
 
 /** ConfigMap `kube-system/tsdeploy`. */
@@ -85,6 +112,9 @@ const clusterConfigSchema: z.ZodType<ClusterConfig> = z.object({
   clusterDomain: z.string(),
   clusterDns: z.ipv4(),
   network: z.enum(["bridge", "none"]),
+  // Clusters of earlier releases of tsdeploy do not say.
+  insecureApi: z.boolean().default(false),
+  proxyMode: z.enum(["iptables", "ipvs", "nftables"]).default("iptables"),
   extraArgs: z.object({
     etcd: extraArgs,
     apiserver: extraArgs,

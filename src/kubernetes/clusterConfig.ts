@@ -15,6 +15,9 @@ export interface ClusterConfig {
   /** Service address of DNS, computed from the Service CIDR. */
   readonly clusterDns: string;
   readonly network: "bridge" | "none";
+  /** Whether anybody may do anything through port 8080, as with docker-multinode. */
+  readonly insecureApi: boolean;
+  readonly proxyMode: "iptables" | "ipvs" | "nftables";
   /** Those of the node components, `kubelet` and `proxy`. */
   readonly extraArgs: ExtraArgs;
 }

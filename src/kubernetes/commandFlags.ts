@@ -1,23 +1,46 @@
-import type { FlagRow } from "./versionTable.js";
+import type { FlagComponent } from "./flagTable.js";
 import type { VersionFeatures } from "./versions.js";
 
 /** Flag name without dashes -> value, in the order of the command line. */
 export type Flags = Readonly<Record<string, string>>;
 
-/** Flags as this version has them, then a person's own, which win. */
+/** What a flag's place in the table depends on besides the version. */
+export interface FlagContext {
+  /** Whether `--insecure-api` is asked for. */
+  readonly insecureApi?: boolean;
+  /** For the table's placeholders. */
+  readonly values?: Readonly<Record<string, string>>;
+  /** A second process of a component says nothing by itself. */
+  readonly isSecond?: boolean;
+}
+
+/**
+ * Flags as this version has them: without those that it lacks, with its own values, and with those that the table says
+ * by itself; then a person's own, which win.
+ */
 export function versionFlags(
-  component: FlagRow["component"],
+  component: FlagComponent,
   flags: Flags,
   features: VersionFeatures,
   extraArgs: Flags = {},
+  { insecureApi = false, values = {}, isSecond = false }: FlagContext = {},
 ): Flags {
   const merged: Record<string, string> = {};
   for (const [flag, value] of Object.entries(flags)) {
-    const verdict = features.flag(component, flag);
-    if (verdict?.kind === "absent") continue;
-    merged[flag] = verdict?.value ?? value;
+    const verdict = features.flag(component, flag, insecureApi);
+    if (verdict?.kind !== "absent") merged[flag] = verdict?.value ?? value;
   }
-  return { ...merged, ...extraArgs };
+  const said = isSecond ? {} : features.ownFlags(component, insecureApi);
+  return { ...withValues({ ...merged, ...said }, values), ...extraArgs };
+}
+
+/** A text with its `{{placeholders}}` filled in. @throws Error for one that has no value */
+export function fillText(text: string, values: Readonly<Record<string, string>>): string {
+  return text.replace(/\{\{(\w+)\}\}/g, (_whole, name: string) => {
+    const value = values[name];
+    if (value === undefined) throw new Error(`there is no value for the placeholder ${name}`);
+    return value;
+  });
 }
 
 /** `--name=value` each. */
@@ -34,4 +57,8 @@ export function fromArguments(argv: readonly string[]): Flags {
       return [match[1], match[2]];
     }),
   );
+}
+
+function withValues(flags: Flags, values: Readonly<Record<string, string>>): Flags {
+  return Object.fromEntries(Object.entries(flags).map(([flag, value]) => [flag, fillText(value, values)]));
 }

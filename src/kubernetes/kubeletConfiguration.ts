@@ -1,29 +1,57 @@
-import type { Patch } from "../config/options.js";
+import type { NodeOptions, Patch } from "../config/options.js";
 import type { ObservedHost } from "../facts/hostFacts.js";
-import { paths } from "../plan/names.js";
+import { criSocket, paths } from "../plan/names.js";
 import type { ClusterConfig } from "./clusterConfig.js";
+import { kubeletFieldFlags } from "./fieldFlags.js";
+import { asDocument, type ConfigurationDocument, withFields, withoutField } from "./fieldValues.js";
+import { fieldTable } from "./flagTable.js";
 import { patchConfiguration } from "./renderManifests.js";
 import type { VersionFeatures } from "./versions.js";
 
+/** What a kubelet's configuration is made of, whether it reaches the kubelet by file or by flags. */
 export interface KubeletConfigurationInput {
   readonly role: "master" | "worker";
   readonly config: ClusterConfig;
   readonly features: VersionFeatures;
   readonly observed: ObservedHost;
+  readonly options: Pick<NodeOptions, "nodeTaints">;
   readonly patches: readonly Patch[];
+  /** The cluster's configuration as its ConfigMap has it; default: as a new cluster's would. */
+  readonly base?: ConfigurationDocument;
 }
 
-/** The kubelet's configuration file as an object: the cluster's values, then the node's own facts, then patches. */
-export function kubeletConfiguration(input: KubeletConfigurationInput): unknown {
-  const { config, features, observed } = input;
-  const staticPods =
-    input.role === "master" && "field" in features.manifestFolder
-      ? { [features.manifestFolder.field]: paths.manifests }
-      : {};
-  const document = {
+/** `/healthz` of the kubelet, on loopback. */
+export const kubeletHealthPort = 10248;
+
+/** What all kubelets of a cluster share; the ConfigMap `kubelet-config` has it. */
+export function clusterKubeletConfiguration(config: ClusterConfig, features: VersionFeatures): ConfigurationDocument {
+  return inForce(clusterSettings(config, features), features);
+}
+
+/**
+ * A kubelet's configuration: the cluster's values, then the node's own facts, then patches. Without the fields that the
+ * version has neither in its file nor as a flag, if it has no file.
+ *
+ * @throws TsdeployError of kind usage, `PATCH_FAILED`
+ */
+export function kubeletConfiguration(input: KubeletConfigurationInput): ConfigurationDocument {
+  const { config, features, base = clusterSettings(config, features) } = input;
+  const document = inForce({ ...base, ...nodeSettings(input) }, features);
+  return asDocument(patchConfiguration("kubelet", document, input.patches));
+}
+
+/** Those settings of ours that this version's configuration file has no field for; flags may say them. */
+export function settingsBesideFile(input: KubeletConfigurationInput): ConfigurationDocument {
+  const { config, features } = input;
+  const all = { ...clusterSettings(config, features), ...nodeSettings(input) };
+  const inFile = Object.keys(inForce(all, features));
+  return inFile.reduce<ConfigurationDocument>(withoutField, all);
+}
+
+function clusterSettings(config: ClusterConfig, features: VersionFeatures): ConfigurationDocument {
+  const settings = {
     apiVersion: features.apis.kubeletConfiguration,
     kind: "KubeletConfiguration",
-    ...staticPods,
     authentication: {
       anonymous: { enabled: false },
       webhook: { enabled: true },
@@ -37,9 +65,7 @@ export function kubeletConfiguration(input: KubeletConfigurationInput): unknown 
     rotateCertificates: true,
     clusterDNS: [config.clusterDns],
     clusterDomain: config.clusterDomain,
-    cgroupDriver: observed.engine.info.cgroupDriver,
-    resolvConf: observed.host.resolvConf,
-    failSwapOn: observed.host.swapBytes === 0,
+    ...(features.runtime === "cri-dockerd" && { containerRuntimeEndpoint: `unix://${criSocket}` }),
     // In the kubelet's own container the default folder would be gone with it.
     volumePluginDir: `${paths.kubeletRoot}/volume-plugins`,
     // A user's own images are not the kubelet's to delete; its eviction for want of disk would do that, too.
@@ -55,8 +81,33 @@ export function kubeletConfiguration(input: KubeletConfigurationInput): unknown 
     nodeStatusUpdateFrequency: "1s",
     nodeStatusReportFrequency: "5m0s",
   };
-  return patchConfiguration("kubelet", document, input.patches);
+  return withFields(settings, features.ownFields("kubelet"));
 }
 
-/** `/healthz` of the kubelet, on loopback. */
-export const kubeletHealthPort = 10248;
+function nodeSettings({ role, observed, options }: KubeletConfigurationInput): ConfigurationDocument {
+  const { engine, host } = observed;
+  return {
+    ...(role === "master" && { staticPodPath: paths.manifests }),
+    cgroupDriver: engine.info.cgroupDriver,
+    resolvConf: host.resolvConf,
+    failSwapOn: host.swapBytes === 0,
+    ...(host.cgroupVersion === "1" && { failCgroupV1: false }),
+    ...(options.nodeTaints.length > 0 && { registerWithTaints: options.nodeTaints }),
+  };
+}
+
+/** Without what the version does not have: in its file, or as flags where there is no file. */
+function inForce(document: ConfigurationDocument, features: VersionFeatures): ConfigurationDocument {
+  return ownFields.filter((path) => !hasField(path, features)).reduce<ConfigurationDocument>(withoutField, document);
+}
+
+const ownFields = [
+  ...new Set([...Object.values(kubeletFieldFlags).map(({ field }) => field), ...Object.keys(fieldTable.kubelet)]),
+];
+
+function hasField(path: string, features: VersionFeatures): boolean {
+  if (features.kubeletConfigured === "file") return features.field("kubelet", path)?.kind !== "absent";
+  return Object.entries(kubeletFieldFlags).some(
+    ([flag, { field }]) => field === path && features.flag("kubelet", flag)?.kind !== "absent",
+  );
+}

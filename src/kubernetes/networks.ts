@@ -1,4 +1,6 @@
 import ipaddr from "ipaddr.js";
+import { apiserverPort } from "../plan/names.js";
+import type { ClusterConfig } from "./clusterConfig.js";
 
 /** The address at a place in an IPv4 network: 1 is the API server's in a Service CIDR, 10 that of DNS. */
 export function addressAt(cidr: string, index: number): string {
@@ -19,3 +21,12 @@ export function nodeCidrMaskSize(podCidr: string): number {
 export function firstNodeCidr(podCidr: string): string {
   return `${addressAt(podCidr, 0)}/${nodeCidrMaskSize(podCidr)}`;
 }
+
+/** Where a node finds the API server, by the master's loopback or from elsewhere; without TLS with `--insecure-api`. */
+export function apiserverOf(role: "master" | "worker", config: ClusterConfig): string {
+  const host = role === "master" ? "127.0.0.1" : new URL(config.apiserver).hostname;
+  return config.insecureApi ? `http://${host}:${insecurePort}` : `https://${host}:${apiserverPort}`;
+}
+
+/** The API server's port without TLS. */
+export const insecurePort = 8080;

@@ -1,32 +1,41 @@
 import { bridgeName, paths, podNetworkName } from "../plan/names.js";
 import type { HostFile } from "../plan/plan.js";
+import type { VersionFeatures } from "./versions.js";
 
 /**
- * CNI configuration of the pod network `bridge`. It is the same on every node: the runtime fills in the node's pod CIDR
- * (capability `ipRanges`). Masquerading is a matter of our own chain, which leaves traffic between pods alone.
+ * CNI configuration of the pod network `bridge`. Where the runtime fills in the node's pod CIDR (capability `ipRanges`)
+ * it is the same on every node, else it names that subnet. Masquerading is a matter of our own chain, which leaves
+ * traffic between pods alone.
+ *
+ * @param podCidr the node's own, unless `features.podCidrDelivery` is `runtime`
  */
-export function bridgeNetworkFile(): HostFile {
-  const configuration = {
-    cniVersion: "0.4.0",
-    name: podNetworkName,
-    plugins: [
-      {
-        type: "bridge",
-        bridge: bridgeName,
-        isGateway: true,
-        ipMasq: false,
-        hairpinMode: true,
-        capabilities: { ipRanges: true },
-        ipam: { type: "host-local", routes: [{ dst: "0.0.0.0/0" }] },
-      },
-      { type: "portmap", capabilities: { portMappings: true } },
-    ],
+export function bridgeNetworkFile(features: VersionFeatures, podCidr?: string): HostFile {
+  const { cniVersion, cniList } = features;
+  const isFilledIn = features.podCidrDelivery === "runtime";
+  if (!isFilledIn && podCidr === undefined) throw new Error(`the pod network of ${features.version} needs a pod CIDR`);
+  const bridge = {
+    type: "bridge",
+    bridge: bridgeName,
+    isGateway: true,
+    ipMasq: false,
+    hairpinMode: true,
+    ...(isFilledIn && { capabilities: { ipRanges: true } }),
+    ipam: { type: "host-local", ...(!isFilledIn && { subnet: podCidr }), routes: [{ dst: "0.0.0.0/0" }] },
   };
+  const portmap = { type: "portmap", capabilities: { portMappings: true } };
+  const configuration = cniList
+    ? { cniVersion, name: podNetworkName, plugins: [bridge, portmap] }
+    : { cniVersion, name: podNetworkName, ...bridge };
   const content = `${JSON.stringify(configuration, undefined, 2)}\n`;
-  return { path: paths.cniConfigFile, mode: 0o644, content, secret: false };
+  return { path: cniList ? paths.cniConfigFile : paths.cniPluginFile, mode: 0o644, content, secret: false };
 }
 
 /** The image's own plugins come first, then those that CNI add-ons install. */
 export function cniBinDirs(imageCniDir: string | undefined): string[] {
-  return imageCniDir === undefined || imageCniDir === paths.cniBin ? [paths.cniBin] : [imageCniDir, paths.cniBin];
+  return imageCniDir === undefined ? [paths.cniBin] : [imageCniDir, hostCniBin(imageCniDir)];
+}
+
+/** Where the host's folder of CNI plugins is in our containers: not over the image's own. */
+export function hostCniBin(imageCniDir: string | undefined): string {
+  return imageCniDir === paths.cniBin ? "/host/opt/cni/bin" : paths.cniBin;
 }

@@ -5,8 +5,9 @@ import { apiserverPort, labels } from "../plan/names.js";
 import { specDigest } from "../plan/specDigest.js";
 import { applyPatch } from "./applyPatch.js";
 import type { ClusterConfig } from "./clusterConfig.js";
-import { fromArguments, toArguments, versionFlags } from "./commandFlags.js";
-import { addressAt, nodeCidrMaskSize } from "./networks.js";
+import { fillText, type Flags, fromArguments, toArguments, versionFlags } from "./commandFlags.js";
+import { addressAt, apiserverOf, nodeCidrMaskSize } from "./networks.js";
+import { schedulerCommandArgs } from "./schedulerConfiguration.js";
 import type { VersionFeatures } from "./versions.js";
 import type { Program } from "./versionTable.js";
 
@@ -23,13 +24,30 @@ const podSchema = z.looseObject({
   }),
   spec: z.looseObject({
     containers: z
-      .array(z.looseObject({ name: z.string(), image: z.string(), command: z.array(z.string()).optional() }))
+      .array(
+        z.looseObject({
+          name: z.string(),
+          image: z.string(),
+          command: z.array(z.string()).optional(),
+          livenessProbe: z.looseObject({ httpGet: z.looseObject({}).optional() }).optional(),
+          volumeMounts: z.array(z.looseObject({ name: z.string(), mountPath: z.string() })).optional(),
+        }),
+      )
       .min(1),
+    volumes: z
+      .array(
+        z.looseObject({
+          name: z.string(),
+          hostPath: z.looseObject({ path: z.string(), type: z.string().optional() }).optional(),
+        }),
+      )
+      .optional(),
   }),
 });
 
 /** A manifest, as far as we look into it. */
 export type Pod = z.infer<typeof podSchema>;
+type Container = Pod["spec"]["containers"][number];
 
 /** All that rendering needs. */
 export interface RenderInput {
@@ -40,6 +58,9 @@ export interface RenderInput {
   readonly nodeIp: string;
   readonly apiserverSans: readonly string[];
   readonly iptablesBackend: "nft" | "legacy";
+  /** How the image's programs are called: `/hyperkube kube-apiserver`. */
+  readonly programs: Readonly<Record<Program, readonly string[]>>;
+  /** kube-proxy's are its whole command line, as `proxyFlags` makes it. */
   readonly extraArgs: ExtraArgs;
   readonly patches: readonly Patch[];
   /** Per pod: digests of files that its programs read only once, so that a change of them restarts the pod. */
@@ -97,12 +118,9 @@ export function renderManifests(input: RenderInput): RenderedManifest[] {
   const files = Object.entries(input.manifests).filter(([file]) => file !== nodeIpamManifest || hasOwnNodeIpam(input));
   return files.map(([file, text]) => {
     const pod = podSchema.parse(fill(JSON.parse(text), values));
-    const containers = pod.spec.containers.map((container) => ({
-      ...container,
-      ...(container.command && { command: commandOf(container.name, container.command, input) }),
-    }));
-    const rendered = patched({ ...withInputs(pod, input), spec: { ...pod.spec, containers } }, input.patches);
-    return { file, pod: withDigest(rendered) };
+    const containers = pod.spec.containers.map((container) => withHealth(withCommand(container, input, values), input));
+    const spec = withUsedFiles(withPriority({ ...pod.spec, containers }, input.features));
+    return { file, pod: withDigest(patched({ ...withInputs(pod, input), spec }, input.patches)) };
   });
 }
 
@@ -173,14 +191,20 @@ function hasOwnNodeIpam({ features, extraArgs }: RenderInput): boolean {
   return features.nodeIpamBlocks && !Object.hasOwn(said, "controllers") && !Object.hasOwn(said, "allocate-node-cidrs");
 }
 
-function placeholders(input: RenderInput): Readonly<Record<string, string>> {
+function placeholders(input: RenderInput): Values {
   const { config, features } = input;
+  const health = features.health.apiserver;
+  const hasPasswords = features.flag("apiserver", "basic-auth-file", config.insecureApi)?.kind === "present";
   return {
     image: config.image,
     nodeIp: input.nodeIp,
+    apiserver: apiserverOf("master", config),
     apiserverPort: String(apiserverPort),
+    apiserverHealth: `${health.scheme.toLowerCase()}://127.0.0.1:${health.port}`,
     apiserverSans: subjectAltNames(input),
     authorizationMode: features.authorizationMode,
+    tokenFiles: features.nodeCredentials === "token-file" ? "--tokens" : "",
+    passwordFile: hasPasswords ? "--basic-auth" : "",
     clusterDomain: config.clusterDomain,
     clusterName: config.clusterName,
     controllers: `*,bootstrapsigner,tokencleaner${hasOwnNodeIpam(input) ? ",-nodeipam" : ""}`,
@@ -191,14 +215,8 @@ function placeholders(input: RenderInput): Readonly<Record<string, string>> {
   };
 }
 
-function fill(value: unknown, values: Readonly<Record<string, string>>): unknown {
-  if (typeof value === "string") {
-    return value.replace(/\{\{(\w+)\}\}/g, (_whole, name: string) => {
-      const filled = values[name];
-      if (filled === undefined) throw new Error(`a bundled manifest has the unknown placeholder ${name}`);
-      return filled;
-    });
-  }
+function fill(value: unknown, values: Values): unknown {
+  if (typeof value === "string") return fillText(value, values);
   if (Array.isArray(value)) return value.map((element) => fill(element, values));
   if (typeof value === "object" && value !== null) {
     return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, fill(inner, values)]));
@@ -206,21 +224,69 @@ function fill(value: unknown, values: Readonly<Record<string, string>>): unknown
   return value;
 }
 
-function commandOf(container: string, command: readonly string[], input: RenderInput): string[] {
+type Values = Readonly<Record<string, string>>;
+
+function withCommand(container: Container, input: RenderInput, values: Values): Container {
+  if (!container.command) return container;
+  // An option that this version does not need is an empty word.
+  const command = container.command.filter((word) => word !== "");
+  return { ...container, command: commandOf(container.name, command, input, values) };
+}
+
+function commandOf(container: string, command: readonly string[], input: RenderInput, values: Values): string[] {
   const program = programOfContainer[container];
   if (program === undefined) {
     return container === "kube-addon-manager" ? [...command, ...extra("addon-manager", input)] : [...command];
   }
   const start = command.indexOf("/hyperkube");
   if (start < 0) throw new Error(`container ${container} of the bundled manifests does not run /hyperkube`);
-  // kube-proxy's extra arguments go into its configuration file; what is left of them the caller has put there.
   const own = fromArguments(command.slice(start + 2));
-  const said = Object.entries(input.extraArgs[program] ?? {});
   // The second controller-manager runs one controller: what it has no flag for, and its ports, are the first one's.
   const isSecond = container === "node-ipam";
+  const said = Object.entries(extraArgsOf(program, input));
   const extraArgs = said.filter(([flag]) => !isSecond || (Object.hasOwn(own, flag) && !flag.endsWith("port")));
-  const flags = versionFlags(program, own, input.features, Object.fromEntries(extraArgs));
-  return [...command.slice(0, start + 1), input.features.programs[program], ...toArguments(flags)];
+  const context = { insecureApi: input.config.insecureApi, isSecond, values };
+  const flags = versionFlags(program, own, input.features, Object.fromEntries(extraArgs), context);
+  return [...command.slice(0, start), ...input.programs[program], ...toArguments(flags)];
+}
+
+function extraArgsOf(program: Program, { extraArgs, features }: RenderInput): Flags {
+  const said = extraArgs[program] ?? {};
+  return program === "scheduler" ? schedulerCommandArgs(said, features) : said;
+}
+
+/** Who answers a probe without asking for credentials is a matter of the version. */
+function withHealth(container: Container, { features }: RenderInput): Container {
+  const { name, livenessProbe } = container;
+  if (!livenessProbe?.httpGet || !isHealthKnown(name)) return container;
+  const httpGet = { ...livenessProbe.httpGet, ...features.health[name] };
+  return { ...container, livenessProbe: { ...livenessProbe, httpGet } };
+}
+
+function isHealthKnown(name: string): name is keyof VersionFeatures["health"] {
+  return name === "apiserver" || name === "controller-manager" || name === "scheduler";
+}
+
+function withPriority(spec: Pod["spec"], { podPriorities }: VersionFeatures): Pod["spec"] {
+  const isKept = ([field]: [string, unknown]): boolean => podPriorities || field !== "priorityClassName";
+  return Object.fromEntries(Object.entries(spec).filter(isKept)) as Pod["spec"];
+}
+
+/** Without single files of the host that no command names: nobody reads them in this version, or with these options. */
+function withUsedFiles(spec: Pod["spec"]): Pod["spec"] {
+  const files = new Set(spec.volumes?.filter(({ hostPath }) => hostPath?.type === "File").map(({ name }) => name));
+  const containers = spec.containers.map((container) => {
+    const words = container.command ?? [];
+    // What a configuration file names is read, too.
+    const isNamed = (path: string): boolean =>
+      words.some((word) => word.endsWith(`=${path}`) || word.startsWith("--config="));
+    if (!container.volumeMounts) return container;
+    const volumeMounts = container.volumeMounts.filter(({ name, mountPath }) => !files.has(name) || isNamed(mountPath));
+    return { ...container, volumeMounts };
+  });
+  if (!spec.volumes) return { ...spec, containers };
+  const mounted = new Set(containers.flatMap(({ volumeMounts }) => volumeMounts ?? []).map(({ name }) => name));
+  return { ...spec, containers, volumes: spec.volumes.filter(({ name }) => mounted.has(name)) };
 }
 
 function extra(component: PatchableComponent, input: RenderInput): string[] {

@@ -3,20 +3,24 @@ import { TsdeployError } from "../errors.js";
 import { featuresOf } from "./versions.js";
 
 /**
- * Kubernetes' version skew policy: a kubelet is never newer than the API server, and not many minor versions older.
+ * Kubernetes' version skew policy: a kubelet is never newer than the API server, and not many minor versions older. Nor
+ * may it be so old that it knows another kind of credential than the master gives.
  *
  * @throws TsdeployError `conflict`, `VERSION_SKEW`
  */
 export function checkSkew({ master, worker }: { readonly master: string; readonly worker: string }): void {
-  const most = featuresOf(master).kubeletSkew;
+  const { kubeletSkew: most, nodeCredentials } = featuresOf(master);
   const behind = minor(master) - minor(worker);
-  if (compare(worker, master) <= 0 && behind <= most) return;
+  const isNewer = compare(worker, master) > 0;
+  const hasSameCredentials = featuresOf(worker).nodeCredentials === nodeCredentials;
+  if (!isNewer && behind <= most && hasSameCredentials) return;
   throw new TsdeployError("conflict", {
     code: "VERSION_SKEW",
-    message:
-      behind < 0 || compare(worker, master) > 0
-        ? `a worker of ${worker} would be newer than its master, ${master}`
-        : `a worker of ${worker} would be ${behind} minor versions behind its master, ${master}; Kubernetes allows ${most}`,
-    hint: "Leave out --k8s-version to take the master's, or bring the master there first.",
+    message: isNewer
+      ? `a worker of ${worker} would be newer than its master, ${master}`
+      : behind > most
+        ? `a worker of ${worker} would be ${behind} minor versions behind its master, ${master}; Kubernetes allows ${most}`
+        : `a worker of ${worker} cannot join a master of ${master}: nodes had no certificates of their own before v1.6`,
+    hint: `Leave out --k8s-version to take the master's${isNewer ? ", or bring the master there first" : ""}.`,
   });
 }

@@ -1,6 +1,7 @@
 /**
- * What differs between versions of Kubernetes, and nothing else. Ranges are semver's; `-0` keeps a version's
- * pre-releases on its own side of a boundary. To support another version is to add rows and to widen `supportedRanges`.
+ * What differs between versions of Kubernetes; flags are in `flagTable.ts`, images in `releaseTable.ts`. Ranges are
+ * semver's, pre-releases included: `>=1.6` holds for v1.6.0-beta.3, `<1.6` does not. To support another version is to
+ * add rows and to widen `supportedRanges`.
  */
 
 /** A value that holds for the versions of a range. */
@@ -12,18 +13,23 @@ export interface Row<Value> {
 /** A range that works, and the versions in it that were tried for real. */
 export interface SupportedRange {
   readonly range: string;
-  readonly tried: readonly [string, ...string[]];
+  readonly tried: readonly string[];
 }
 
-export const supportedRanges: readonly SupportedRange[] = [{ range: ">=1.20.0-0 <1.21.0-0", tried: ["v1.20.2"] }];
+/** One for each way of building a cluster; what is common to the versions of one is in `versionOverview`. */
+export const supportedRanges: readonly SupportedRange[] = [
+  { range: ">=1.3 <1.6", tried: [] },
+  { range: ">=1.6 <1.24", tried: ["v1.9.6", "v1.20.2"] },
+  { range: ">=1.24 <1.37", tried: ["v1.36.2"] },
+];
 
 /** Programs of the hyperkube image, by docker-multinode's names of them. */
 export type Program = "apiserver" | "controller-manager" | "scheduler" | "kubelet" | "proxy";
 
-/** What follows `/hyperkube`. */
+/** What follows `/hyperkube`. A program of many names until v1.16, then a script that calls single ones. */
 export const programNames: readonly Row<Readonly<Record<Program, string>>>[] = [
   {
-    range: "<1.17.0-0",
+    range: "<1.17",
     value: {
       apiserver: "apiserver",
       "controller-manager": "controller-manager",
@@ -33,7 +39,7 @@ export const programNames: readonly Row<Readonly<Record<Program, string>>>[] = [
     },
   },
   {
-    range: ">=1.17.0-0",
+    range: ">=1.17",
     value: {
       apiserver: "kube-apiserver",
       "controller-manager": "kube-controller-manager",
@@ -44,193 +50,279 @@ export const programNames: readonly Row<Readonly<Record<Program, string>>>[] = [
   },
 ];
 
-/** Who runs containers: the kubelet's own Docker client, or cri-dockerd beside it. */
+/** Who runs containers: the kubelet's own Docker client (gone with v1.24), or cri-dockerd beside it. */
 export const runtimes: readonly Row<"dockershim" | "cri-dockerd">[] = [
-  { range: "<1.24.0-0", value: "dockershim" },
-  { range: ">=1.24.0-0", value: "cri-dockerd" },
+  { range: "<1.24", value: "dockershim" },
+  { range: ">=1.24", value: "cri-dockerd" },
 ];
 
-/** How a worker's kubelet proves who it is the first time. */
+/** How a worker's kubelet proves who it is the first time. Tokens that make certificates came with v1.6. */
 export const nodeCredentials: readonly Row<"token-file" | "bootstrap-token">[] = [
-  { range: "<1.6.0-0", value: "token-file" },
-  { range: ">=1.6.0-0", value: "bootstrap-token" },
+  { range: "<1.6", value: "token-file" },
+  { range: ">=1.6", value: "bootstrap-token" },
 ];
 
-/** `--authorization-mode`; the Node authorizer and NodeRestriction came with v1.7. */
+/** `--authorization-mode`: RBAC's roles came with v1.6, the Node authorizer and NodeRestriction with v1.7. */
 export const authorizationModes: readonly Row<string>[] = [
-  { range: "<1.6.0-0", value: "ABAC" },
-  { range: ">=1.6.0-0 <1.7.0-0", value: "RBAC" },
-  { range: ">=1.7.0-0", value: "Node,RBAC" },
+  { range: "<1.6", value: "ABAC" },
+  { range: ">=1.6 <1.7", value: "RBAC" },
+  { range: ">=1.7", value: "Node,RBAC" },
 ];
 
 /** How many minor versions a kubelet may be behind the API server (Kubernetes' version skew policy). */
 export const kubeletSkews: readonly Row<number>[] = [
-  { range: "<1.28.0-0", value: 2 },
-  { range: ">=1.28.0-0", value: 3 },
+  { range: "<1.28", value: 2 },
+  { range: ">=1.28", value: 3 },
 ];
 
 /** Whether kubelets know cgroup v2. */
 export const cgroupV2: readonly Row<boolean>[] = [
-  { range: "<1.19.0-0", value: false },
-  { range: ">=1.19.0-0", value: true },
+  { range: "<1.19", value: false },
+  { range: ">=1.19", value: true },
 ];
 
-/** Which API of etcd the API server stores by. */
+/** Which API of etcd the API server stores by; v1.6 made the third one the default. */
 export const etcdApis: readonly Row<"v2" | "v3">[] = [
-  { range: "<1.6.0-0", value: "v2" },
-  { range: ">=1.6.0-0", value: "v3" },
+  { range: "<1.6", value: "v2" },
+  { range: ">=1.6", value: "v3" },
 ];
 
 /**
  * Whether the controller that gives nodes their pod CIDRs holds up the others: it waits 10 s before its first look at
- * nodes (`listNodes` in pkg/controller/nodeipam/ipam/cidr_allocator.go), and no controller gets news before all have
- * started. It then runs in a process of its own.
+ * nodes (`listNodes` in pkg/controller/nodeipam/ipam/cidr_allocator.go; from v1.31 on it looks at once), and no
+ * controller gets news before all have started. It then runs in a process of its own, which v1.4 to v1.9 have no name
+ * for; and before v1.14 that process could not be without a port.
  */
-export const nodeIpamBlocks: readonly Row<boolean>[] = [{ range: ">=1.20.0-0 <1.21.0-0", value: true }];
+export const nodeIpamBlocks: readonly Row<boolean>[] = [
+  { range: "<1.14", value: false },
+  { range: ">=1.14 <1.31", value: true },
+  { range: ">=1.31", value: false },
+];
 
-/** How a kubelet is told its manifest folder. */
-export const manifestFolders: readonly Row<{ readonly field: string } | { readonly flag: string }>[] = [
-  { range: "<1.5.0-0", value: { flag: "config" } },
-  { range: ">=1.5.0-0 <1.10.0-0", value: { flag: "pod-manifest-path" } },
-  { range: ">=1.10.0-0", value: { field: "staticPodPath" } },
+export type ConfiguredBy = "flags" | "file";
+
+/** `kubelet.config.k8s.io/v1beta1` came with v1.10; what went before was alpha, and not under `--config`. */
+export const kubeletConfigured: readonly Row<ConfiguredBy>[] = [
+  { range: "<1.10", value: "flags" },
+  { range: ">=1.10", value: "file" },
+];
+
+/** `kubeproxy.config.k8s.io/v1alpha1` came with v1.9, where its `featureGates` were still a text. */
+export const proxyConfigured: readonly Row<ConfiguredBy>[] = [
+  { range: "<1.10", value: "flags" },
+  { range: ">=1.10", value: "file" },
+];
+
+/**
+ * How a node's pod CIDR reaches CNI: the runtime fills it in (capability `ipRanges`); or a file that names the subnet,
+ * written when the node has its CIDR, before the kubelet starts or after.
+ */
+export type PodCidrDelivery = "runtime" | "file-after-registration" | "file-before-kubelet";
+
+/** v1.3 reads CNI's folder once, and ends if it finds nothing; from v1.4 on kubelets look again and again. */
+export const podCidrDeliveries: readonly Row<PodCidrDelivery>[] = [
+  { range: "<1.4", value: "file-before-kubelet" },
+  { range: ">=1.4 <1.12", value: "file-after-registration" },
+  { range: ">=1.12", value: "runtime" },
+];
+
+/** Whether kubelets read CNI's `*.conflist`. */
+export const cniLists: readonly Row<boolean>[] = [
+  { range: "<1.7", value: false },
+  { range: ">=1.7", value: true },
+];
+
+/** The newest specification that the kubelet's own CNI library reads results of. */
+export const cniVersions: readonly Row<string>[] = [
+  { range: "<1.7", value: "0.2.0" },
+  { range: ">=1.7 <1.16", value: "0.3.1" },
+  { range: ">=1.16", value: "0.4.0" },
+];
+
+/** Whether the kubelet can be told where CNI plugins are; v1.3 looks into /opt/cni/bin alone. */
+export const kubeletCniBinDirs: readonly Row<boolean>[] = [
+  { range: "<1.4", value: false },
+  { range: ">=1.4", value: true },
+];
+
+/** Whether `--cni-bin-dir` may name several folders. */
+export const cniBinDirLists: readonly Row<boolean>[] = [
+  { range: "<1.11", value: false },
+  { range: ">=1.11", value: true },
+];
+
+export interface HealthPort {
+  readonly scheme: "HTTP" | "HTTPS";
+  readonly port: number;
+}
+
+/**
+ * Who answers /healthz without credentials, on 127.0.0.1. Before v1.6 nobody may look at the API server's secure port
+ * without some; the other two have a secure port whose /healthz is open to all since v1.13.
+ */
+export const healthPorts: readonly Row<
+  Readonly<Record<"apiserver" | "controller-manager" | "scheduler", HealthPort>>
+>[] = [
+  {
+    range: "<1.6",
+    value: {
+      apiserver: { scheme: "HTTP", port: 8080 },
+      "controller-manager": { scheme: "HTTP", port: 10252 },
+      scheduler: { scheme: "HTTP", port: 10251 },
+    },
+  },
+  {
+    range: ">=1.6 <1.14",
+    value: {
+      apiserver: { scheme: "HTTPS", port: 6443 },
+      "controller-manager": { scheme: "HTTP", port: 10252 },
+      scheduler: { scheme: "HTTP", port: 10251 },
+    },
+  },
+  {
+    range: ">=1.14",
+    value: {
+      apiserver: { scheme: "HTTPS", port: 6443 },
+      "controller-manager": { scheme: "HTTPS", port: 10257 },
+      scheduler: { scheme: "HTTPS", port: 10259 },
+    },
+  },
+];
+
+/** Whether the API server's insecure port can be opened: v1.20 took it out, and left its flag for 0 alone. */
+export const insecureApis: readonly Row<boolean>[] = [
+  { range: "<1.20", value: true },
+  { range: ">=1.20", value: false },
+];
+
+/** Whether the API server asks a Node for its addresses; before, it dials the node's name. */
+export const nodeAddresses: readonly Row<boolean>[] = [
+  { range: "<1.5", value: false },
+  { range: ">=1.5", value: true },
+];
+
+/** Whether port 10250 asks who somebody is. */
+export const kubeletAuthentication: readonly Row<boolean>[] = [
+  { range: "<1.5", value: false },
+  { range: ">=1.5", value: true },
+];
+
+/** dockershim says since v1.14 that a sandbox's IPC may be shared (kubernetes/kubernetes#70826). */
+export const sandboxIpcs: readonly Row<"daemon" | "shareable">[] = [
+  { range: "<1.14", value: "daemon" },
+  { range: ">=1.14", value: "shareable" },
+];
+
+/** Docker's API as a kubelet's own client speaks it. */
+export interface DockerApi {
+  /**
+   * `environment`: the one that DOCKER_API_VERSION says, else the daemon's newest; `daemon`: always that, whatever is
+   * said; `client`: the newest that it knows or, lower, that the daemon has, and higher if DOCKER_API_VERSION says so.
+   */
+  readonly chosenBy: "environment" | "daemon" | "client";
+  /** The one to be said; the newest that it knows. */
+  readonly version?: string;
+  /** The newest that it works with; undefined: all. */
+  readonly newest?: string;
+}
+
+// From 1.44 on the daemon leaves out the VirtualSize of images, without which dockershim does not believe that there is
+// one.
+const newest = "1.43";
+
+/** Undefined: the kubelet does not speak to Docker. */
+export const dockerApis: readonly Row<DockerApi | undefined>[] = [
+  // Up to 1.39 the daemon takes it for granted that IPC may be shared.
+  { range: "<1.5", value: { chosenBy: "environment", version: "1.24" } },
+  { range: ">=1.5 <1.6", value: { chosenBy: "daemon" } },
+  { range: ">=1.6 <1.8", value: { chosenBy: "daemon", newest } },
+  { range: ">=1.8 <1.12", value: { chosenBy: "client", version: "1.31", newest } },
+  { range: ">=1.12 <1.15", value: { chosenBy: "client", version: "1.38", newest } },
+  { range: ">=1.15 <1.21", value: { chosenBy: "client", version: "1.40", newest } },
+  { range: ">=1.21 <1.24", value: { chosenBy: "client", version: "1.41", newest } },
+  { range: ">=1.24", value: undefined },
+];
+
+/**
+ * File of the certificate that a bootstrapped kubeconfig names. Until v1.10 it is the first one: a kubelet that rotates
+ * certificates then goes on with others.
+ */
+export const kubeletClientCertificates: readonly Row<string>[] = [
+  { range: "<1.11", value: "kubelet-client.crt" },
+  { range: ">=1.11", value: "kubelet-client-current.pem" },
+];
+
+/** Rotation of the kubelet's client certificate was beta, and on, with v1.8. */
+export const certificateRotation: readonly Row<boolean>[] = [
+  { range: "<1.8", value: false },
+  { range: ">=1.8", value: true },
+];
+
+/** `auth-extra-groups` of bootstrap tokens. */
+export const tokenGroups: readonly Row<boolean>[] = [
+  { range: "<1.8", value: false },
+  { range: ">=1.8", value: true },
+];
+
+/**
+ * Who lets kubelets have certificates: nobody; the controller-manager for a group that its flag names; or for those who
+ * may create a subresource, by ClusterRoles that the API server brings since v1.8.
+ */
+export const csrApprovals: readonly Row<"none" | "flag" | "roles-of-ours" | "roles">[] = [
+  { range: "<1.6", value: "none" },
+  { range: ">=1.6 <1.7", value: "flag" },
+  { range: ">=1.7 <1.8", value: "roles-of-ours" },
+  { range: ">=1.8", value: "roles" },
+];
+
+/** Pod priorities were refused without a feature gate from v1.8 to v1.10, and not heard of before. */
+export const podPriorities: readonly Row<boolean>[] = [
+  { range: "<1.11", value: false },
+  { range: ">=1.11", value: true },
+];
+
+export type ProxyMode = "iptables" | "ipvs" | "nftables" | "userspace";
+
+/** Those that need no feature gate: ipvs was alpha in v1.8, nftables in v1.29; userspace went with v1.26. */
+export const proxyModes: readonly Row<readonly ProxyMode[]>[] = [
+  { range: "<1.10", value: ["iptables", "userspace"] },
+  { range: ">=1.10 <1.26", value: ["iptables", "ipvs", "userspace"] },
+  { range: ">=1.26 <1.31", value: ["iptables", "ipvs"] },
+  { range: ">=1.31", value: ["iptables", "ipvs", "nftables"] },
 ];
 
 /** API versions of configuration files and of the objects that we create. */
 export interface ApiVersions {
   readonly kubeletConfiguration: string;
   readonly proxyConfiguration: string;
-  readonly rbac: string;
-  readonly apps: string;
-  readonly certificates: string;
+  /** Undefined: the scheduler is told all by flags. */
+  readonly schedulerConfiguration: string | undefined;
+  /** Undefined: there are no roles yet. */
+  readonly rbac: string | undefined;
+  /** Of `pods/eviction`, which v1.3 has not. */
   readonly eviction: string;
 }
 
-export const apiVersions: readonly Row<ApiVersions>[] = [
-  {
-    range: ">=1.19.0-0",
-    value: {
-      kubeletConfiguration: "kubelet.config.k8s.io/v1beta1",
-      proxyConfiguration: "kubeproxy.config.k8s.io/v1alpha1",
-      rbac: "rbac.authorization.k8s.io/v1",
-      apps: "apps/v1",
-      certificates: "certificates.k8s.io/v1",
-      // policy/v1 takes evictions from v1.22 on.
-      eviction: "policy/v1beta1",
-    },
-  },
-];
-
-/** Images beside Kubernetes' own; without the registry. */
-export interface Images {
-  readonly pause: string;
-  readonly etcd: string;
-  readonly coredns: string;
-}
-
-/** As that release's kubeadm pins them (cmd/kubeadm/app/constants/constants.go). */
-export const images: readonly Row<Images>[] = [
-  {
-    range: ">=1.20.0-0 <1.21.0-0",
-    value: { pause: "pause:3.2", etcd: "etcd:3.4.13-0", coredns: "coredns:1.7.0" },
-  },
-];
-
-/** Where those images are without `--registry`. */
-export const defaultRegistry = "registry.k8s.io";
-
-/** A flag that not every version has, or not with this value. */
-export interface FlagRow {
-  readonly component: Program | "etcd";
-  readonly flag: string;
-  readonly range: string;
-  /** Default: the value that the manifest or the planner gives. */
-  readonly value?: string;
-}
-
-/**
- * A flag with rows is said in the ranges of its rows alone; a flag without rows is in all supported versions. Flags
- * come from the bundled manifests, and for containers that are not pods from the planner.
- */
-export const flagRows: readonly FlagRow[] = [
-  // 8080 and the like are open unless these say 0. Deprecated since v1.10 to v1.13, without effect before they went.
-  { component: "apiserver", flag: "insecure-port", range: "<1.24.0-0" },
-  { component: "controller-manager", flag: "port", range: "<1.24.0-0" },
-  { component: "scheduler", flag: "port", range: "<1.23.0-0" },
-  // Bound service account tokens: required from v1.20 on.
-  { component: "apiserver", flag: "service-account-issuer", range: ">=1.20.0-0" },
-  { component: "apiserver", flag: "service-account-signing-key-file", range: ">=1.20.0-0" },
-  { component: "apiserver", flag: "enable-admission-plugins", range: ">=1.10.0-0" },
-  { component: "apiserver", flag: "enable-bootstrap-token-auth", range: ">=1.8.0-0" },
-  // dockershim's, gone with it.
-  { component: "kubelet", flag: "container-runtime", range: "<1.24.0-0", value: "docker" },
-  { component: "kubelet", flag: "docker-endpoint", range: "<1.24.0-0" },
-  { component: "kubelet", flag: "network-plugin", range: "<1.24.0-0" },
-  { component: "kubelet", flag: "cni-conf-dir", range: "<1.24.0-0" },
-  { component: "kubelet", flag: "cni-bin-dir", range: "<1.24.0-0" },
-  { component: "kubelet", flag: "pod-infra-container-image", range: "<1.24.0-0" },
-];
-
-/** Where a kube-proxy flag went that its configuration file silences. */
-export interface ProxyField {
-  /** Dotted path. */
-  readonly field: string;
-  readonly type: "text" | "number" | "boolean" | "list" | "map";
-}
-
-/** Flag of kube-proxy -> field of `kubeproxy.config.k8s.io/v1alpha1`. */
-export const proxyFields: Readonly<Record<string, ProxyField>> = {
-  "bind-address": { field: "bindAddress", type: "text" },
-  "bind-address-hard-fail": { field: "bindAddressHardFail", type: "boolean" },
-  "cluster-cidr": { field: "clusterCIDR", type: "text" },
-  "config-sync-period": { field: "configSyncPeriod", type: "text" },
-  "conntrack-max-per-core": { field: "conntrack.maxPerCore", type: "number" },
-  "conntrack-min": { field: "conntrack.min", type: "number" },
-  "conntrack-tcp-timeout-close-wait": { field: "conntrack.tcpCloseWaitTimeout", type: "text" },
-  "conntrack-tcp-timeout-established": { field: "conntrack.tcpEstablishedTimeout", type: "text" },
-  "detect-local-mode": { field: "detectLocalMode", type: "text" },
-  "feature-gates": { field: "featureGates", type: "map" },
-  "healthz-bind-address": { field: "healthzBindAddress", type: "text" },
-  "hostname-override": { field: "hostnameOverride", type: "text" },
-  "iptables-masquerade-bit": { field: "iptables.masqueradeBit", type: "number" },
-  "iptables-min-sync-period": { field: "iptables.minSyncPeriod", type: "text" },
-  "iptables-sync-period": { field: "iptables.syncPeriod", type: "text" },
-  "ipvs-exclude-cidrs": { field: "ipvs.excludeCIDRs", type: "list" },
-  "ipvs-min-sync-period": { field: "ipvs.minSyncPeriod", type: "text" },
-  "ipvs-scheduler": { field: "ipvs.scheduler", type: "text" },
-  "ipvs-strict-arp": { field: "ipvs.strictARP", type: "boolean" },
-  "ipvs-sync-period": { field: "ipvs.syncPeriod", type: "text" },
-  "ipvs-tcp-timeout": { field: "ipvs.tcpTimeout", type: "text" },
-  "ipvs-tcpfin-timeout": { field: "ipvs.tcpFinTimeout", type: "text" },
-  "ipvs-udp-timeout": { field: "ipvs.udpTimeout", type: "text" },
-  "kube-api-burst": { field: "clientConnection.burst", type: "number" },
-  "kube-api-content-type": { field: "clientConnection.contentType", type: "text" },
-  "kube-api-qps": { field: "clientConnection.qps", type: "number" },
-  kubeconfig: { field: "clientConnection.kubeconfig", type: "text" },
-  "masquerade-all": { field: "iptables.masqueradeAll", type: "boolean" },
-  "metrics-bind-address": { field: "metricsBindAddress", type: "text" },
-  "nodeport-addresses": { field: "nodePortAddresses", type: "list" },
-  "oom-score-adj": { field: "oomScoreAdj", type: "number" },
-  profiling: { field: "enableProfiling", type: "boolean" },
-  "proxy-mode": { field: "mode", type: "text" },
-  "proxy-port-range": { field: "portRange", type: "text" },
-  "show-hidden-metrics-for-version": { field: "showHiddenMetricsForVersion", type: "text" },
-  "udp-timeout": { field: "udpIdleTimeout", type: "text" },
+export const apiVersions: { readonly [Kind in keyof ApiVersions]: readonly Row<ApiVersions[Kind]>[] } = {
+  // The only ones there have ever been.
+  kubeletConfiguration: [{ range: "*", value: "kubelet.config.k8s.io/v1beta1" }],
+  proxyConfiguration: [{ range: "*", value: "kubeproxy.config.k8s.io/v1alpha1" }],
+  // `--kubeconfig` is deprecated for a file since v1.10, but until v1.22 each version of that came and went quickly.
+  schedulerConfiguration: [
+    { range: "<1.24", value: undefined },
+    { range: ">=1.24 <1.25", value: "kubescheduler.config.k8s.io/v1beta3" },
+    { range: ">=1.25", value: "kubescheduler.config.k8s.io/v1" },
+  ],
+  // Alpha until v1.5; v1beta1 went with v1.22.
+  rbac: [
+    { range: "<1.6", value: undefined },
+    { range: ">=1.6 <1.8", value: "rbac.authorization.k8s.io/v1beta1" },
+    { range: ">=1.8", value: "rbac.authorization.k8s.io/v1" },
+  ],
+  // v1beta1 went with v1.25.
+  eviction: [
+    { range: "<1.5", value: "policy/v1alpha1" },
+    { range: ">=1.5 <1.22", value: "policy/v1beta1" },
+    { range: ">=1.22", value: "policy/v1" },
+  ],
 };
-
-/** Flags of kube-proxy that a configuration file leaves in force. */
-export const proxyFlagsBesideConfig: ReadonlySet<string> = new Set([
-  "add-dir-header",
-  "alsologtostderr",
-  "log-backtrace-at",
-  "log-dir",
-  "log-file",
-  "log-file-max-size",
-  "log-flush-frequency",
-  "logtostderr",
-  "one-output",
-  "skip-headers",
-  "skip-log-headers",
-  "stderrthreshold",
-  "v",
-  "vmodule",
-]);

@@ -1,9 +1,12 @@
 import semver from "semver";
 import { TsdeployError } from "../errors.js";
+import * as flagTables from "./flagTable.js";
+import type { FieldTable, FlagComponent, FlagRange, FlagTable } from "./flagTable.js";
+import { type Components, components, type Images, images, published } from "./releaseTable.js";
 import * as table from "./versionTable.js";
 
 /** Without `--k8s-version`. */
-export const defaultVersion = "v1.20.2";
+export const defaultVersion = "v1.36.2";
 
 /** All that one version decides: a column of `versionTable.ts`. */
 export interface VersionFeatures {
@@ -20,15 +23,63 @@ export interface VersionFeatures {
   readonly kubeletSkew: number;
   readonly nodeIpamBlocks: boolean;
   readonly etcdApi: "v2" | "v3";
-  readonly manifestFolder: { readonly field: string } | { readonly flag: string };
+  /** Whether the kubelet is configured by its command line alone, or by a file. */
+  readonly kubeletConfigured: table.ConfiguredBy;
+  readonly proxyConfigured: table.ConfiguredBy;
+  readonly podCidrDelivery: table.PodCidrDelivery;
+  /** Whether the kubelet reads CNI's `*.conflist`; else a single plugin's `*.conf`. */
+  readonly cniList: boolean;
+  /** The newest specification of CNI that the runtime's library knows. */
+  readonly cniVersion: string;
+  /** False: CNI plugins have to be in /opt/cni/bin inside the kubelet's container. */
+  readonly kubeletCniBinDir: boolean;
+  /** Whether it may look for them in several folders. */
+  readonly cniBinDirList: boolean;
+  /** Who answers /healthz without credentials, on 127.0.0.1. */
+  readonly health: Readonly<Record<"apiserver" | "controller-manager" | "scheduler", table.HealthPort>>;
+  /** Whether the API server's insecure port can be opened. */
+  readonly insecureApi: boolean;
+  /** False: port 10250 has no authentication, and has to be closed by a rule of ours. */
+  readonly kubeletAuthenticates: boolean;
+  /** False: the API server dials kubelets by their nodes' names. */
+  readonly usesNodeAddresses: boolean;
+  /** `daemon`: pods of several containers need the daemon's default-ipc-mode to be shareable. */
+  readonly sandboxIpc: "daemon" | "shareable";
+  /** Docker's API as the kubelet speaks it; undefined without dockershim. */
+  readonly dockerApi: table.DockerApi | undefined;
+  /** File in /var/lib/kubelet/pki that a bootstrapped kubeconfig names. */
+  readonly kubeletClientCertificate: string;
+  readonly rotatesCertificates: boolean;
+  /** Whether bootstrap tokens may have groups of their own; else their group is `system:bootstrappers`. */
+  readonly tokenGroups: boolean;
+  /** Who decides that a kubelet gets its certificate. */
+  readonly csrApproval: "none" | "flag" | "roles-of-ours" | "roles";
+  /** Whether pods may have a priority class. */
+  readonly podPriorities: boolean;
+  readonly proxyModes: readonly table.ProxyMode[];
   readonly apis: table.ApiVersions;
-  readonly images: table.Images;
+  readonly images: Images;
+  /** Releases that `image build` downloads. */
+  readonly components: Components;
+  /** The official hyperkube image, with `{arch}` and `{version}` to fill in; undefined where there is none. */
+  readonly published: { readonly reference: string } | undefined;
   /** This version's value of a flag, or `absent`; undefined where the table has nothing to say. */
-  readonly flag: (component: table.FlagRow["component"], name: string) => FlagVerdict | undefined;
+  readonly flag: (component: FlagComponent, name: string, insecureApi?: boolean) => Verdict | undefined;
+  /** The same of a field of the kubelet's or kube-proxy's configuration file, by its dotted path. */
+  readonly field: (document: "kubelet" | "proxy", path: string) => Verdict<FieldValue> | undefined;
+  /** Flags that the table has a value for in this version: said even if nobody else says them. */
+  readonly ownFlags: (component: FlagComponent, insecureApi?: boolean) => Readonly<Record<string, string>>;
+  /** The same of fields, by dotted path. */
+  readonly ownFields: (document: "kubelet" | "proxy") => Readonly<Record<string, FieldValue>>;
 }
 
-/** `present` without a value: as the manifest or the planner says it. */
-export type FlagVerdict = { readonly kind: "absent" } | { readonly kind: "present"; readonly value?: string };
+/** `present` without a value: as the manifest, the planner or the document says it. */
+export type Verdict<Value = string> =
+  | { readonly kind: "absent" }
+  | { readonly kind: "present"; readonly value?: Value };
+
+/** A field's value may be one. */
+type FieldValue = string | boolean;
 
 /**
  * Reads a version as a person writes it: `1.20.2`, `v1.20.2`.
@@ -41,29 +92,70 @@ export function resolveVersion(text: string): string {
   if (version === null) {
     throw new TsdeployError("usage", {
       code: "VERSION_MALFORMED",
-      message: `${JSON.stringify(text)} is not a version of Kubernetes`,
-      hint: `Write it as ${defaultVersion}.`,
+      message: `${JSON.stringify(text.slice(0, 100))} is not a version of Kubernetes`,
+      hint: /^v?1\.\d+$/.test(text.trim())
+        ? `Say which of its patch releases, as in ${defaultVersion}.`
+        : `Write it as ${defaultVersion}.`,
     });
   }
-  if (!table.supportedRanges.some(({ range }) => matches(version, range))) {
-    const ranges = table.supportedRanges.map(({ range }) => range.replaceAll("-0", "")).join(", ");
+  if (!isSupported(version)) {
     throw new TsdeployError("usage", {
       code: "VERSION_UNSUPPORTED",
-      message: `Kubernetes v${version} is not supported; supported is ${ranges}`,
-      hint: `The nearest that was tried is ${nearestTried(version)}.`,
+      message: `Kubernetes v${version} is not supported; supported is ${rangeName(supportedMinors())}`,
+      hint: `The nearest that is supported is ${nearest(version)}.`,
     });
   }
   return `v${version}`;
 }
 
+/** @throws TsdeployError of kind usage, `INSECURE_API_UNSUPPORTED`, where there is no insecure port to open */
+export function checkInsecureApi(config: { readonly insecureApi: boolean }, features: VersionFeatures): void {
+  if (!config.insecureApi || features.insecureApi) return;
+  throw new TsdeployError("usage", {
+    code: "INSECURE_API_UNSUPPORTED",
+    message: `--insecure-api is not for ${features.version}: Kubernetes v1.20 and later have no insecure port`,
+    hint: "Leave it out, or say --no-insecure-api where an earlier run has accepted it.",
+  });
+}
+
+/** Minor versions that are supported, such as `v1.20`, oldest first. */
+export function supportedMinors(range?: string): string[] {
+  const minors: string[] = [];
+  for (let minor = 0; minor < 100; minor++) {
+    const isIn = range === undefined ? isSupported(`1.${minor}.0`) : matches(`1.${minor}.0`, range);
+    if (isIn) minors.push(`v1.${minor}`);
+  }
+  return minors;
+}
+
+/** `v1.24 - v1.36` */
+export function rangeName(minors: readonly string[]): string {
+  return `${minors[0] ?? ""} - ${minors.at(-1) ?? ""}`;
+}
+
 /** @throws TsdeployError as `resolveVersion` does */
 export function featuresOf(text: string): VersionFeatures {
   const version = resolveVersion(text);
+  const known = knownFeatures.get(version) ?? readFeatures(version);
+  knownFeatures.set(version, known);
+  return known;
+}
+
+/** Each version is looked up once: a plan asks hundreds of times. */
+const knownFeatures = new Map<string, VersionFeatures>();
+
+/** Reads the tables for a supported version; tests give others. */
+export function readFeatures(
+  version: string,
+  { flagTable, fieldTable }: { readonly flagTable: FlagTable; readonly fieldTable: FieldTable } = flagTables,
+): VersionFeatures {
   const pick = <Value>(rows: readonly table.Row<Value>[]): Value => {
     const row = rows.find(({ range }) => matches(version, range));
     if (!row) throw new Error(`the version table has no row for ${version}`);
     return row.value;
   };
+  const flags = { open: flagVerdicts(version, true, flagTable), closed: flagVerdicts(version, false, flagTable) };
+  const fields = fieldVerdicts(version, fieldTable);
   return {
     version,
     tried: table.supportedRanges.some(({ tried }) => tried.includes(version)),
@@ -75,23 +167,97 @@ export function featuresOf(text: string): VersionFeatures {
     kubeletSkew: pick(table.kubeletSkews),
     nodeIpamBlocks: pick(table.nodeIpamBlocks),
     etcdApi: pick(table.etcdApis),
-    manifestFolder: pick(table.manifestFolders),
-    apis: pick(table.apiVersions),
-    images: pick(table.images),
-    flag: (component, name) => {
-      const rows = table.flagRows.filter((row) => row.component === component && row.flag === name);
-      if (rows.length === 0) return undefined;
-      const row = rows.find(({ range }) => matches(version, range));
-      if (!row) return { kind: "absent" };
-      return row.value === undefined ? { kind: "present" } : { kind: "present", value: row.value };
+    kubeletConfigured: pick(table.kubeletConfigured),
+    proxyConfigured: pick(table.proxyConfigured),
+    podCidrDelivery: pick(table.podCidrDeliveries),
+    cniList: pick(table.cniLists),
+    cniVersion: pick(table.cniVersions),
+    kubeletCniBinDir: pick(table.kubeletCniBinDirs),
+    cniBinDirList: pick(table.cniBinDirLists),
+    health: pick(table.healthPorts),
+    insecureApi: pick(table.insecureApis),
+    kubeletAuthenticates: pick(table.kubeletAuthentication),
+    usesNodeAddresses: pick(table.nodeAddresses),
+    sandboxIpc: pick(table.sandboxIpcs),
+    dockerApi: pick(table.dockerApis),
+    kubeletClientCertificate: pick(table.kubeletClientCertificates),
+    rotatesCertificates: pick(table.certificateRotation),
+    tokenGroups: pick(table.tokenGroups),
+    csrApproval: pick(table.csrApprovals),
+    podPriorities: pick(table.podPriorities),
+    proxyModes: pick(table.proxyModes),
+    apis: {
+      kubeletConfiguration: pick(table.apiVersions.kubeletConfiguration),
+      proxyConfiguration: pick(table.apiVersions.proxyConfiguration),
+      schedulerConfiguration: pick(table.apiVersions.schedulerConfiguration),
+      rbac: pick(table.apiVersions.rbac),
+      eviction: pick(table.apiVersions.eviction),
     },
+    images: pick(images),
+    components: pick(components),
+    published: pick(published),
+    flag: (component, name, insecureApi = false) => (insecureApi ? flags.open : flags.closed)[component].get(name),
+    field: (document, path) => fields[document].get(path),
+    ownFlags: (component, insecureApi = false) => valuesOf((insecureApi ? flags.open : flags.closed)[component]),
+    ownFields: (document) => valuesOf(fields[document]),
   };
 }
 
-function nearestTried(version: string): string {
+function valuesOf<Value>(verdicts: ReadonlyMap<string, Verdict<Value>>): Readonly<Record<string, Value>> {
+  return Object.fromEntries(
+    [...verdicts].flatMap(([name, verdict]) =>
+      verdict.kind === "present" && verdict.value !== undefined ? [[name, verdict.value]] : [],
+    ),
+  );
+}
+
+type FlagVerdicts = Readonly<Record<FlagComponent, ReadonlyMap<string, Verdict>>>;
+
+function flagVerdicts(version: string, insecureApi: boolean, flagTable: FlagTable): FlagVerdicts {
+  const holds = (row: FlagRange): boolean =>
+    (row.insecureApi === undefined || row.insecureApi === insecureApi) && matches(version, row.range);
+  const of = (component: FlagComponent): ReadonlyMap<string, Verdict> =>
+    new Map(Object.entries(flagTable[component]).map(([flag, rows]) => [flag, verdictOf(rows.find(holds))]));
+  return {
+    apiserver: of("apiserver"),
+    "controller-manager": of("controller-manager"),
+    scheduler: of("scheduler"),
+    kubelet: of("kubelet"),
+    proxy: of("proxy"),
+    etcd: of("etcd"),
+  };
+}
+
+type FieldVerdicts = Readonly<Record<"kubelet" | "proxy", ReadonlyMap<string, Verdict<FieldValue>>>>;
+
+function fieldVerdicts(version: string, fieldTable: FieldTable): FieldVerdicts {
+  const of = (document: "kubelet" | "proxy"): ReadonlyMap<string, Verdict<FieldValue>> =>
+    new Map(
+      Object.entries(fieldTable[document]).map(([field, rows]) => [
+        field,
+        verdictOf(rows.find(({ range }) => matches(version, range))),
+      ]),
+    );
+  return { kubelet: of("kubelet"), proxy: of("proxy") };
+}
+
+function verdictOf<Value>(row: { readonly value?: Value } | undefined): Verdict<Value> {
+  if (!row) return { kind: "absent" };
+  return row.value === undefined ? { kind: "present" } : { kind: "present", value: row.value };
+}
+
+function isSupported(version: string): boolean {
+  return table.supportedRanges.some(({ range }) => matches(version, range));
+}
+
+/** One that was tried if the nearest minor version has one. */
+function nearest(version: string): string {
   const distance = (other: string): number => Math.abs(weight(other) - weight(version));
-  const tried = table.supportedRanges.flatMap((supported) => [...supported.tried]);
-  return tried.reduce((best, next) => (distance(next) < distance(best) ? next : best));
+  const closest = (versions: readonly string[]): string | undefined =>
+    [...versions].sort((one, other) => distance(one) - distance(other))[0];
+  const minor = closest(supportedMinors().map((name) => `${name}.0`)) ?? "";
+  const tried = table.supportedRanges.flatMap((supported) => supported.tried);
+  return closest(tried.filter((one) => semver.minor(one) === semver.minor(minor))) ?? minor;
 }
 
 /** Orders versions on a line: a minor release is farther than any patch. */
@@ -99,6 +265,11 @@ function weight(version: string): number {
   return semver.major(version) * 1_000_000 + semver.minor(version) * 1_000 + semver.patch(version);
 }
 
+/** Parsing a range costs more than asking it. */
+const ranges = new Map<string, semver.Range>();
+
 function matches(version: string, range: string): boolean {
-  return semver.satisfies(version, range, { includePrerelease: true });
+  const parsed = ranges.get(range) ?? new semver.Range(range, { includePrerelease: true });
+  ranges.set(range, parsed);
+  return parsed.test(version);
 }

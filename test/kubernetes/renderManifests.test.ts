@@ -4,7 +4,9 @@ import type { MasterOptions, Patch } from "../../src/config/options.js";
 import { isEdited, manifestText, type Pod } from "../../src/kubernetes/renderManifests.js";
 import { filesOf } from "../../src/plan/diff.js";
 import { planMaster } from "../../src/plan/planMaster.js";
+import { featuresOf } from "../../src/kubernetes/versions.js";
 import { masterInput, masterOptions } from "../plan/fixtures.js";
+import { fewScenariosOf, renderPods, type Scenario } from "./renderings.js";
 
 function pods(options: Partial<MasterOptions> = {}): Record<string, Pod> {
   const plan = planMaster({ ...masterInput, options: { ...masterOptions, ...options } });
@@ -134,4 +136,132 @@ test("a renewed certificate restarts the pods that have read the old one", () =>
       .map(({ content }) => content),
   );
   expect(texts[0]).not.toEqual(texts[1]);
+});
+
+describe("by version", () => {
+  const podsOf = (version: string, scenario: Partial<Scenario> = {}): Pod[] => {
+    const features = featuresOf(version);
+    const [first] = fewScenariosOf(features);
+    if (!first) throw new Error("no scenario");
+    return renderPods(features, { ...first, role: "master", ...scenario });
+  };
+  const containerOf = (name: string, ...args: Parameters<typeof podsOf>): Pod["spec"]["containers"][number] => {
+    const found = podsOf(...args)
+      .flatMap(({ spec }) => spec.containers)
+      .find((container) => container.name === name);
+    if (!found) throw new Error(`no container ${name}`);
+    return found;
+  };
+  const versions = ["v1.3.6", "v1.5.8", "v1.6.13", "v1.9.11", "v1.10.13", "v1.14.10", "v1.20.2", "v1.24.17", "v1.36.2"];
+
+  test.each(versions)("%s leaves nothing to fill in, no empty word, and mounts what it names", (version) => {
+    for (const insecureApi of [false, featuresOf(version).insecureApi]) {
+      for (const { spec } of podsOf(version, { insecureApi })) {
+        expect(JSON.stringify(spec)).not.toContain("{{");
+        const mounts = spec.containers.flatMap(({ volumeMounts = [] }) => volumeMounts.map(({ name }) => name));
+        expect([...new Set(mounts)].sort()).toEqual(spec.volumes?.map(({ name }) => name).sort());
+        for (const { command = [] } of spec.containers) expect(command).not.toContain("");
+      }
+    }
+  });
+
+  test.each([
+    ["v1.3.6", { scheme: "HTTP", port: 8080 }, { scheme: "HTTP", port: 10252 }, { scheme: "HTTP", port: 10251 }],
+    ["v1.12.10", { scheme: "HTTPS", port: 6443 }, { scheme: "HTTP", port: 10252 }, { scheme: "HTTP", port: 10251 }],
+    ["v1.36.2", { scheme: "HTTPS", port: 6443 }, { scheme: "HTTPS", port: 10257 }, { scheme: "HTTPS", port: 10259 }],
+  ])("%s is asked for its health where it answers without credentials", (version, apiserver, manager, scheduler) => {
+    for (const [name, wanted] of [["apiserver", apiserver], ["controller-manager", manager], ["scheduler", scheduler]] as const) {
+      expect(containerOf(name, version).livenessProbe?.httpGet).toMatchObject({ ...wanted, path: "/healthz" });
+    }
+    const url = `${apiserver.scheme.toLowerCase()}://127.0.0.1:${apiserver.port}`;
+    expect(containerOf("kube-proxy", version).command).toEqual(expect.arrayContaining(["--api", url]));
+  });
+
+  test("v1.3 is secure unless it is asked not to be", () => {
+    const secure = containerOf("apiserver", "v1.3.6").command;
+    expect(secure).toEqual(
+      expect.arrayContaining([
+        "--authorization-mode=ABAC",
+        "--authorization-policy-file=/srv/kubernetes/abac-policy.jsonl",
+        "--insecure-bind-address=127.0.0.1",
+        "--token-auth-file=/srv/kubernetes/known_tokens.csv",
+      ]),
+    );
+    expect(secure?.join()).not.toContain("basic-auth");
+    const open = containerOf("apiserver", "v1.3.6", { insecureApi: true }).command;
+    expect(open).toEqual(
+      expect.arrayContaining([
+        "--authorization-mode=AlwaysAllow",
+        "--basic-auth-file=/srv/kubernetes/basic_auth.csv",
+        "--insecure-bind-address=0.0.0.0",
+      ]),
+    );
+    expect(containerOf("setup", "v1.3.6").command?.slice(1, -1)).toEqual(["--tokens"]);
+    expect(containerOf("setup", "v1.3.6", { insecureApi: true }).command?.slice(1, -1)).toEqual(["--tokens", "--basic-auth"]);
+    expect(containerOf("setup", "v1.6.13").command).toHaveLength(2);
+  });
+
+  test("an open API of v1.3 is all that its control plane uses: no kubeconfig is mounted", () => {
+    const [master] = podsOf("v1.3.6", { insecureApi: true }).filter(({ metadata }) => metadata.name === "k8s-master");
+    expect(JSON.stringify(master)).not.toContain(".conf");
+    expect(containerOf("scheduler", "v1.3.6", { insecureApi: true }).command).toContain("--master=127.0.0.1:8080");
+  });
+
+  test("8080 is opened beside the rest from v1.6 on, where it is asked for; closed else; and not heard of from v1.20 on", () => {
+    const flags = (version: string, insecureApi: boolean): string[] =>
+      containerOf("apiserver", version, { insecureApi }).command?.filter((word) => word.startsWith("--insecure")) ?? [];
+    expect(flags("v1.12.10", true)).toEqual(["--insecure-port=8080", "--insecure-bind-address=0.0.0.0"]);
+    expect(flags("v1.12.10", false)).toEqual(["--insecure-port=0"]);
+    expect(flags("v1.20.2", false)).toEqual([]);
+    const open = podsOf("v1.12.10", { insecureApi: true });
+    const closed = podsOf("v1.12.10", { insecureApi: false });
+    const others = (pods: readonly Pod[]): unknown => pods.flatMap(({ spec }) => spec.containers.filter(({ name }) => name !== "apiserver"));
+    expect(others(open)).toEqual(others(closed));
+  });
+
+  test.each([
+    ["v1.23.17", "--kubeconfig=/etc/kubernetes/scheduler.conf", "/etc/kubernetes/scheduler-config.yaml"],
+    ["v1.24.17", "--config=/etc/kubernetes/scheduler-config.yaml", undefined],
+  ])("the scheduler of %s is told all by %s", (version, flag, unused) => {
+    const { command, volumeMounts } = containerOf("scheduler", version);
+    expect(command).toContain(flag);
+    expect(volumeMounts?.map(({ mountPath }) => mountPath)).not.toContain(unused);
+    expect(volumeMounts?.map(({ mountPath }) => mountPath)).toContain("/etc/kubernetes/scheduler.conf");
+  });
+
+  test.each([
+    ["v1.3.6", "apiserver", "/hyperkube apiserver"],
+    ["v1.16.15", "apiserver", "/hyperkube apiserver"],
+    ["v1.17.17", "apiserver", "/hyperkube kube-apiserver"],
+    ["v1.36.2", "kube-proxy", "/hyperkube kube-proxy"],
+  ])("in %s the %s is %s", (version, container, program) => {
+    expect(containerOf(container, version).command?.join(" ")).toContain(`-- ${program} --`);
+  });
+
+  test.each([
+    ["v1.10.13", undefined],
+    ["v1.11.10", "system-node-critical"],
+  ])("pods of %s have the priority class %s", (version, priorityClassName) => {
+    for (const { spec } of podsOf(version)) expect(spec.priorityClassName).toBe(priorityClassName);
+  });
+
+  test.each([
+    ["v1.13.12", false],
+    ["v1.14.10", true],
+    ["v1.30.14", true],
+    ["v1.31.14", false],
+  ])("pod CIDRs of %s are given by a process of their own: %s", (version, isOwn) => {
+    expect(podsOf(version).some(({ metadata }) => metadata.name === "k8s-node-ipam")).toBe(isOwn);
+  });
+
+  test("programs are called as the image has them", () => {
+    const features = featuresOf("v1.36.2");
+    const [first] = fewScenariosOf(features);
+    if (!first) throw new Error("no scenario");
+    const programs = { apiserver: ["/usr/local/bin/kube-apiserver"] };
+    const [master] = renderPods(features, { ...first, role: "master" }, programs).filter(
+      ({ metadata }) => metadata.name === "k8s-master",
+    );
+    expect(master?.spec.containers[1]?.command?.join(" ")).toContain("-- /usr/local/bin/kube-apiserver --");
+  });
 });

@@ -1,13 +1,27 @@
-import semver from "semver";
+import { minor } from "semver";
 import { describe, expect, test } from "vitest";
 import { TsdeployError } from "../../src/errors.js";
-import * as table from "../../src/kubernetes/versionTable.js";
-import { defaultVersion, featuresOf, resolveVersion } from "../../src/kubernetes/versions.js";
-import { type Plan } from "../../src/plan/plan.js";
-import { planMaster } from "../../src/plan/planMaster.js";
-import { planWorker } from "../../src/plan/planWorker.js";
-import { masterInput, masterOptions, workerInput } from "../plan/fixtures.js";
-import { fieldProblems, flagProblems, hyperkubeCommands, planProblems } from "./flagLists.js";
+import * as releaseTable from "../../src/kubernetes/releaseTable.js";
+import { versionOverview } from "../../src/kubernetes/versionOverview.js";
+import { checkSkew } from "../../src/kubernetes/versionSkew.js";
+import * as versionTable from "../../src/kubernetes/versionTable.js";
+import {
+  checkInsecureApi,
+  defaultVersion,
+  featuresOf,
+  resolveVersion,
+  supportedMinors,
+} from "../../src/kubernetes/versions.js";
+
+function errorOf(action: () => unknown): TsdeployError {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof TsdeployError) return error;
+    throw error;
+  }
+  throw new Error("nothing was thrown");
+}
 
 describe("a version", () => {
   test.each(["1.20.2", "v1.20.2", " v1.20.2 "])("may be written as %s", (text) => {
@@ -18,92 +32,169 @@ describe("a version", () => {
     expect(() => resolveVersion(text)).toThrow("VERSION_MALFORMED");
   });
 
-  test.each(["v1.19.16", "v1.21.0", "v1.21.0-alpha.1", "v2.0.0", "v1.3.6"])("%s is refused", (text) => {
-    let thrown: unknown;
-    try {
-      resolveVersion(text);
-    } catch (error) {
-      thrown = error;
-    }
-    expect(thrown).toBeInstanceOf(TsdeployError);
-    expect(thrown).toMatchObject({ kind: "usage", problems: [{ code: "VERSION_UNSUPPORTED" }] });
-    expect((thrown as TsdeployError).problems[0]?.hint).toContain("v1.20.2");
+  test.each(["v1.3.0", "v1.3.0-beta.1", "v1.6.0-beta.3", "v1.19.16", "v1.36.99", "v1.36.0-alpha.1"])(
+    "%s is supported",
+    (version) => {
+      expect(featuresOf(version).version).toBe(version);
+    },
+  );
+
+  test.each([
+    ["v1.2.7", "v1.3"],
+    ["v0.18.0", "v1.3"],
+    ["v1.37.0", "v1.36"],
+    ["v1.37.0-alpha.1", "v1.36"],
+    ["v2.0.0", "v1.36"],
+  ])("%s is refused, with the nearest that is supported", (version, nearest) => {
+    const { kind, problems } = errorOf(() => resolveVersion(version));
+    expect(kind).toBe("usage");
+    expect(problems).toMatchObject([{ code: "VERSION_UNSUPPORTED" }]);
+    expect(problems[0]?.message).toContain("v1.3 - v1.36");
+    expect(problems[0]?.hint).toContain(`nearest that is supported is ${nearest}`);
+    const named = /v1\.\d+(\.\d+)?/.exec(problems[0]?.hint ?? "")?.[0] ?? "";
+    expect(() => resolveVersion(named.split(".").length === 3 ? named : `${named}.0`)).not.toThrow();
   });
 
   test("says whether it was tried", () => {
     expect(featuresOf("v1.20.2").tried).toBe(true);
     expect(featuresOf("v1.20.15").tried).toBe(false);
-    const { warnings } = planMaster({ ...masterInput, config: { ...masterInput.config, version: "v1.20.15" } });
-    expect(warnings.join()).toContain("not tried");
   });
 
-  test("the default one is supported and tried", () => {
-    expect(featuresOf(defaultVersion).tried).toBe(true);
-  });
-});
-
-test("every range of the table is one that semver understands", () => {
-  const rows = Object.values(table).flatMap((value) => (Array.isArray(value) ? (value as { range: string }[]) : []));
-  expect(rows.length).toBeGreaterThan(10);
-  expect(rows.map(({ range }) => range).filter((range) => semver.validRange(range) === null)).toEqual([]);
-});
-
-describe("v1.20.2 knows", () => {
-  const plans: [string, Plan][] = [
-    ["the master's", planMaster(masterInput)],
-    ["the worker's", planWorker(workerInput)],
-    [
-      "a master's with all options",
-      planMaster({
-        ...masterInput,
-        options: {
-          ...masterOptions,
-          nodeLabels: { a: "b" },
-          nodeTaints: [{ key: "only", value: "me", effect: "NoSchedule" }],
-          extraArgs: { proxy: { "proxy-mode": "ipvs", v: "4" }, apiserver: { v: "2" } },
-        },
-      }),
-    ],
-  ];
-
-  test.each(plans)("all that %s plan says", (_name, plan) => {
-    expect(hyperkubeCommands(plan).length).toBeGreaterThanOrEqual(2);
-    expect(planProblems(plan)).toEqual([]);
+  test("that is not named is a supported one", () => {
+    expect(resolveVersion(defaultVersion)).toBe(defaultVersion);
   });
 
-  test("every field that a kube-proxy flag becomes", () => {
-    const document = Object.values(table.proxyFields).map(({ field }) =>
-      field.split(".").reduceRight<unknown>((inner, key) => ({ [key]: inner }), 1),
-    );
-    expect(document.flatMap((one) => fieldProblems("v1.20.2", "kube-proxy", one))).toEqual([]);
-  });
-
-  test("every kube-proxy flag that becomes a field or stays", () => {
-    const flags = [...Object.keys(table.proxyFields), ...table.proxyFlagsBesideConfig].map((flag) => `--${flag}=1`);
-    expect(flagProblems("v1.20.2", ["kube-proxy", ...flags])).toEqual([]);
+  test("is looked up once", () => {
+    expect(featuresOf("1.20.2")).toBe(featuresOf("v1.20.2"));
   });
 });
 
-describe("a flag or field that v1.20.2 lacks is found", () => {
-  const programs = ["apiserver", "controller-manager", "scheduler", "kubelet"] as const;
-
-  test.each(programs)("on the command line of %s", (program) => {
-    const bogus = { [program]: { "no-such-flag": "1" } };
-    const plan = planMaster({ ...masterInput, options: { ...masterOptions, extraArgs: bogus } });
-    expect(planProblems(plan).join("\n")).toMatch(/does not know --no-such-flag/);
+describe("a pre-release is on its own side of a boundary", () => {
+  test.each([
+    ["v1.5.8", "token-file"],
+    ["v1.6.0-alpha.1", "bootstrap-token"],
+    ["v1.6.0-beta.3", "bootstrap-token"],
+  ])("%s has a %s", (version, credentials) => {
+    expect(featuresOf(version).nodeCredentials).toBe(credentials);
   });
 
   test.each([
-    ["a removed one", "kubelet", "--allow-privileged=true", "does not know"],
-    ["a later one", "kube-apiserver", "--service-account-jwks-url=x", "does not know"],
-    ["a deprecated one", "kubelet", "--pod-manifest-path=/x", "deprecates"],
-  ])("%s", (_name, program, argument, problem) => {
-    expect(flagProblems("v1.20.2", [program, argument]).join()).toContain(problem);
+    ["v1.23.17", "dockershim"],
+    ["v1.24.0-rc.0", "cri-dockerd"],
+  ])("%s has %s", (version, runtime) => {
+    expect(featuresOf(version).runtime).toBe(runtime);
+  });
+});
+
+describe("the version table", () => {
+  const tables = Object.entries({
+    ...versionTable,
+    ...releaseTable,
+    ...versionTable.apiVersions,
+    supportedRanges: versionTable.supportedRanges,
+  }).flatMap(([name, table]) =>
+    Array.isArray(table) ? [{ name, ranges: (table as { range: string }[]).map(({ range }) => range) }] : [],
+  );
+
+  test("is many tables", () => {
+    expect(tables.length).toBeGreaterThan(20);
   });
 
-  test.each(["kubelet", "proxy"])("in the configuration of the %s", (target) => {
-    const patches = [{ target, type: "merge", body: { noSuch: { field: 1 } }, file: "p.yaml" }] as const;
-    const plan = planMaster({ ...masterInput, options: { ...masterOptions, patches } });
-    expect(planProblems(plan).join("\n")).toMatch(/has no field noSuch\.field/);
+  test.each(tables)("$name has one row for each version", ({ ranges }) => {
+    for (const version of supportedMinors()) {
+      expect(ranges.filter((range) => supportedMinors(range).includes(version)), version).toHaveLength(1);
+    }
   });
+
+  test("goes from v1.3 to v1.36", () => {
+    const minors = supportedMinors();
+    expect([minors[0], minors.at(-1), minors.length]).toEqual(["v1.3", "v1.36", 34]);
+  });
+
+  test("says of tried versions that they are in their range", () => {
+    for (const { range, tried } of versionTable.supportedRanges) {
+      expect(supportedMinors(range)).toEqual(expect.arrayContaining(tried.map((version) => `v1.${minor(version)}`)));
+    }
+  });
+
+  test("has an etcd with the API that the version stores by", () => {
+    for (const name of supportedMinors()) {
+      const { etcdApi, images, components } = featuresOf(`${name}.0`);
+      const releases = [components.etcd, images.etcd.replace("etcd:", "")];
+      for (const release of releases) expect(etcdApi === "v3" || release.startsWith("3.5."), name).toBe(true);
+    }
+  });
+
+  test("has cri-dockerd where there is no dockershim", () => {
+    for (const name of supportedMinors()) {
+      const { runtime, components } = featuresOf(`${name}.0`);
+      expect(components.criDockerd !== undefined, name).toBe(runtime === "cri-dockerd");
+    }
+  });
+});
+
+describe("the insecure port", () => {
+  test.each(["v1.3.6", "v1.19.16"])("can be opened in %s", (version) => {
+    expect(() => { checkInsecureApi({ insecureApi: true }, featuresOf(version)); }).not.toThrow();
+  });
+
+  test.each(["v1.20.2", "v1.36.2"])("cannot in %s", (version) => {
+    expect(() => { checkInsecureApi({ insecureApi: false }, featuresOf(version)); }).not.toThrow();
+    expect(() => { checkInsecureApi({ insecureApi: true }, featuresOf(version)); }).toThrow(
+      /INSECURE_API_UNSUPPORTED.*v1\.20 and later have no insecure port/,
+    );
+  });
+});
+
+describe("a worker", () => {
+  test.each([
+    ["v1.20.2", "v1.20.2"],
+    ["v1.20.2", "v1.20.1"],
+    ["v1.20.2", "v1.18.20"],
+    ["v1.28.0", "v1.25.10"],
+    ["v1.6.0", "v1.6.0-beta.3"],
+    ["v1.5.8", "v1.3.6"],
+  ])("of a master of %s may be of %s", (master, worker) => {
+    expect(() => { checkSkew({ master, worker }); }).not.toThrow();
+  });
+
+  test.each([
+    ["v1.20.2", "v1.20.3", "newer"],
+    ["v1.6.0-beta.3", "v1.6.0", "newer"],
+    ["v1.20.2", "v1.17.17", "3 minor versions behind"],
+    ["v1.27.16", "v1.24.17", "allows 2"],
+    ["v1.28.0", "v1.24.17", "allows 3"],
+    ["v1.6.0", "v1.5.8", "before v1.6"],
+  ])("of a master of %s may not be of %s", (master, worker, reason) => {
+    const { kind, problems } = errorOf(() => { checkSkew({ master, worker }); });
+    expect(kind).toBe("conflict");
+    expect(problems).toMatchObject([{ code: "VERSION_SKEW" }]);
+    expect(problems[0]?.message).toContain(reason);
+  });
+});
+
+describe("the overview", () => {
+  const { ranges, minors, ...rest } = versionOverview();
+
+  test("has the three ways of building a cluster, with what they have in common", () => {
+    expect(rest).toEqual({ defaultVersion });
+    expect(ranges).toMatchObject([
+      { range: "v1.3 - v1.5", runtime: "dockershim", nodeCredentials: "token-file", authorization: "ABAC", etcd: "v2" },
+      { range: "v1.6 - v1.23", nodeCredentials: "bootstrap-token", authorization: "RBAC | Node,RBAC", etcd: "v3" },
+      { range: "v1.24 - v1.36", runtime: "cri-dockerd", authorization: "Node,RBAC", etcd: "v3" },
+    ]);
+  });
+
+  test("has all minor versions, and what was tried of them", () => {
+    expect(minors.map((one) => one.minor)).toEqual(supportedMinors());
+    expect(minors.find((one) => one.minor === "v1.20")).toMatchObject({ tried: ["v1.20.2"], published: false });
+    expect(minors.find((one) => one.minor === "v1.18")).toMatchObject({ published: true, images: { pause: "pause:3.2" } });
+    expect(minors.flatMap((one) => one.tried)).toEqual(ranges.flatMap((one) => one.tried));
+  });
+});
+
+test("official images are named by architecture, until one name was for all", () => {
+  expect(featuresOf("v1.3.6").published?.reference).toBe("registry.k8s.io/hyperkube-{arch}:{version}");
+  expect(featuresOf("v1.18.20").published?.reference).toBe("registry.k8s.io/hyperkube:{version}");
+  expect(featuresOf("v1.19.0").published).toBeUndefined();
 });

@@ -1,0 +1,77 @@
+import type { Row } from "./versionTable.js";
+
+/** Where images are without `--registry`. */
+export const defaultRegistry = "registry.k8s.io";
+
+/** Images beside Kubernetes' own; without the registry. */
+export interface Images {
+  readonly pause: string;
+  readonly etcd: string;
+  readonly coredns: string;
+}
+
+/**
+ * As the last patch of that minor's kubeadm pins them (cmd/kubeadm/app/constants/constants.go). Before v1.12 those had
+ * a name for each architecture, and pause 3.0 is in a form that Docker refuses today: the oldest without that. Before
+ * v1.6 an etcd that still has its second API.
+ */
+export const images: readonly Row<Images>[] = [
+  { range: "<1.6", value: { pause: "pause:3.1", etcd: "etcd:3.5.24-0", coredns: "coredns:1.1.3" } },
+  { range: ">=1.6 <1.12", value: { pause: "pause:3.1", etcd: "etcd:3.2.24", coredns: "coredns:1.1.3" } },
+  { range: ">=1.12 <1.13", value: { pause: "pause:3.1", etcd: "etcd:3.2.24", coredns: "coredns:1.2.2" } },
+  { range: ">=1.13 <1.14", value: { pause: "pause:3.1", etcd: "etcd:3.2.24", coredns: "coredns:1.2.6" } },
+  { range: ">=1.14 <1.16", value: { pause: "pause:3.1", etcd: "etcd:3.3.10", coredns: "coredns:1.3.1" } },
+  { range: ">=1.16 <1.17", value: { pause: "pause:3.1", etcd: "etcd:3.3.15-0", coredns: "coredns:1.6.2" } },
+  { range: ">=1.17 <1.18", value: { pause: "pause:3.1", etcd: "etcd:3.4.3-0", coredns: "coredns:1.6.5" } },
+  { range: ">=1.18 <1.19", value: { pause: "pause:3.2", etcd: "etcd:3.4.3-0", coredns: "coredns:1.6.7" } },
+  { range: ">=1.19 <1.21", value: { pause: "pause:3.2", etcd: "etcd:3.4.13-0", coredns: "coredns:1.7.0" } },
+  // CoreDNS got a folder of its own.
+  { range: ">=1.21 <1.22", value: { pause: "pause:3.4.1", etcd: "etcd:3.4.13-0", coredns: "coredns/coredns:v1.8.0" } },
+  { range: ">=1.22 <1.23", value: { pause: "pause:3.5", etcd: "etcd:3.5.6-0", coredns: "coredns/coredns:v1.8.4" } },
+  { range: ">=1.23 <1.24", value: { pause: "pause:3.6", etcd: "etcd:3.5.6-0", coredns: "coredns/coredns:v1.8.6" } },
+  { range: ">=1.24 <1.25", value: { pause: "pause:3.7", etcd: "etcd:3.5.6-0", coredns: "coredns/coredns:v1.8.6" } },
+  { range: ">=1.25 <1.26", value: { pause: "pause:3.8", etcd: "etcd:3.5.9-0", coredns: "coredns/coredns:v1.9.3" } },
+  { range: ">=1.26 <1.27", value: { pause: "pause:3.9", etcd: "etcd:3.5.10-0", coredns: "coredns/coredns:v1.9.3" } },
+  { range: ">=1.27 <1.28", value: { pause: "pause:3.9", etcd: "etcd:3.5.12-0", coredns: "coredns/coredns:v1.10.1" } },
+  { range: ">=1.28 <1.29", value: { pause: "pause:3.9", etcd: "etcd:3.5.15-0", coredns: "coredns/coredns:v1.10.1" } },
+  { range: ">=1.29 <1.30", value: { pause: "pause:3.9", etcd: "etcd:3.5.16-0", coredns: "coredns/coredns:v1.11.1" } },
+  { range: ">=1.30 <1.31", value: { pause: "pause:3.9", etcd: "etcd:3.5.15-0", coredns: "coredns/coredns:v1.11.3" } },
+  { range: ">=1.31 <1.33", value: { pause: "pause:3.10", etcd: "etcd:3.5.24-0", coredns: "coredns/coredns:v1.11.3" } },
+  { range: ">=1.33 <1.34", value: { pause: "pause:3.10", etcd: "etcd:3.5.24-0", coredns: "coredns/coredns:v1.12.0" } },
+  { range: ">=1.34 <1.35", value: { pause: "pause:3.10.1", etcd: "etcd:3.6.5-0", coredns: "coredns/coredns:v1.12.1" } },
+  { range: ">=1.35 <1.36", value: { pause: "pause:3.10.1", etcd: "etcd:3.6.6-0", coredns: "coredns/coredns:v1.13.1" } },
+  { range: ">=1.36", value: { pause: "pause:3.10.2", etcd: "etcd:3.6.8-0", coredns: "coredns/coredns:v1.14.2" } },
+];
+
+/** Releases of what is in a hyperkube image besides Kubernetes. */
+export interface Components {
+  readonly etcd: string;
+  readonly cni: string;
+  readonly criDockerd?: string;
+}
+
+/**
+ * What `image build` downloads. etcd 3.5 has both APIs, images for arm64 and published checksums, which the etcd of
+ * old kubeadms has not. CNI plugins read configurations of all older specifications.
+ */
+export const components: readonly Row<Components>[] = [
+  { range: "<1.22", value: { etcd: "3.5.24", cni: "0.9.1" } },
+  { range: ">=1.22 <1.24", value: { etcd: "3.5.24", cni: "1.0.1" } },
+  { range: ">=1.24 <1.31", value: { etcd: "3.5.24", cni: "1.4.1", criDockerd: "0.4.3" } },
+  { range: ">=1.31 <1.32", value: { etcd: "3.5.24", cni: "1.5.1", criDockerd: "0.4.3" } },
+  { range: ">=1.32 <1.33", value: { etcd: "3.5.24", cni: "1.6.0", criDockerd: "0.4.3" } },
+  { range: ">=1.33 <1.34", value: { etcd: "3.5.24", cni: "1.6.2", criDockerd: "0.4.3" } },
+  { range: ">=1.34 <1.35", value: { etcd: "3.6.5", cni: "1.7.1", criDockerd: "0.4.3" } },
+  { range: ">=1.35 <1.36", value: { etcd: "3.6.6", cni: "1.8.0", criDockerd: "0.4.3" } },
+  { range: ">=1.36", value: { etcd: "3.6.8", cni: "1.9.1", criDockerd: "0.4.3" } },
+];
+
+/**
+ * The official hyperkube image. A list of all architectures since v1.12; gone with v1.19. Those of 2016 are in a form
+ * (schema 1) that Docker 26 and later refuse.
+ */
+export const published: readonly Row<{ readonly reference: string } | undefined>[] = [
+  { range: "<1.12", value: { reference: `${defaultRegistry}/hyperkube-{arch}:{version}` } },
+  { range: ">=1.12 <1.19", value: { reference: `${defaultRegistry}/hyperkube:{version}` } },
+  { range: ">=1.19", value: undefined },
+];
