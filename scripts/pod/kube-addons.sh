@@ -14,6 +14,9 @@ Keeps the cluster to what the addon folder holds, by upstream's contract: object
 addonmanager.kubernetes.io/mode=Reconcile are created, updated, and deleted when they leave the folder (then only with
 kubernetes.io/cluster-service=true); EnsureExists: created, then left alone. cluster-service=true without a mode counts
 as Reconcile. Looks at the cluster every SECONDS (default $interval), at the folder every 5.
+
+Runs with the kubectl of every Kubernetes from v1.3 on. Objects of several modes have to be in YAML documents or files
+of their own: those of one List are left alone.
 END
 }
 
@@ -22,8 +25,8 @@ service=kubernetes.io/cluster-service
 # Not those that controllers make, with labels of ours, from what is applied: Endpoints, ReplicaSets, …
 prunable='configmaps persistentvolumeclaims persistentvolumes pods podtemplates replicationcontrollers secrets
 serviceaccounts services resourcequotas limitranges namespaces daemonsets.apps deployments.apps statefulsets.apps
-jobs.batch cronjobs.batch horizontalpodautoscalers.autoscaling ingresses.networking.k8s.io
-networkpolicies.networking.k8s.io poddisruptionbudgets.policy podsecuritypolicies.policy
+petsets.apps jobs.batch cronjobs.batch horizontalpodautoscalers.autoscaling ingresses.networking.k8s.io
+ingresses.extensions networkpolicies.networking.k8s.io poddisruptionbudgets.policy podsecuritypolicies.policy
 roles.rbac.authorization.k8s.io rolebindings.rbac.authorization.k8s.io clusterroles.rbac.authorization.k8s.io
 clusterrolebindings.rbac.authorization.k8s.io storageclasses.storage.k8s.io priorityclasses.scheduling.k8s.io
 apiservices.apiregistration.k8s.io customresourcedefinitions.apiextensions.k8s.io'
@@ -33,9 +36,18 @@ annotated='{{with .metadata.annotations}}{{if index . "kubectl.kubernetes.io/las
 
 log() { echo "$(date -u +%FT%TZ) $*"; }
 
-k() { kubectl --kubeconfig="$kubeconfig" "$@"; }
+# Official hyperkube images have it in one of these places.
+if command -v kubectl >/dev/null; then
+  k() { kubectl --kubeconfig="$kubeconfig" "$@"; }
+elif [[ -x /kubectl ]]; then
+  k() { /kubectl --kubeconfig="$kubeconfig" "$@"; }
+else
+  k() { /hyperkube kubectl --kubeconfig="$kubeconfig" "$@"; }
+fi
 
-files() { find "$addons" -name '.?*' -prune -o -type f \( -name '*.json' -o -name '*.yaml' -o -name '*.yml' \) -print; }
+files() {
+  find "$addons" -name '.?*' -prune -o -type f \( -name '*.json' -o -name '*.yaml' -o -name '*.yml' \) -print | sort
+}
 
 state() {
   local found
@@ -43,62 +55,162 @@ state() {
   [[ -z $found ]] || tr '\n' '\0' <<<"$found" | xargs -0 stat -c '%n %Y %s'
 }
 
-# Prints MODE SERVICE IDENTITY of each of the folder's objects, - for a label that it has not; fails if a file cannot be
-# read.
-in_folder() {
+# split makes each YAML document and each JSON file of the folder a file of $work/all.
+split() {
+  local file name count=0
+  while IFS= read -r file; do
+    [[ -n $file ]] || continue
+    count=$((count + 1))
+    name=${file##*/}
+    name=$work/all/$(printf %04d "$count")-%03d-${name//[^A-Za-z0-9._-]/_}
+    if [[ $file == *.json ]]; then
+      cp "$file" "${name/\%03d/000}" || return
+      continue
+    fi
+    # At the start of a line, `---` is nothing else in YAML, not even inside a block of text.
+    awk -v name="$name" '
+      function flush() {
+        if (content) printf "%s", text >sprintf(name, part)
+        text = ""
+        content = 0
+        part++
+      }
+      /^---([ \t\r]|$)/ { flush() }
+      { text = text $0 "\n" }
+      !/^((---|\.\.\.)[ \t\r]*|[ \t\r]*)(#.*)?$/ { content = 1 }
+      END { flush() }
+    ' "$file" || return
+  done <<<"$(files)"
+}
+
+# Prints MODE SERVICE IDENTITY of each of a file's objects, - for a label that it has not; fails if it cannot be read.
+describe() { # COMMAND FILE
   local labels
   # shellcheck disable=SC2059
   labels="{{with .metadata.labels}}$(printf "$label" "$mode")$(printf "$label" "$service"){{else}}- - {{end}}"
-  k create --dry-run=client --validate=false --recursive -f "$addons" -o "go-template=$labels$identity"
+  # shellcheck disable=SC2086
+  k $1 --validate=false -f "$2" -o go-template --template "$labels$identity" | sed '/^running in local mode/d'
 }
 
-# What this API server has of the prunable kinds, comma-separated.
-kinds() {
-  local known
-  known=$(k api-resources --cached --verbs=list,delete -o name) || return
-  tr -s ' \n' '\n' <<<"$prunable" | grep -Fx "$known" | paste -sd,
+# Prints the command by which this kubectl describes a file: v1.18 on, v1.6 on, and before.
+reader() {
+  local command
+  echo '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x"}}' >"$work/probe.json"
+  for command in 'create --dry-run=client' 'create --dry-run' 'convert --local'; do
+    if [[ $(describe "$command" "$work/probe.json" 2>/dev/null) == '- - ConfigMap/'*/x ]]; then
+      echo "$command"
+      return
+    fi
+  done
+  log 'kubectl cannot read files now' >&2
+  return 1
 }
 
-# Prints the identities of what was applied, in Reconcile mode, and nobody else owns.
-in_cluster() { # KINDS
-  k get "$1" --all-namespaces -l "$service=true,$mode!=EnsureExists" \
-    -o "go-template={{range .items}}{{if not .metadata.ownerReferences}}$annotated{{end}}$identity{{end}}" |
-    sed -n 's/^+//p'
-}
-
-apply() { # SELECTOR
-  local said status=0
-  said=$(k apply --recursive -f "$addons" -l "$1") || status=1
-  grep -v 'unchanged$' <<<"$said" || true
+# read_folder says in $wanted what objects the folder has, and puts its files into $work/Reconcile and EnsureExists.
+# Fails if something cannot be read.
+read_folder() {
+  local command file said modes status=0
+  rm -rf "$work"/{all,Reconcile,EnsureExists}
+  mkdir "$work"/{all,Reconcile,EnsureExists}
+  split || return
+  command=$(reader) || return
+  wanted=
+  for file in "$work"/all/*; do
+    [[ -e $file ]] || continue
+    said=$(describe "$command" "$file") || {
+      log "${file##*/} cannot be read"
+      status=1
+      continue
+    }
+    wanted+=$said$'\n'
+    modes=$(awk '{ print $1 == "-" && $2 == "true" ? "Reconcile" : $1 }' <<<"$said" | sort -u)
+    case $modes in
+      Reconcile | EnsureExists) mv "$file" "$work/$modes" ;;
+      *$'\n'*) log "${file##*/} is left alone: a List of objects of several modes" ;;
+    esac
+  done
   return $status
 }
 
-prune() { # KINDS WANTED
-  local here object kind namespace name
-  here=$(in_cluster "$1") || return
-  while IFS= read -r object; do
-    [[ -n $object ]] || continue
-    grep -Fxq "$object" <<<"$2" && continue
-    IFS=/ read -r kind namespace name <<<"$object"
-    k delete --ignore-not-found --wait=false ${namespace:+--namespace="$namespace"} "$kind" "$name" || return
-  done <<<"$here"
+# kinds says in $here what this API server has of the prunable kinds, comma-separated.
+here=
+kinds() {
+  local known kind said
+  if [[ -n $lists_kinds ]]; then
+    known=$(k api-resources --cached --verbs=list,delete -o name) || return
+    here=$(tr -s ' \n' '\n' <<<"$prunable" | grep -Fx "$known" | paste -sd,) || return
+    # The same objects twice, and each time a warning.
+    if [[ $here == *ingresses.networking* ]]; then here=${here/,ingresses.extensions/}; fi
+    return
+  fi
+  # kubectl before v1.11 cannot list them, and their set does not change while this runs.
+  [[ -z $here ]] || return 0
+  known=
+  for kind in $prunable; do
+    kind=${kind%%.*}
+    [[ ,$known, != *",$kind,"* ]] || continue
+    if said=$(k get "$kind" --all-namespaces -l "$service=none" -o name 2>&1); then
+      known+=${known:+,}$kind
+    elif [[ $said != *"doesn't have a resource type"* && $said != *'could not find the requested resource'* ]]; then
+      echo "$said" >&2
+      return 1
+    fi
+  done
+  here=$known
 }
 
-reconcile() {
-  local objects='' here
+# Prints the identities of what was applied, in Reconcile mode, nobody else owns, and is not on its way out.
+in_cluster() {
+  local ours="{{if not (or .metadata.ownerReferences .metadata.deletionTimestamp)}}$annotated{{end}}"
+  k get "$here" --all-namespaces -l "$service=true,$mode!=EnsureExists" \
+    -o "go-template={{range .items}}$ours$identity{{end}}" |
+    sed -n 's/^+//p'
+}
+
+# Old kubectls call everything configured each time: only news are told.
+told=
+apply() {
+  local said status=0
+  said=$(k apply -f "$work/Reconcile") || status=1
+  if [[ $said != "$told" ]]; then grep -v 'unchanged$' <<<"$said" || true; fi
+  told=$said
+  return $status
+}
+
+# Those that are there already answer that they are.
+create() {
+  k create -f "$work/EnsureExists" 2>&1 | grep -v -e AlreadyExists -e 'already exists$' || true
+}
+
+prune() {
+  local names found object kind namespace name status=0
+  names=$(cut -d ' ' -f 3- <<<"$wanted")
+  found=$(in_cluster) || return
+  while IFS= read -r object; do
+    [[ -n $object ]] || continue
+    IFS=/ read -r kind namespace name <<<"$object"
+    grep -Fxq "$object" <<<"$names" && continue
+    # Old kubectls do not say that what names no namespace is in this one.
+    if [[ $namespace == default ]] && grep -Fxq "$kind//$name" <<<"$names"; then continue; fi
+    # shellcheck disable=SC2086
+    k delete --ignore-not-found $no_wait ${namespace:+--namespace="$namespace"} "$kind" "$name" || status=1
+  done <<<"$found"
+  return $status
+}
+
+reconcile() { # STATE
+  local status=0
   k get namespace kube-system >/dev/null 2>&1 || k create namespace kube-system || return
-  if [[ -n $(files) ]]; then
-    # Without this list nothing is deleted: what cannot be read stays as it is in the cluster.
-    objects=$(in_folder) || return
-    if grep -q '^Reconcile ' <<<"$objects"; then apply "$mode=Reconcile" || return; fi
-    if grep -q '^- true ' <<<"$objects"; then apply "$service=true,!$mode" || return; fi
-    if grep -q '^EnsureExists ' <<<"$objects"; then
-      # Those that are there already answer AlreadyExists.
-      k create --recursive -f "$addons" -l "$mode=EnsureExists" 2>&1 | grep -v AlreadyExists || true
-    fi
+  if [[ $1 != "$read_state" ]]; then
+    read_state=none
+    if read_folder; then read_state=$1; else status=1; fi
   fi
-  here=$(kinds) || return
-  prune "$here" "$(cut -d ' ' -f 3- <<<"$objects")"
+  if [[ -n $(ls "$work/Reconcile") ]]; then apply || status=1; fi
+  if [[ -n $(ls "$work/EnsureExists") ]]; then create; fi
+  # What cannot be read, or has failed, stays as it is in the cluster.
+  [[ $status == 0 ]] || return 1
+  kinds || return
+  prune
 }
 
 while [[ $# -gt 0 ]]; do
@@ -114,7 +226,16 @@ while [[ $# -gt 0 ]]; do
 done
 
 trap 'exit 143' TERM INT
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir "$work"/{Reconcile,EnsureExists}
+# Both from v1.11 on.
+no_wait='' lists_kinds=''
+if [[ $(k delete --help 2>&1) == *--wait* ]]; then no_wait=--wait=false; fi
+if [[ $(k api-resources --help 2>&1) == *--verbs* ]]; then lists_kinds=yes; fi
 log "addons in $addons, every $interval s"
+wanted=
+read_state=none
 seen=none
 next=0
 while :; do
@@ -122,7 +243,7 @@ while :; do
   if [[ $now != "$seen" || $SECONDS -ge $next ]]; then
     seen=$now
     next=$((SECONDS + interval))
-    if ! reconcile; then
+    if ! reconcile "$now"; then
       log 'not all of it worked; trying again'
       next=$((SECONDS + 10))
       [[ -z $once ]] || exit 1

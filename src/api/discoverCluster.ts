@@ -5,6 +5,7 @@ import type { ClusterConfig } from "../kubernetes/clusterConfig.js";
 import { clusterInfoPath, isSignatureOf, readClusterInfo } from "../kubernetes/clusterInfo.js";
 import type { JoinToken } from "../pki/identity.js";
 import { bootstrapToken, caHash } from "../pki/joinToken.js";
+import { readCertificate } from "../pki/readCertificate.js";
 import { apiFault, ApiError, caMismatch, notKubernetes, tokenRefused } from "./apiFault.js";
 import { KubernetesClient, type RequestOptions } from "./kubernetesClient.js";
 
@@ -24,8 +25,9 @@ export interface DiscoveredCluster {
 }
 
 /**
- * Finds out by a join token what cluster this is, as `kubeadm join` does: cluster-info from whoever answers, believed
- * for its pinned CA and its signature by the token's secret; then the cluster's configuration over verified TLS.
+ * Finds out by a join token what cluster this is, as `kubeadm join` does: its CA, believed for the token's hash of it;
+ * then the cluster's configuration over verified TLS. A server that shows its CA in the handshake proves it by that;
+ * else cluster-info tells, by its signature with the token's secret.
  *
  * @throws TsdeployError `TOKEN_REFUSED`, `CA_MISMATCH`, `NOT_TSDEPLOY`, `NOT_KUBERNETES`, `API_UNREACHABLE`,
  * `CLOCK_SKEW`, `ADDRESS_MISMATCH`
@@ -41,7 +43,7 @@ export async function discoverCluster(options: DiscoverOptions): Promise<Discove
     return { caPem, config: parseClusterConfig(await client.get(clusterConfigPath, options)) };
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    if (error.status === 401) throw tokenRefused(apiserver, "it has expired or was revoked");
+    if (error.status === 401) throw tokenRefused(apiserver, "it is wrong, has expired, or was revoked");
     if (error.status === 403 || error.status === 404) throw notTsdeploy(apiserver, "ConfigMap kube-system/tsdeploy", error);
     throw apiFault(server, error);
   } finally {
@@ -53,21 +55,39 @@ async function discoverCa(server: string, options: DiscoverOptions): Promise<str
   const { token, apiserver } = options;
   const anyone = new KubernetesClient(clientOptions(server, options));
   try {
-    const claim = readClusterInfo(await anyone.get(clusterInfoPath, options));
+    const answer = await anyone.get(clusterInfoPath, options).catch((error: unknown) => {
+      if (error instanceof ApiError) return error;
+      throw error;
+    });
+    const shown = anyone.peerCertificates.find((pem) => hashOf(pem) === token.caHash);
+    if (shown !== undefined) return shown;
+    if (answer instanceof ApiError) throw noClusterInfo(answer, anyone.peerCertificates, options);
+
+    const claim = readClusterInfo(answer);
     if (!claim) throw notTsdeploy(apiserver, "a cluster-info with its CA");
     if (hashOf(claim.caPem) !== token.caHash) throw caMismatch(apiserver);
     const signature = claim.signatures.get(token.id);
     if (signature === undefined) throw tokenRefused(apiserver, "it has expired, was revoked, or was never this cluster's");
     if (!isSignatureOf(signature, claim.kubeconfig, token)) throw tokenRefused(apiserver, "its secret is wrong");
     return claim.caPem;
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    if (error.reason === "") throw notKubernetes(apiserver, `it answered ${error.status} without a word of Kubernetes'`);
-    if ([401, 403, 404].includes(error.status)) throw notTsdeploy(apiserver, "a public cluster-info", error);
-    throw apiFault(server, error);
   } finally {
     anyone.close();
   }
+}
+
+/** What it means that a server shows neither the CA nor a cluster-info. */
+function noClusterInfo(
+  answer: ApiError,
+  peerCertificates: readonly string[],
+  { apiserver }: DiscoverOptions,
+): TsdeployError {
+  const { status, reason } = answer;
+  const isRefusal = [401, 403, 404].includes(status);
+  // A cluster that is joined by this CA shows it to everyone, but cluster-info to nobody.
+  if (isRefusal && peerCertificates.some(isCa)) return caMismatch(apiserver);
+  if (reason === "") return notKubernetes(apiserver, `it answered ${status} without a word of Kubernetes'`);
+  if (isRefusal) return notTsdeploy(apiserver, "a public cluster-info", answer);
+  return apiFault(`https://${apiserver}`, answer);
 }
 
 function clientOptions(
@@ -75,6 +95,10 @@ function clientOptions(
   { connect, timeoutMs }: DiscoverOptions,
 ): { server: string; connect: () => Promise<Duplex>; timeoutMs?: number } {
   return { server, connect, ...(timeoutMs !== undefined && { timeoutMs }) };
+}
+
+function isCa(pem: string): boolean {
+  return readCertificate(pem).ca;
 }
 
 function hashOf(caPem: string): string | undefined {

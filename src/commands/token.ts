@@ -8,6 +8,7 @@ import { clusterInfoPath, clusterInfoSignature, readClusterInfo, tokenSecret } f
 import { formatJoinToken, makeJoinToken } from "../pki/joinToken.js";
 import type { CommandResult } from "../report/events.js";
 import type { CommandContext } from "./context.js";
+import { describeFixedToken, type FixedToken, fixedTokenOf, listFixedToken, noSuchToken, refuseToRevoke } from "./fixedToken.js";
 import { withHelper } from "./withHelper.js";
 
 interface TokenSecret {
@@ -18,8 +19,13 @@ interface TokenSecret {
 
 /** `tsdeploy token create`: a join token, and the line to run on a worker. */
 export async function tokenCreate(options: TokenCreateOptions, context: CommandContext): Promise<CommandResult> {
-  return onMaster(options, context, async (api) => {
+  return onMaster(options, context, async ({ api, fixed }) => {
     const { signal } = context;
+    if (fixed) {
+      const { note, ...result } = describeFixedToken(fixed, options);
+      context.report({ kind: "notice", message: note });
+      return result;
+    }
     const info = readClusterInfo(await api.get(clusterInfoPath, { signal }));
     const { apiserver } = parseClusterConfig(await api.get(clusterConfigPath, { signal }));
     if (!info) throw notTsdeploy();
@@ -39,7 +45,8 @@ export async function tokenCreate(options: TokenCreateOptions, context: CommandC
 
 /** `tsdeploy token list`: ids and ends; never secrets. */
 export async function tokenList(options: TokenListOptions, context: CommandContext): Promise<CommandResult> {
-  return onMaster(options, context, async (api) => {
+  return onMaster(options, context, async ({ api, fixed }) => {
+    if (fixed) return listFixedToken(fixed);
     const secrets = await api.list<TokenSecret>("/api/v1/namespaces/kube-system/secrets", {
       signal: context.signal,
       query: { fieldSelector: "type=bootstrap.kubernetes.io/token" },
@@ -60,17 +67,14 @@ export async function tokenList(options: TokenListOptions, context: CommandConte
 
 /** `tsdeploy token revoke ID`. */
 export async function tokenRevoke(options: TokenRevokeOptions, context: CommandContext): Promise<CommandResult> {
-  return onMaster(options, context, async (api) => {
+  return onMaster(options, context, async ({ api, fixed }) => {
+    if (fixed) return refuseToRevoke(fixed, options);
     // Whoever pastes a whole token means its id, and its secret is not for our messages.
     const id = options.id.slice(0, 6);
     const path = `/api/v1/namespaces/kube-system/secrets/bootstrap-token-${id}`;
     await api.delete(path, { signal: context.signal }).catch((error: unknown) => {
       if (!(error instanceof ApiError && error.status === 404)) throw error;
-      throw new TsdeployError("usage", {
-        code: "NO_SUCH_TOKEN",
-        message: `the cluster has no join token with the id ${id}`,
-        hint: "See `tsdeploy token list`.",
-      });
+      throw noSuchToken(id);
     });
     return { data: { revoked: id }, text: `Token ${id} is revoked; nodes that have joined stay.` };
   });
@@ -79,12 +83,13 @@ export async function tokenRevoke(options: TokenRevokeOptions, context: CommandC
 async function onMaster<T>(
   options: TokenListOptions,
   context: CommandContext,
-  use: (api: KubernetesClient) => Promise<T>,
+  use: (master: { readonly api: KubernetesClient; readonly fixed: FixedToken | undefined }) => Promise<T>,
 ): Promise<T> {
   return withHelper(options, context, async ({ helper }) => {
-    const api = await adminApi(helper, await helper.readFiles());
+    const files = await helper.readFiles();
+    const api = await adminApi(helper, files);
     try {
-      return await use(api);
+      return await use({ api, fixed: fixedTokenOf(files) });
     } finally {
       api.close();
     }

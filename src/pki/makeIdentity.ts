@@ -1,12 +1,14 @@
-import { generateKeyPair as generateKeyPairCallback, type X509Certificate } from "node:crypto";
+import { generateKeyPair as generateKeyPairCallback } from "node:crypto";
 import { promisify } from "node:util";
 import { type KubeconfigView, makeKubeconfig } from "../kubernetes/kubeconfig.js";
 import { apiserverPort, paths } from "../plan/names.js";
 import type { HostFile } from "../plan/plan.js";
-import type { ClusterIdentity, KeyPair } from "./identity.js";
+import type { ClusterIdentity, JoinToken, KeyPair } from "./identity.js";
+import { abacPolicy, abacPolicyFor } from "./abacPolicy.js";
 import { mapValues, mapValuesAsync } from "./mapValues.js";
 import { isSignedBy, namesOf, publicHalf, readCertificate, subjectOf } from "./readCertificate.js";
 import { type FoundIdentity, type FoundPair, readIdentity } from "./readIdentity.js";
+import { fixedJoinToken, makeBasicAuth, makeKnownTokens, tokenFilePaths } from "./tokenFiles.js";
 import {
   authorities,
   type IdentityNames,
@@ -42,9 +44,11 @@ export interface MadeFile {
 
 export interface MadeIdentity {
   readonly identity: ClusterIdentity;
+  /** The one of `known_tokens.csv`, which does not end; undefined for versions that make them in the cluster. */
+  readonly joinToken?: JoinToken;
   /**
-   * All PKI files and kubeconfigs of the master, unchanged ones too. Keys come first: whoever writes them in this order
-   * and is cut off leaves keys without certificates at worst, which the next run completes.
+   * All PKI files and kubeconfigs of the master, tokens and policies too, also unchanged ones. Keys come first: whoever
+   * writes them in this order and is cut off leaves keys without certificates at worst, which the next run completes.
    */
   readonly files: readonly HostFile[];
   /** Empty if everything was there and good. */
@@ -95,11 +99,40 @@ export async function makeIdentity(request: IdentityRequest): Promise<MadeIdenti
     return makeKubeconfig({ clusterName, server, caPem, user: commonName, credentials: { keyPair: users[name].pair } });
   });
 
+  const access = accessFiles(request, cas.ca.certificate, made);
+  const knownTokens = access.find(({ path }) => path === tokenFilePaths.knownTokens)?.content ?? "";
+  const joinToken = fixedJoinToken(knownTokens, cas.ca.certificate);
   return {
     identity: { ...cas, serviceAccount, ...leaves, ...mapValues(users, ({ pair }) => pair) },
-    files: filesOf({ ...authorities, ...pairs }, { ...cas, ...leaves }, serviceAccount, kubeconfigs, texts),
+    ...(joinToken && { joinToken }),
+    files: [
+      ...filesOf({ ...authorities, ...pairs }, { ...cas, ...leaves }, serviceAccount, kubeconfigs, texts),
+      ...access,
+    ],
     made,
   };
+}
+
+/** Tokens, passwords and policies of versions that read them from files. */
+function accessFiles(request: IdentityRequest, caPem: string, made: MadeFile[]): HostFile[] {
+  const { existing, nodeName, tokenFile, basicAuth } = request;
+  const file = (path: string, secret: boolean, make: (found: string | undefined) => string): HostFile => {
+    const found = existing.get(path)?.content;
+    const content = make(found);
+    if (content !== found) made.push({ path, reason: found === undefined ? "new" : `had nothing for ${nodeName}` });
+    return { path, mode: secret ? 0o600 : 0o644, content, secret };
+  };
+  return [
+    ...(tokenFile ? [file(tokenFilePaths.knownTokens, true, (found) => found ?? makeKnownTokens(caPem))] : []),
+    ...(basicAuth ? [file(tokenFilePaths.basicAuth, true, (found) => found ?? makeBasicAuth())] : []),
+    ...(tokenFile
+      ? [
+          file(tokenFilePaths.abacPolicy, false, (found) =>
+            found === undefined ? abacPolicy(nodeName) : abacPolicyFor(nodeName, found),
+          ),
+        ]
+      : []),
+  ];
 }
 
 function filesOf<PairName extends string, ConfName extends string>(
@@ -162,14 +195,15 @@ async function makeLeaf(
 ): Promise<MadePair> {
   const ca = readCertificate(issuer.certificate);
   const privateKey = found.privateKey ?? (await newKey());
-  const reason = leafFault(wanted, found, ca, nowMs);
+  const reason = leafFault(wanted, found, issuer.certificate, nowMs);
   if (reason === undefined && found.certificate !== undefined) {
     return { pair: { privateKey, certificate: found.certificate } };
   }
   const { makeCertificate } = await import("./makeCertificate.js");
   const notAfterMs = Math.min(nowMs + leafLifeMs, Date.parse(ca.validTo));
   const validity = { notBeforeMs: nowMs - backdateMs, notAfterMs };
-  const certificate = await makeCertificate({ ...wanted, privateKey, issuer, ...validity });
+  const leaf = await makeCertificate({ ...wanted, privateKey, issuer, ...validity });
+  const certificate = wanted.withCa === true ? leaf + issuer.certificate : leaf;
   return { pair: { privateKey, certificate }, reason: reason ?? "new" };
 }
 
@@ -177,9 +211,10 @@ async function makeLeaf(
 function leafFault(
   wanted: WantedCertificate,
   found: FoundPair,
-  ca: X509Certificate,
+  caPem: string,
   nowMs: number,
 ): string | undefined {
+  const ca = readCertificate(caPem);
   if (found.certificate === undefined) return found.privateKey === undefined ? "new" : "was missing";
   if (found.privateKey === undefined) return "its key was missing";
   const certificate = readCertificate(found.certificate);
@@ -193,6 +228,7 @@ function leafFault(
   const subject = organization === undefined ? `CN=${commonName}` : `O=${organization}, CN=${commonName}`;
   const foundSubject = subjectOf(certificate);
   if (foundSubject !== subject) return `was for ${foundSubject}, not ${subject}`;
+  if (wanted.withCa === true && !found.certificate.includes(caPem)) return "was without its CA's certificate";
   const difference = nameDifference(wanted.names, namesOf(certificate));
   return difference.length > 0 ? `its names have changed: ${difference.join(", ")}` : undefined;
 }

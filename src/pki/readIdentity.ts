@@ -3,6 +3,7 @@ import { type KubeconfigView, readKubeconfig } from "../kubernetes/kubeconfig.js
 import { paths } from "../plan/names.js";
 import { mapValues } from "./mapValues.js";
 import { publicHalf, readCertificate, readPrivateKey } from "./readCertificate.js";
+import { kubeletToken, tokenFilePaths } from "./tokenFiles.js";
 import { authorities, type CaName, type KubeconfigName, type PairName } from "./wantedCertificates.js";
 
 /** A key that is on the host, and the certificate beside it. They belong together. */
@@ -33,6 +34,8 @@ export interface ReadIdentityRequest {
   readonly kubeconfigs: Readonly<Record<KubeconfigName, { readonly path: string }>>;
   /** Whether etcd holds data: then neither a CA nor the service-account key may be missing. */
   readonly etcdData: boolean;
+  /** Whether nodes have tokens of `known_tokens.csv`. */
+  readonly tokenFile: boolean;
   readonly nowMs: number;
 }
 
@@ -45,6 +48,7 @@ export function readIdentity(request: ReadIdentityRequest): FoundIdentity {
     pairs: mapValues(request.pairs, ({ path }) => reader.readPair(path, remade(`${path}.key and ${path}.crt`))),
     kubeconfigs: mapValues(request.kubeconfigs, ({ path }) => reader.readKubeconfig(path)),
   };
+  if (request.tokenFile) reader.checkKnownTokens();
   if (reader.problems.length > 0) throw new TsdeployError("conflict", reader.problems);
   return found;
 }
@@ -126,6 +130,18 @@ class IdentityReader {
         throw new Error("holds a certificate and a key that do not belong together");
       }
       return { text, view, certificate, privateKey };
+    });
+  }
+
+  checkKnownTokens(): void {
+    const path = tokenFilePaths.knownTokens;
+    const content = this.#content(path);
+    const hint =
+      `Add a line \`<6 characters>.<16 characters of [a-z0-9]>,kubelet,kubelet\`, or remove the file: ` +
+      "it will be made anew, and each worker then needs its new token.";
+    this.#attempt(path, hint, () => {
+      if (content === undefined || kubeletToken(content)) return;
+      throw new Error("has no token of user kubelet that a join token can be made of");
     });
   }
 

@@ -9,6 +9,13 @@ export interface IdentityNames {
   readonly serviceIp: string;
   readonly clusterDomain: string;
   readonly extraSans: readonly string[];
+  /**
+   * Of versions whose nodes have tokens of `known_tokens.csv`: the API server shows its CA as well, by which who joins
+   * knows it, and reads tokens and policies from files.
+   */
+  readonly tokenFile: boolean;
+  /** Whether it also takes the passwords of `basic_auth.csv`. */
+  readonly basicAuth: boolean;
 }
 
 export type CaName = "ca" | "frontProxyCa" | "etcdCa";
@@ -28,6 +35,8 @@ export interface WantedCertificate {
   readonly organization?: string;
   readonly usages: readonly ("server" | "client")[];
   readonly names: readonly string[];
+  /** Whether its file goes on with the CA's certificate. */
+  readonly withCa?: boolean;
 }
 
 /** Certificates in files of their own. */
@@ -61,6 +70,7 @@ export function wantedPairs(request: IdentityNames): Readonly<Record<PairName, W
         "127.0.0.1",
         ...extraSans,
       ]),
+      withCa: request.tokenFile,
     },
     apiserverKubeletClient: {
       path: `${paths.pki}/apiserver-kubelet-client`,

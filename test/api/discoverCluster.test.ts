@@ -1,8 +1,9 @@
-import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { discoverCluster } from "../../src/api/discoverCluster.js";
 import { KubernetesClient } from "../../src/api/kubernetesClient.js";
-import { bootstrapObjects, clusterConfigPath } from "../../src/kubernetes/bootstrapObjects.js";
+import { bootstrapObjects, clusterConfigMap, clusterConfigPath } from "../../src/kubernetes/bootstrapObjects.js";
 import { clusterInfoPath } from "../../src/kubernetes/clusterInfo.js";
+import { featuresOf } from "../../src/kubernetes/versions.js";
 import type { ClusterIdentity, JoinToken } from "../../src/pki/identity.js";
 import { bootstrapToken, makeJoinToken } from "../../src/pki/joinToken.js";
 import { makeIdentity } from "../../src/pki/makeIdentity.js";
@@ -22,8 +23,7 @@ beforeEach(async () => {
   token = makeJoinToken(identity.ca.certificate);
   server = await TestApiServer.start(identity.apiserver, identity.ca.certificate);
   const admin = new KubernetesClient({ server: `https://${server.address}`, connect: server.connect });
-  const rbac = "rbac.authorization.k8s.io/v1";
-  for (const object of bootstrapObjects(clusterConfig, identity.ca.certificate, { rbac }, [token])) {
+  for (const object of bootstrapObjects(clusterConfig, identity.ca.certificate, featuresOf("v1.20.2"), [token])) {
     await admin.apply(object);
   }
   admin.close();
@@ -105,4 +105,63 @@ test("nobody there is no news about the token", async () => {
   const connect = (): Promise<never> => Promise.reject(new Error("connect ECONNREFUSED"));
   const failure = discoverCluster({ token, apiserver: "10.0.0.5:6443", connect });
   await expect(failure).rejects.toMatchObject({ problems: [{ code: "API_UNREACHABLE" }] });
+});
+
+describe("a master of versions that read tokens from a file", () => {
+  let classic: ClusterIdentity;
+  let fixed: JoinToken;
+  let master: TestApiServer;
+
+  beforeEach(async () => {
+    const made = await makeIdentity({ ...identityRequest, tokenFile: true });
+    if (!made.joinToken) throw new Error("no join token");
+    classic = made.identity;
+    fixed = made.joinToken;
+    master = await TestApiServer.start(classic.apiserver, classic.ca.certificate);
+    master.put(clusterConfigPath, clusterConfigMap(clusterConfig));
+    // It knows no anonymous user.
+    master.access = (who) => (who === `Bearer ${bootstrapToken(fixed)}` ? 200 : 401);
+  });
+
+  afterEach(() => master.stop());
+
+  const discoverBy = (joinToken: JoinToken): ReturnType<typeof discoverCluster> =>
+    discoverCluster({ token: joinToken, apiserver: master.address, connect: master.connect });
+
+  test("proves its CA in the handshake", async () => {
+    const { caPem, config } = await discoverBy(fixed);
+    expect(caPem.trim()).toBe(classic.ca.certificate.trim());
+    expect(config).toEqual(clusterConfig);
+  });
+
+  test("is another one than the token's by its CA, and does not learn the token", async () => {
+    let told = "";
+    master.access = (who) => {
+      told += who;
+      return 401;
+    };
+    await expect(discoverBy(token)).rejects.toMatchObject({ problems: [{ code: "CA_MISMATCH" }] });
+    expect(told).toBe("anonymous");
+  });
+
+  test("cannot be played by who has its CA's certificate alone", async () => {
+    const stranger = await makeIdentity({ ...identityRequest, tokenFile: true });
+    const [leaf = ""] = stranger.identity.apiserver.certificate.split(/(?<=-----END CERTIFICATE-----\n)/);
+    const chain = { ...stranger.identity.apiserver, certificate: leaf + classic.ca.certificate };
+    const between = await TestApiServer.start(chain, classic.ca.certificate);
+    let told = "";
+    between.access = (who) => {
+      told += who;
+      return 200;
+    };
+    const { address: apiserver, connect } = between;
+    await expect(discoverCluster({ token: fixed, apiserver, connect })).rejects.toThrow(/CA_MISMATCH/);
+    expect(told).toBe("anonymous");
+    await between.stop();
+  });
+
+  test("refuses a wrong secret", async () => {
+    const failure = discoverBy({ ...fixed, secret: "0000000000000000" });
+    await expect(failure).rejects.toMatchObject({ problems: [{ code: "TOKEN_REFUSED" }] });
+  });
 });

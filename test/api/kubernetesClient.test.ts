@@ -118,12 +118,15 @@ describe("connections", () => {
   });
 
   test("tell what certificates the server showed", async () => {
-    const client = clientWith();
-    expect(client.peerCertificates).toEqual([]);
-    await client.healthz();
-    expect(client.peerCertificates.map((pem) => pem.trim())).toEqual(
-      [identity.apiserver, identity.ca].map(({ certificate }) => certificate.trim()),
-    );
+    const chain = [identity.apiserver.certificate, identity.ca.certificate];
+    const showing = await TestApiServer.start({ ...identity.apiserver, certificate: chain.join("") }, chain[1] ?? "");
+    for (const [{ address, connect }, shown] of [[server, chain.slice(0, 1)], [showing, chain]] as const) {
+      const client = clientWith({ server: `https://${address}`, connect });
+      expect(client.peerCertificates).toEqual([]);
+      await client.healthz();
+      expect(client.peerCertificates.map((pem) => pem.trim())).toEqual(shown.map((pem) => pem.trim()));
+    }
+    await showing.stop();
   });
 
   test("that the API server has cut are made anew without a word", async () => {

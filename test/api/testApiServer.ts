@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import { type AddressInfo, connect as tcpConnect, type Socket } from "node:net";
@@ -19,11 +20,14 @@ export class TestApiServer {
   connections = 0;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  readonly #ca: X509Certificate;
   #version = 0;
 
   private constructor(keyPair: KeyPair, ca: string) {
     const { certificate: cert, privateKey: key } = keyPair;
-    const tls = { cert, key, ca, requestCert: true, rejectUnauthorized: false };
+    // Given the CA, OpenSSL would show it to clients even if `certificate` does not go on with it.
+    this.#ca = new X509Certificate(ca);
+    const tls = { cert, key, requestCert: true, rejectUnauthorized: false };
     this.#server = createServer(tls, (request, response) => {
       this.#answer(request, response).catch((error: unknown) => response.destroy(error as Error));
     });
@@ -85,8 +89,9 @@ export class TestApiServer {
     const text = Buffer.concat(chunks).toString();
     const body = text === "" ? undefined : (JSON.parse(text) as KubernetesObject);
     const { socket } = request;
-    const isKnown = socket instanceof TLSSocket && socket.authorized;
-    const subject = isKnown ? String(socket.getPeerCertificate().subject.CN) : undefined;
+    const certificate = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
+    const isKnown = certificate?.verify(this.#ca.publicKey);
+    const subject = isKnown ? String(certificate?.toLegacyObject().subject.CN) : undefined;
     const status = this.access(subject ?? headers.authorization ?? "anonymous", method, url);
     if (status !== 200) refuse(response, status);
     else if (url === "/healthz") response.end("ok");

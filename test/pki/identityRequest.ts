@@ -10,6 +10,8 @@ export const identityRequest: IdentityRequest = {
   serviceIp: "10.96.0.1",
   clusterDomain: "cluster.local",
   extraSans: [],
+  tokenFile: false,
+  basicAuth: false,
   etcdData: false,
   nowMs: Date.now(),
 };

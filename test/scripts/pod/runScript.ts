@@ -12,9 +12,10 @@ export function scriptPath(name: string): string {
   return fileURLToPath(new URL(`../../../scripts/pod/${name}.sh`, import.meta.url));
 }
 
-/** Starts a script of scripts/pod/; `done` resolves when it has ended. */
-export function startScript(name: string, args: readonly string[]) {
-  const child = spawn("bash", [scriptPath(name), ...args], { stdio: ["ignore", "pipe", "pipe"] });
+/** Starts a script of scripts/pod/; `done` resolves when it has ended. Programs in `bin` are found before others. */
+export function startScript(name: string, args: readonly string[], bin?: string) {
+  const env = bin === undefined ? process.env : { ...process.env, PATH: `${bin}:${process.env["PATH"] ?? ""}` };
+  const child = spawn("bash", [scriptPath(name), ...args], { stdio: ["ignore", "pipe", "pipe"], env });
   let stdout = "";
   let stderr = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));

@@ -1,8 +1,10 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { runScript, startScript } from "./runScript.js";
 
 let folder: string;
@@ -71,6 +73,91 @@ test("waits for an API server to be healthy, not just to accept", async () => {
   expect(asked).toHaveLength(3);
   expect(asked[0]).toMatch(/^\/healthz/);
   server.close();
+});
+
+/** As far as the script uses it; it notes its tries. */
+const socat = `#!/usr/bin/env node
+require("node:fs").appendFileSync(process.argv[1] + ".log", "tried\\n");
+const path = process.argv.find((word) => word.startsWith("UNIX-CONNECT:")).slice("UNIX-CONNECT:".length);
+require("node:net").connect(path, () => process.exit(0)).on("error", () => process.exit(1));
+`;
+
+/** A folder of programs that stand in for the image's. */
+async function programs(texts: Readonly<Record<string, string>>): Promise<string> {
+  const bin = join(folder, "bin");
+  await mkdir(bin);
+  for (const [name, text] of Object.entries(texts)) await writeFile(join(bin, name), text, { mode: 0o755 });
+  return bin;
+}
+
+function listenOn(path: string): Promise<Server> {
+  return new Promise((resolve) => {
+    const server = createServer((socket) => socket.end());
+    server.listen(path, () => {
+      resolve(server);
+    });
+  });
+}
+
+describe("a socket", () => {
+  test("is waited for until it accepts: the file of a program that has ended does not", async () => {
+    const path = join(folder, "cri.sock");
+    const bin = await programs({ socat });
+    const listen = `require("net").createServer().listen(${JSON.stringify(path)}, () => console.log("listens"))`;
+    const old = spawn(process.execPath, ["-e", listen]);
+    await once(old.stdout, "data");
+    old.kill("SIGKILL");
+    await once(old, "exit");
+    const { child, done } = startScript("start", ["--socket", path, "--", "echo", "started"], bin);
+    await vi.waitUntil(async () => /tried\ntried/.test(await readFile(join(bin, "socat.log"), "utf8").catch(() => "")));
+    expect(child.exitCode).toBeNull();
+    await rm(path);
+    const server = await listenOn(path);
+    expect(await done).toMatchObject({ code: 0, stdout: "started\n" });
+    server.close();
+  });
+
+  test("that gives way to another one takes the program with it", async () => {
+    const path = join(folder, "cri.sock");
+    const bin = await programs({ socat });
+    const first = await listenOn(path);
+    const { child, done } = startScript("start", ["--socket", path, "--", "bash", "-c", "echo started; exec sleep 60"], bin);
+    await once(child.stdout, "data");
+    first.close();
+    const second = await listenOn(path);
+    await done;
+    expect(child.signalCode).toBe("SIGKILL");
+    second.close();
+  });
+});
+
+describe("iptables", () => {
+  const log = `#!/bin/sh
+{ echo "$(basename "$0") $*"; [ "$(basename "$0")" = iptables ] || cat; } >>"$(dirname "$0")/log"
+case "$*" in *-D*) exit 1 ;; *-w*--noflush*) [ ! -e "$(dirname "$0")/is-old" ] || exit 2 ;; esac
+`;
+  const rules = async (bin: string): Promise<string[]> => (await readFile(join(bin, "log"), "utf8")).split("\n");
+
+  test("closes a kubelet's port to all but its master and loopback", async () => {
+    const bin = await programs({ iptables: log, "iptables-restore": log });
+    expect(await startScript("start", ["--close-kubelet", "10.0.0.5", "--", "true"], bin).done).toMatchObject({ code: 0 });
+    const said = await rules(bin);
+    const chain = said.filter((line) => line.startsWith("-A TSDEPLOY-KUBELET"));
+    expect(chain).toEqual([
+      "-A TSDEPLOY-KUBELET -i lo -j RETURN",
+      "-A TSDEPLOY-KUBELET -s 10.0.0.5 -j RETURN",
+      "-A TSDEPLOY-KUBELET -p tcp -m tcp --dport 10250 -j DROP",
+    ]);
+    for (const from of ["INPUT", "FORWARD"]) {
+      expect(said).toContain(`iptables -w -t filter -I ${from} 1 -j TSDEPLOY-KUBELET`);
+    }
+  });
+
+  test("of old images knows no lock when it restores", async () => {
+    const bin = await programs({ iptables: log, "iptables-restore": log, "is-old": "" });
+    expect(await startScript("start", ["--close-kubelet", "10.0.0.5", "--", "true"], bin).done).toMatchObject({ code: 0 });
+    expect(await rules(bin)).toContain("iptables-restore --noflush");
+  });
 });
 
 test("ends at once when it is told to while it waits", async () => {

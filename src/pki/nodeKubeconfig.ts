@@ -1,0 +1,33 @@
+import type { ClusterConfig } from "../kubernetes/clusterConfig.js";
+import { makeKubeconfig } from "../kubernetes/kubeconfig.js";
+import { featuresOf } from "../kubernetes/versions.js";
+import { paths } from "../plan/names.js";
+import type { HostFile } from "../plan/plan.js";
+import type { JoinToken } from "./identity.js";
+import { bootstrapToken } from "./joinToken.js";
+
+/**
+ * The kubeconfig that a join token gives a new worker: by which its kubelet gets a certificate of its own, or, where
+ * versions know tokens of a file alone, the one that the kubelet goes by for good.
+ *
+ * @param caPem the cluster's CA
+ */
+export function nodeKubeconfig(
+  config: Pick<ClusterConfig, "clusterName" | "apiserver" | "version">,
+  caPem: string,
+  token: JoinToken,
+): HostFile {
+  const isFixed = featuresOf(config.version).nodeCredentials === "token-file";
+  return {
+    path: isFixed ? paths.kubeletConf : paths.bootstrapKubeletConf,
+    mode: 0o600,
+    content: makeKubeconfig({
+      clusterName: config.clusterName,
+      server: config.apiserver,
+      caPem,
+      user: isFixed ? "kubelet" : "tls-bootstrap-token-user",
+      credentials: { token: bootstrapToken(token) },
+    }),
+    secret: true,
+  };
+}

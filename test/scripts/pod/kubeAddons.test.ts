@@ -1,0 +1,145 @@
+import { spawn } from "node:child_process";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { dialects, FakeKubectl } from "./fakeKubectl.js";
+import { scriptPath } from "./runScript.js";
+
+const reconcile = { "addonmanager.kubernetes.io/mode": "Reconcile", "kubernetes.io/cluster-service": "true" };
+const ensureExists = { ...reconcile, "addonmanager.kubernetes.io/mode": "EnsureExists" };
+const unsaid = { "kubernetes.io/cluster-service": "true" };
+
+let folder: string;
+let kubectl: FakeKubectl;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "tsdeploy-addon-manager-"));
+  for (const name of ["addons/deep", "bin", "tmp"]) await mkdir(join(folder, name), { recursive: true });
+  kubectl = await FakeKubectl.start(join(folder, "bin"));
+});
+afterEach(async () => {
+  await kubectl.stop();
+  await rm(folder, { recursive: true });
+});
+
+/** One pass of the addon manager: `code output`. */
+function pass(): Promise<{ code: number | null; output: string }> {
+  const env = { PATH: `${join(folder, "bin")}:${process.env["PATH"] ?? ""}`, TMPDIR: join(folder, "tmp") };
+  const options = ["--once", `--addons=${join(folder, "addons")}`, "--kubeconfig=/none"];
+  const child = spawn("bash", [scriptPath("kube-addons"), ...options], { env, stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text: string) => (output += text));
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code) => {
+      resolve({ code, output });
+    });
+  });
+}
+
+/** What is in the cluster besides the namespace that is always there. */
+function names(): string[] {
+  return [...kubectl.objects.keys()].filter((name) => name !== "Namespace//kube-system").sort();
+}
+
+function configMap(name: string, labels: object, more: { data?: string; namespace?: string } = {}): string {
+  const { data = "1", namespace } = more;
+  const metadata = { name, labels, ...(namespace !== undefined && { namespace }) };
+  return JSON.stringify({ apiVersion: "v1", kind: "ConfigMap", metadata, data: { data } });
+}
+
+const addon = (name: string, text: string): Promise<void> => writeFile(join(folder, "addons", name), text);
+const noAddon = (name: string): Promise<void> => rm(join(folder, "addons", name));
+
+// Dozens of short programs each, on machines that have other things to do.
+describe.each(dialects)("with kubectl of %s", { timeout: 30_000 }, (dialect) => {
+  beforeEach(() => {
+    kubectl.dialect = dialect;
+  });
+
+  test("objects are created by their mode; what has none is nobody's business", async () => {
+    const documents = [configMap("a", reconcile), "# only a comment", configMap("b", ensureExists)];
+    await addon("one.yaml", `# addons\n---\n${documents.join("\n--- # next\n")}\n...\n`);
+    await addon("deep/two words.yml", configMap("c", unsaid, { namespace: "kube-system" }));
+    await addon("none.json", configMap("d", {}));
+    await addon(".hidden.yaml", configMap("e", reconcile));
+    await addon("README.md", "not an addon");
+    expect(await pass()).toMatchObject({ code: 0 });
+    expect(names()).toEqual(["ConfigMap/default/a", "ConfigMap/default/b", "ConfigMap/kube-system/c"]);
+    expect(kubectl.objects.get("ConfigMap/default/b")?.applied).toBeUndefined();
+    expect(kubectl.objects.has("Namespace//kube-system")).toBe(true);
+  });
+
+  test("a second pass changes nothing, and prunes nothing of `default`", async () => {
+    await addon("one.yaml", [configMap("a", reconcile), configMap("b", ensureExists)].join("\n---\n"));
+    await pass();
+    const before = new Map(kubectl.objects);
+    const { code, output } = await pass();
+    expect(code).toBe(0);
+    expect(output).not.toMatch(/created|deleted|exists/);
+    expect(kubectl.objects).toEqual(before);
+  });
+
+  test("Reconcile follows the folder, EnsureExists does not", async () => {
+    const both = (data: string): string =>
+      [configMap("a", reconcile, { data }), configMap("b", ensureExists, { data })].join("\n---\n");
+    await addon("one.yaml", both("1"));
+    await pass();
+    await addon("one.yaml", both("2"));
+    await pass();
+    const dataOf = (name: string): unknown => kubectl.objects.get(`ConfigMap/default/${name}`)?.data;
+    expect(["a", "b"].map(dataOf)).toEqual([{ data: "2" }, { data: "1" }]);
+    await noAddon("one.yaml");
+    expect((await pass()).output).toContain("ConfigMap/default/a deleted");
+    expect(names()).toEqual(["ConfigMap/default/b"]);
+  });
+
+  test("what others have made stays, whatever its labels", async () => {
+    const metadata = { name: "x", namespace: "default", labels: reconcile };
+    kubectl.put({ kind: "ConfigMap", metadata });
+    const owned = { ...metadata, name: "y", ownerReferences: [{ kind: "Deployment" }] };
+    kubectl.put({ kind: "ConfigMap", metadata: owned, applied: true });
+    kubectl.put({ kind: "ConfigMap", metadata: { name: "z", namespace: "default" }, applied: true });
+    expect(await pass()).toMatchObject({ code: 0 });
+    expect(names()).toEqual(["ConfigMap/default/x", "ConfigMap/default/y", "ConfigMap/default/z"]);
+  });
+
+  test.each([
+    ["is broken", "x: ["],
+    ["is of a kind that the cluster does not know", '{"kind":"Widget","metadata":{"name":"w"}}'],
+  ])("a file that %s is told, holds up nobody, and nothing is deleted meanwhile", async (_, text) => {
+    await addon("a.json", configMap("a", reconcile));
+    await addon("b.json", configMap("b", reconcile));
+    await pass();
+    await noAddon("a.json");
+    await addon("bad.yaml", text);
+    await addon("c.json", configMap("c", reconcile));
+    const { code, output } = await pass();
+    expect(code).toBe(1);
+    expect(output).toMatch(/bad\.yaml cannot be read/);
+    expect(names()).toEqual(["ConfigMap/default/a", "ConfigMap/default/b", "ConfigMap/default/c"]);
+    await noAddon("bad.yaml");
+    expect(await pass()).toMatchObject({ code: 0 });
+    expect(names()).toEqual(["ConfigMap/default/b", "ConfigMap/default/c"]);
+  });
+
+  test("a List is applied whole; one of several modes is left alone, in the cluster too", async () => {
+    const list = (...items: string[]): string => `{"apiVersion":"v1","kind":"List","items":[${items.join(",")}]}`;
+    await addon("list.json", list(configMap("a", reconcile), configMap("b", unsaid)));
+    await pass();
+    expect(names()).toEqual(["ConfigMap/default/a", "ConfigMap/default/b"]);
+    await addon("list.json", list(configMap("a", reconcile, { data: "2" }), configMap("b", ensureExists)));
+    const { code, output } = await pass();
+    expect(code).toBe(0);
+    expect(output).toContain("list.json is left alone");
+    expect(kubectl.objects.get("ConfigMap/default/a")?.data).toEqual({ data: "1" });
+    expect(names()).toEqual(["ConfigMap/default/a", "ConfigMap/default/b"]);
+  });
+
+  test("leaves no files behind", async () => {
+    await addon("a.json", configMap("a", reconcile));
+    await pass();
+    expect(await readdir(join(folder, "tmp"))).toEqual([]);
+  });
+});
