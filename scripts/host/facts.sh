@@ -15,21 +15,32 @@ END
 docker_root=$1 cni_dir=${2:-}
 host=/host
 
-# Slow (60 ms), so beside the rest. Some images have only the programs, without hyperkube.
-image_version() {
-  local version=''
-  if [[ -x /hyperkube ]]; then
-    version=$(/hyperkube kubelet --version 2>/dev/null) || true
-  elif command -v kubelet >/dev/null; then
-    version=$(kubelet --version 2>/dev/null) || true
-  fi
+# What the image has. Asking for versions is slow (60 ms), so beside the rest. Some images have only the single programs,
+# some only hyperkube.
+programs() {
+  local name path version=''
+  for name in kubelet kube-proxy kube-apiserver kube-controller-manager kube-scheduler kubectl cri-dockerd etcd \
+    ip ipset iptables mount nft nsenter socat; do
+    if path=$(command -v "$name"); then echo "program $name $path"; fi
+  done
+  PATH=/:$PATH
+  for name in hyperkube pause; do
+    if path=$(command -v $name); then echo "program $name $path"; fi
+  done
+  version=$(hyperkube kubelet --version 2>/dev/null || kubelet --version 2>/dev/null) || true
   echo "imageVersion ${version##* }"
+  if version=$(etcd --version 2>/dev/null); then version=${version%%$'\n'*} && echo "imageEtcdVersion ${version##* }"; fi
 }
-exec {version_fd}< <(image_version)
+exec {programs_fd}< <(programs)
 
-# What an image lacks, the host may have.
-for tool in ip ss; do
-  command -v "$tool" >/dev/null || eval "$tool() { chroot $host $tool \"\$@\"; }"
+# What an image lacks, the host may have. Images of before iptables-nft have legacy tables without saying so.
+for tool in ip ss {iptables,ip6tables}-{nft,legacy}-save; do
+  if command -v "$tool" >/dev/null; then continue; fi
+  if [[ $tool == *-legacy-* && $(iptables --version 2>/dev/null) == *v1.[0-7]* ]]; then
+    eval "$tool() { ${tool/-legacy/} \"\$@\"; }"
+  elif chroot $host sh -c "command -v $tool" >/dev/null; then
+    eval "$tool() { chroot $host $tool \"\$@\"; }"
+  fi
 done
 
 # nearest PATH sets $nearest to it or its first existing parent, on the host.
@@ -69,9 +80,9 @@ done </proc/1/mountinfo
 echo "propagation $propagation"
 
 # Naming the processes means reading all of /proc, so only if it is about one of Kubernetes' ports.
-listening=$(ss -ltnH)
-kubernetes_port=':(6443|2379|2380|10248|10249|10250|10256|10257|10259)[[:space:]]'
-if [[ $listening =~ $kubernetes_port ]]; then listening=$(ss -ltnpH); fi
+listening=$(ss -ltn | sed 1d)
+kubernetes_port=':(6443|8080|2379|2380|10248|10249|1025[0-2]|10256|10257|10259)[[:space:]]'
+if [[ $listening =~ $kubernetes_port ]]; then listening=$(ss -ltnp | sed 1d); fi
 while read -r _ _ _ address _ users; do
   [[ -n $address ]] || continue
   pid='' container='' process=''
@@ -126,9 +137,16 @@ else
   echo "conntrackMaxWritable false"
 fi
 
+# There already, or a module that kube-proxy can load.
+if [[ -e /proc/net/ip_vs ]] || grep -qs '/ip_vs\.ko' "$host/lib/modules/$(uname -r)/modules.dep"; then
+  echo "ipvs true"
+else
+  echo "ipvs false"
+fi
+
 for file in "$host"/etc/cni/net.d/*; do
   case $file in
-    */10-tsdeploy.conflist) ;;
+    */10-tsdeploy.conf | */10-tsdeploy.conflist) ;;
     *.conf | *.conflist | *.json) echo "cni ${file##*/}" ;;
   esac
 done
@@ -147,14 +165,14 @@ done
 
 # Docker makes folders that are to be bound; kubelet, CNI and the old iptables make theirs.
 for path in /etc/kubernetes /etc/cni /etc/cni/net.d /lib/modules /opt /opt/cni /opt/cni/bin /usr/libexec/kubernetes \
-  /run/xtables.lock /var/lib/kubelet /var/lib/etcd /var/lib/cni /var/lib/dockershim /var/lib/cri-dockerd \
+  /run/xtables.lock /run/cri-dockerd.sock /var/lib/kubelet /var/lib/etcd /var/lib/cni /var/lib/dockershim /var/lib/cri-dockerd \
   /var/log/containers /var/log/pods /home /media /mnt /srv /tmp; do
   [[ ! -e $host$path ]] || echo "path $path"
 done
 
-for dir in "$cni_dir" /opt/cni/bin /usr/lib/cni; do
+for dir in "$cni_dir" /opt/cni/bin /usr/lib/cni /usr/libexec/cni; do
   if [[ -n $dir && -x $dir/loopback ]]; then echo "imageCniDir $dir" && break; fi
 done
 
-cat <&"$version_fd"
+cat <&"$programs_fd"
 echo "clock ${EPOCHREALTIME:-$(date +%s.%N)}"

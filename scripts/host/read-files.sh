@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Prints a tar archive of those of the given files and folders of the host that exist.
-set -euo pipefail
+# Not -u: before version 4.4 Bash takes an empty array for unset, and old images have such.
+set -eo pipefail
 if [[ ${1:-} == --help || $# -eq 0 ]]; then
   echo "usage: read-files.sh PATH...   (in the helper container, the host's / at /host)"
   exit

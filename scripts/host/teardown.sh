@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What Kubernetes left on the host: shows it, or removes just that.
-set -euo pipefail
+# Not -u: before version 4.4 Bash takes an empty array for unset, and old images have such.
+set -eo pipefail
 shopt -s nullglob
 
 usage() {
@@ -65,6 +66,16 @@ clean_mounts() {
   ((${#found[@]})) || return 0
   umount --no-canonicalize --lazy "${found[@]}" || true
 }
+
+# What an image lacks, the host may have. Images of before iptables-nft have legacy tables without saying so.
+for tool in {iptables,ip6tables}-{nft,legacy}-{save,restore}; do
+  if command -v "$tool" >/dev/null; then continue; fi
+  if [[ $tool == *-legacy-* && $(iptables --version 2>/dev/null) == *v1.[0-7]* ]]; then
+    eval "$tool() { ${tool/-legacy/} \"\$@\"; }"
+  elif chroot $host sh -c "command -v $tool" >/dev/null; then
+    eval "$tool() { chroot $host $tool \"\$@\"; }"
+  fi
+done
 
 for_each_backend() { # FUNCTION
   local family backend
@@ -153,7 +164,8 @@ clean_rules() { # BACKEND
       COMMIT) [[ -z $chains ]] || input+="*$table"$'\n'$flushes$jumps$chains$'COMMIT\n' ;;
     esac
   done
-  [[ -z $input ]] || "$1-restore" --noflush --wait 5 <<<"$input" || true
+  # Before 1.6.2 it knew no --wait.
+  [[ -z $input ]] || "$1-restore" --noflush --wait 5 <<<"$input" || "$1-restore" --noflush <<<"$input" || true
   [[ $1 == *-nft ]] || return 0
   mapfile -t rules < <("$1-save" 2>/dev/null || true)
   for line in "${rules[@]}"; do
@@ -237,6 +249,7 @@ show_kubelets() {
   local file name line container
   for file in /proc/[0-9]*/comm; do
     { read -r name <"$file"; } 2>/dev/null || continue
+    [[ $name == hyperkube && $(tr '\0' ' ' 2>/dev/null <"${file%comm}cmdline") == *hyperkube\ kubelet* ]] && name=kubelet
     [[ $name == kubelet && ${file%comm}ns/pid -ef /proc/1/ns/pid ]] || continue
     container=-
     while read -r line; do

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-set -euo pipefail
+# Not -u: before version 4.4 Bash takes an empty array for unset, and old images have such.
+set -eo pipefail
 
 usage() {
   cat <<END
@@ -9,9 +10,12 @@ Waits for what PROGRAM needs and becomes it, so that nothing has to crash and be
 
   --iptables nft|legacy  use this backend of iptables: the one that Docker uses on the host
   --forward CIDR         let traffic of this pod network through, and masquerade what leaves it
+  --close-kubelet MASTER close port 10250, here and beyond, to all but MASTER's address and loopback
+  --plugins DIR          have the CNI plugins of DIR in /opt/cni/bin
   --file PATH            wait until PATH is there and not empty
   --tcp ADDRESS:PORT     wait until PORT accepts
   --api URL              wait until the API server there says that it is healthy
+  --socket PATH          wait until the socket PATH accepts, and kill PROGRAM when another one takes its place
 END
 }
 
@@ -30,18 +34,51 @@ accepts() { # ADDRESS:PORT
 
 # Nothing secret is sent, and the program checks the certificate itself. That check is a second late.
 is_healthy() { # URL
-  accepts "${1#https://}" || return
+  accepts "${1#*://}" || return
   command -v curl >/dev/null || return 0
   local late=poststarthook/scheduling/bootstrap-system-priority-classes
   [[ $(curl --insecure --silent --max-time 5 "$1/healthz?exclude=$late") == ok ]]
 }
 
+answers() { # SOCKET; the file of a program that has ended does not
+  socat -u OPEN:/dev/null "UNIX-CONNECT:$1" 2>/dev/null
+}
+
+identity() { stat -c '%i %w' "$1" 2>/dev/null; }
+
+# A kubelet tells its runtime the node's pod CIDR once: a runtime that starts anew needs a kubelet that does.
+kill_without() { # SOCKET IDENTITY
+  while kill -0 $$ 2>/dev/null; do
+    if [[ $(identity "$1") != "$2" ]]; then
+      echo "start.sh: $1 is not the one that was here before: starting anew" >&2
+      # Not TERM: what ends well is not started again by the restart policy on-failure.
+      kill -KILL $$
+      return
+    fi
+    sleep 1
+  done
+}
+
 use_iptables() { # BACKEND
-  if [[ $(iptables --version) == *"(${1/nft/nf_tables})" ]]; then return; fi
   local name
-  for name in iptables ip6tables; do
-    update-alternatives --quiet --set "$name" "/usr/sbin/$name-$1" ||
-      echo "start.sh: $name stays as it is: no $name-$1 in this image" >&2
+  if [[ $(iptables --version) != *"(${1/nft/nf_tables})" ]]; then
+    for name in iptables ip6tables; do
+      update-alternatives --quiet --set "$name" "/usr/sbin/$name-$1" ||
+        echo "start.sh: $name stays as it is: no $name-$1 in this image" >&2
+    done
+  fi
+  # kube-proxy v1.9 says -w5, which the restore of iptables-nft takes for -w -5.
+  for name in iptables-restore ip6tables-restore; do
+    if "$name" -w5 --test </dev/null 2>/dev/null; then continue; fi
+    cat >"/usr/local/sbin/$name" <<END
+#!/usr/bin/env bash
+for word; do
+  shift
+  if [[ \$word == -w[0-9]* ]]; then set -- "\$@" "--wait=\${word#-w}"; else set -- "\$@" "\$word"; fi
+done
+exec "$(command -v "$name")" "\$@"
+END
+    chmod +x "/usr/local/sbin/$name"
   done
 }
 
@@ -53,10 +90,13 @@ jump_first() { # TABLE CHAIN OUR_CHAIN
   iptables -w -t "$1" -I "$2" 1 -j "$3"
 }
 
+restore() { # RULES; before 1.6.2 iptables-restore knew no -w
+  iptables-restore -w --noflush <<<"$1" 2>/dev/null || iptables-restore --noflush <<<"$1"
+}
+
 forward() { # CIDR
   # Docker's FORWARD policy is DROP where it has turned forwarding on itself.
-  iptables-restore -w --noflush <<END
-*filter
+  restore "*filter
 :TSDEPLOY-FORWARD - [0:0]
 -A TSDEPLOY-FORWARD -s $1 -j ACCEPT
 -A TSDEPLOY-FORWARD -d $1 -j ACCEPT
@@ -65,8 +105,7 @@ COMMIT
 :TSDEPLOY-POSTROUTING - [0:0]
 -A TSDEPLOY-POSTROUTING -s $1 -d $1 -j RETURN
 -A TSDEPLOY-POSTROUTING -s $1 ! -d 224.0.0.0/4 -j MASQUERADE
-COMMIT
-END
+COMMIT"
   jump_first filter FORWARD TSDEPLOY-FORWARD
   jump_first nat POSTROUTING TSDEPLOY-POSTROUTING
   # A Service that answers from the client's own node is translated back only if bridged packets pass iptables.
@@ -77,14 +116,34 @@ END
   done
 }
 
-files=() tcp=() api=()
+# Kubelets that ask nobody who he is. Pods of the master's own node leave it by the master's address: not to there.
+close_kubelet() { # MASTER
+  restore "*filter
+:TSDEPLOY-KUBELET - [0:0]
+-A TSDEPLOY-KUBELET -i lo -j RETURN
+-A TSDEPLOY-KUBELET -s $1 -j RETURN
+-A TSDEPLOY-KUBELET -p tcp -m tcp --dport 10250 -j DROP
+COMMIT"
+  jump_first filter INPUT TSDEPLOY-KUBELET
+  jump_first filter FORWARD TSDEPLOY-KUBELET
+}
+
+plugins() { # DIR
+  mkdir -p /opt/cni
+  ln -sfnT "$1" /opt/cni/bin
+}
+
+files=() tcp=() api=() sockets=()
 while [[ $# -gt 0 ]]; do
   case $1 in
     --iptables) use_iptables "$2" ;;
     --forward) forward "$2" ;;
+    --close-kubelet) close_kubelet "$2" ;;
+    --plugins) plugins "$2" ;;
     --file) files+=("$2") ;;
     --tcp) tcp+=("$2") ;;
     --api) api+=("$2") ;;
+    --socket) sockets+=("$2") ;;
     --)
       shift
       break
@@ -108,5 +167,10 @@ done
 for file in "${files[@]}"; do poll has_content "$file"; done
 for address in "${tcp[@]}"; do poll accepts "$address"; done
 for url in "${api[@]}"; do poll is_healthy "$url"; done
+for socket in "${sockets[@]}"; do
+  poll answers "$socket"
+  first=$(identity "$socket")
+  kill_without "$socket" "$first" &
+done
 trap - TERM INT
 exec "$@"

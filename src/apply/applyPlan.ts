@@ -1,15 +1,19 @@
 import { ApiError, type KubernetesClient } from "../api/kubernetesClient.js";
+import { pathOf } from "../api/pathOf.js";
 import type { ContainerEngine, ContainerSummary } from "../docker/containerEngine.js";
+import { pullWithRetry } from "../docker/pullWithRetry.js";
 import { TsdeployError, unreachable } from "../errors.js";
 import type { ExistingFile } from "../facts/hostFacts.js";
 import type { Helper } from "../facts/helperSession.js";
+import { readConfigurationMap } from "../kubernetes/configurationMaps.js";
 import type { KubernetesObject } from "../kubernetes/kubernetesObject.js";
-import type { ContainerSpec } from "../plan/containerSpec.js";
-import { containerName, labels } from "../plan/names.js";
-import type { Action, HostFile, Plan, Probe, Step } from "../plan/plan.js";
+import type { Component } from "../plan/containerSpec.js";
+import { containerName, helperHostRoot, labels } from "../plan/names.js";
+import { type Action, filledNetwork, type Health, type HostFile, type Plan, type Probe, type Step } from "../plan/plan.js";
 import type { Report } from "../report/events.js";
 import { refuseCrashLoop } from "./crashLoop.js";
 import { diagnose } from "./diagnose.js";
+import { deleteNode } from "./leaveCluster.js";
 import { nodeOf, probeApi, probeApiServes, probeNodeReady, probeNodeRegistered } from "./probes.js";
 import { type Aftermath, type PhaseTime, runSteps } from "./runSteps.js";
 import { type ChangedPod, changedPods, probeRestarted, probeSettled } from "./staticPods.js";
@@ -30,6 +34,7 @@ export interface ApplyContext {
   readonly report: Report;
   readonly signal: AbortSignal;
   readonly timeoutMs: number;
+  readonly pullTimeoutMs: number;
   /** Leave everything where it is when a step fails: for a look, or for a teardown that takes all of it. */
   readonly keepOnFailure: boolean;
   readonly newId: () => string;
@@ -41,16 +46,21 @@ export async function applyPlan(plan: Plan, context: ApplyContext): Promise<Phas
 }
 
 type RunContainer = Extract<Action, { kind: "run-container" }>;
+type WritePodNetwork = Extract<Action, { kind: "write-pod-network" }>;
 type Leave = (aftermath: Aftermath) => void;
 
 class PlanRun {
   readonly #plan: Plan;
   readonly #context: ApplyContext;
   readonly #changedPods: ChangedPod[] = [];
-  readonly #written = new Set<string>();
+  readonly #written = new Map<string, HostFile>();
   readonly #failed = new AbortController();
-  /** Containers of this run. */
+  /** Containers that this run made. */
   readonly #started: string[] = [];
+  /** Components that this run has started. */
+  readonly #fresh = new Set<Component>();
+  /** The kubelet's container, of this run or an earlier one. */
+  #kubeletId: string | undefined;
   /** Heartbeats before this moment are of the kubelet's earlier life; milliseconds since 1970 on the host. */
   #kubeletStartedAtMs = 0;
 
@@ -88,23 +98,26 @@ class PlanRun {
           action.mode.toString(8),
         ]);
         return;
+      case "pull-image":
+        return this.#pullImage(action.reference);
       case "run-container":
         return this.#runContainer(step, action, leave);
       case "wait":
         return this.#wait(step, (probeSignal) => this.#probe(action.probe, probeSignal));
       case "apply-objects":
         return this.#applyObjects(step, action.objects);
-      case "set-pod-cidr": {
-        const node = await nodeOf(api, action.node, signal);
-        if (node?.spec?.podCIDR === undefined) {
-          const spec = { podCIDR: action.podCidr, podCIDRs: [action.podCidr] };
-          await api.patch(`/api/v1/nodes/${action.node}`, { spec }, { signal });
-        }
+      case "create-node":
+        return this.#createNode(step, action.object, leave);
+      case "set-pod-cidr":
+        return this.#setPodCidr(action.node, action.podCidr);
+      case "write-pod-network":
+        return this.#writePodNetwork(step, action, leave);
+      case "mark-node": {
+        const { node, labels: given, annotations } = action;
+        const metadata = { labels: given, ...(annotations && { annotations }) };
+        await api.patch(`/api/v1/nodes/${node}`, { metadata }, { signal });
         return;
       }
-      case "label-node":
-        await api.patch(`/api/v1/nodes/${action.node}`, { metadata: { labels: action.labels } }, { signal });
-        return;
       default:
         return unreachable(action);
     }
@@ -117,7 +130,7 @@ class PlanRun {
       for (let next = left[0]; next; next = left[0]) {
         const { kind, metadata } = next;
         try {
-          await this.#context.api.apply(next, { signal });
+          await this.#applyObject(next, signal);
         } catch (error) {
           if (!(error instanceof ApiError && isPassing(error))) throw error;
           return { done: false, seen: `${kind} ${metadata.name}: ${error.message}` };
@@ -128,19 +141,98 @@ class PlanRun {
     });
   }
 
+  async #applyObject(object: KubernetesObject, signal: AbortSignal): Promise<void> {
+    const { api } = this.#context;
+    if (isConfigurationMap(object)) {
+      const existing = await api.get(pathOf(object), { signal }).catch((error: unknown) => {
+        if (error instanceof ApiError && error.status === 404) return undefined;
+        throw error;
+      });
+      if (existing && readConfigurationMap(existing).edited) return;
+    }
+    await api.apply(object, { signal });
+  }
+
+  async #pullImage(reference: string): Promise<void> {
+    const { engine, report, signal, pullTimeoutMs } = this.#context;
+    if (await engine.inspectImage(reference)) return;
+    await pullWithRetry(engine, reference, {
+      signal,
+      timeoutMs: pullTimeoutMs,
+      onProgress: (progress) => {
+        report({ kind: "pull-progress", image: reference, progress });
+      },
+      onRetry: (message) => {
+        report({ kind: "warning", message });
+      },
+    });
+  }
+
+  async #createNode(step: Step, object: KubernetesObject, leave: Leave): Promise<void> {
+    const { api } = this.#context;
+    const { name } = object.metadata;
+    await this.#wait(step, async (signal) => {
+      if (await nodeOf(api, name, signal)) return { done: true };
+      try {
+        await api.create(object, { signal });
+      } catch (error) {
+        if (!(error instanceof ApiError && isPassing(error))) throw error;
+        return { done: false, seen: `node ${name}: ${error.message}` };
+      }
+      leave({ undo: () => deleteNode(api, name, new AbortController().signal) });
+      return { done: true };
+    });
+  }
+
+  async #setPodCidr(name: string, podCidr: string): Promise<void> {
+    const { api, signal } = this.#context;
+    const hasOne = async (): Promise<boolean> => (await nodeOf(api, name, signal))?.spec?.podCIDR !== undefined;
+    if (await hasOne()) return;
+    try {
+      await api.patch(`/api/v1/nodes/${name}`, { spec: { podCIDR: podCidr, podCIDRs: [podCidr] } }, { signal });
+    } catch (error) {
+      // The controller-manager was faster.
+      if (!(error instanceof ApiError && (await hasOne()))) throw error;
+    }
+  }
+
+  async #writePodNetwork(step: Step, action: WritePodNetwork, leave: Leave): Promise<void> {
+    const { api, engine, files } = this.#context;
+    const { node: name, file: template } = action;
+    let podCidr = "";
+    await this.#wait(step, async (signal) => {
+      const node = await nodeOf(api, name, signal);
+      podCidr = node?.spec?.podCIDR ?? "";
+      return podCidr === "" ? { done: false, seen: `node ${name} has no pod CIDR` } : { done: true };
+    });
+    const file = filledNetwork(template, podCidr);
+    const now = this.#written.get(file.path) ?? files.get(file.path);
+    if (isSame(now, file)) return;
+    await this.#lay([file], leave);
+    if (!action.restartsKubelet || this.#kubeletId === undefined) return;
+    await engine.stopContainer(this.#kubeletId, 10);
+    await engine.startContainer(this.#kubeletId);
+    await this.#noteKubelet(this.#kubeletId);
+  }
+
   async #writeFiles(step: Step, files: readonly HostFile[], leave: Leave): Promise<void> {
-    const { engine, helper, files: before, kept } = this.#context;
+    const { engine, files: before, kept } = this.#context;
     const wanted = files.filter((file) => !kept.has(file.path) && !isSame(before.get(file.path), file));
     if (wanted.length === 0) return;
     for (const pod of await changedPods(engine, wanted.filter(({ path }) => before.has(path)))) {
       await this.#wait(step, () => probeSettled(engine, pod));
       this.#changedPods.push(pod);
     }
+    await this.#lay(wanted, leave);
+  }
+
+  async #lay(files: readonly HostFile[], leave: Leave): Promise<void> {
+    const { helper, files: before } = this.#context;
     leave({
       undo: async () => {
         const restored: HostFile[] = [];
         const added: string[] = [];
-        for (const { path, secret } of wanted) {
+        for (const { path, secret } of files) {
           const old = before.get(path);
           if (old) restored.push({ path, secret, ...old });
           else added.push(path);
@@ -149,8 +241,8 @@ class PlanRun {
         await helper.removeFiles(added);
       },
     });
-    await helper.writeFiles(wanted);
-    for (const { path } of wanted) this.#written.add(path);
+    await helper.writeFiles(files);
+    for (const file of files) this.#written.set(file.path, file);
   }
 
   async #removeFiles(doomed: readonly string[], leave: Leave): Promise<void> {
@@ -165,15 +257,18 @@ class PlanRun {
 
   async #runContainer(step: Step, action: RunContainer, leave: Leave): Promise<void> {
     const { engine, containers, newId } = this.#context;
-    const { container: spec, healthPort, restartsWith } = action;
+    const { container: spec, health, restartsWith, restartsAfter } = action;
     const graceSeconds = spec.stopGraceSeconds ?? 10;
     const old = containers.filter((container) => container.labels[labels.component] === spec.component);
     const same = old.find((container) => container.labels[labels.spec] === spec.labels[labels.spec]);
     if (same) {
-      const isOutdated = restartsWith !== undefined && this.#written.has(restartsWith);
+      const isOutdated =
+        (restartsWith !== undefined && this.#written.has(restartsWith)) ||
+        (restartsAfter !== undefined && this.#fresh.has(restartsAfter));
       if (isOutdated) await engine.stopContainer(same.id, graceSeconds);
       await engine.startContainer(same.id);
-      await this.#noteKubeletStart(spec, same.id);
+      if (isOutdated || same.state !== "running") this.#fresh.add(spec.component);
+      if (spec.component === "kubelet") await this.#noteKubelet(same.id);
       return;
     }
 
@@ -193,20 +288,27 @@ class PlanRun {
     for (const container of old) await engine.stopContainer(container.id, graceSeconds);
     await engine.startContainer(id);
     this.#started.push(id);
-    await this.#noteKubeletStart(spec, id);
-    if (old.length > 0 && healthPort !== undefined) await this.#wait(step, () => this.#accepts(healthPort));
+    this.#fresh.add(spec.component);
+    if (spec.component === "kubelet") await this.#noteKubelet(id);
+    if (old.length > 0 && health !== undefined) await this.#wait(step, () => this.#accepts(health));
   }
 
-  async #noteKubeletStart(spec: ContainerSpec, id: string): Promise<void> {
-    if (spec.component !== "kubelet") return;
+  async #noteKubelet(id: string): Promise<void> {
     const details = await this.#context.engine.inspectContainer(id);
+    this.#kubeletId = id;
     this.#kubeletStartedAtMs = details ? Date.parse(details.startedAt) : 0;
   }
 
-  async #accepts(port: number): Promise<Sight> {
-    const script = `exec 3<>/dev/tcp/127.0.0.1/${port}`;
-    const result = await this.#context.engine.exec(this.#context.helper.id, ["bash", "-c", script]);
-    return result.exitCode === 0 ? { done: true } : { done: false, seen: `nothing listens on port ${port}` };
+  async #accepts(health: Health): Promise<Sight> {
+    const { engine, helper } = this.#context;
+    const argv =
+      "port" in health
+        ? ["bash", "-c", `exec 3<>/dev/tcp/127.0.0.1/${health.port}`]
+        : ["socat", "-u", "OPEN:/dev/null", `UNIX-CONNECT:${helperHostRoot}${health.socket}`];
+    const { exitCode } = await engine.exec(helper.id, argv);
+    if (exitCode === 0) return { done: true };
+    const what = "port" in health ? `port ${health.port}` : health.socket;
+    return { done: false, seen: `nothing listens on ${what}` };
   }
 
   async #probe(probe: Probe, signal: AbortSignal): Promise<Sight> {
@@ -268,6 +370,11 @@ function isPassing({ status }: ApiError): boolean {
   return [403, 404, 409, 429].includes(status) || status >= 500;
 }
 
-function isSame(existing: ExistingFile | undefined, wanted: HostFile): boolean {
+/** One that people may edit; it carries the digest of its data. */
+function isConfigurationMap({ kind, metadata }: KubernetesObject): boolean {
+  return kind === "ConfigMap" && metadata.annotations?.[labels.spec] !== undefined;
+}
+
+function isSame(existing: Pick<HostFile, "content" | "mode"> | undefined, wanted: HostFile): boolean {
   return existing !== undefined && existing.content === wanted.content && existing.mode === wanted.mode;
 }

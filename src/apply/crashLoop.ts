@@ -37,7 +37,9 @@ export async function refuseCrashLoop(
 
 /** A container of a static pod, whose uid is a digest, that has ended after several others like it. */
 function endsAgainAndAgain({ labels, state }: ContainerSummary): boolean {
-  const restarts = Number(labels["annotation.io.kubernetes.container.restartCount"] ?? 0);
+  // Before v1.6 without the prefix.
+  const name = "io.kubernetes.container.restartCount";
+  const restarts = Number(labels[`annotation.${name}`] ?? labels[name] ?? 0);
   const isStatic = !(labels[kubeletLabels.podUid] ?? "-").includes("-");
   return isStatic && state === "exited" && restarts >= mostPodRestarts;
 }

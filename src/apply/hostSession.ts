@@ -9,6 +9,7 @@ import type { Present } from "../plan/diff.js";
 import { isOurs } from "../plan/ownership.js";
 import type { Wanted } from "../preflight/check.js";
 import { preflightError, runPreflight } from "../preflight/runPreflight.js";
+import type { ImageChoice } from "./chooseImage.js";
 import { ensureImage } from "./openHost.js";
 
 /** A host as a command works on it. */
@@ -21,20 +22,27 @@ export interface HostSession {
 export interface OpenSessionInput {
   readonly engine: ContainerEngine;
   readonly engineFacts: EngineFacts;
-  /** Reference of the image that the helper, and then everything else, runs from. */
-  readonly image: string;
+  /** The image that the helper, and then everything else, runs from. */
+  readonly image: ImageChoice;
+  /** Of Kubernetes: what the image is built of if it has to be. */
+  readonly version: string;
   readonly wanted: Wanted;
-  readonly options: Pick<NodeOptions, "pullTimeoutMs">;
+  readonly options: Pick<NodeOptions, "pullTimeoutMs" | "registryMirrors" | "mirror">;
   readonly context: CommandContext;
 }
 
-/** The image (pulled if need be), the helper, and all facts; the image's own checks come before anything of it runs. */
+/**
+ * The image (pulled or built if need be), the helper, and all facts; the image's own checks come before anything of it
+ * runs.
+ */
 export async function openSession(input: OpenSessionInput): Promise<HostSession> {
-  const { engine, engineFacts, wanted, options, context } = input;
-  const image = await ensureImage(engine, input.image, { pullTimeoutMs: options.pullTimeoutMs, context });
+  const { engine, engineFacts, version, wanted, options, context } = input;
+  const { architecture } = engineFacts.version;
+  const image = await ensureImage(engine, input.image, { ...options, version, architecture, context });
   checkTier(runPreflight("image", { engine: engineFacts, image }, wanted), context);
 
-  const helper = await openHelper(engine, input.image, wanted.clusterName ? { clusterName: wanted.clusterName } : {});
+  const { clusterName } = wanted;
+  const helper = await openHelper(engine, input.image.reference, clusterName ? { clusterName } : {});
   try {
     const imageCniDir = image.labels[imageLabels.cni];
     const [host, files] = await Promise.all([

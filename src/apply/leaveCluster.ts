@@ -60,7 +60,11 @@ export async function drainNode(api: KubernetesClient, options: DrainOptions): P
 
 /** Deletes the Node object; one that is not there is fine. */
 export async function deleteNode(api: KubernetesClient, node: string, signal: AbortSignal): Promise<void> {
-  await api.delete(`/api/v1/nodes/${node}`, { signal }).catch((error: unknown) => {
+  await deleteIfThere(api, `/api/v1/nodes/${node}`, signal);
+}
+
+async function deleteIfThere(api: KubernetesClient, path: string, signal: AbortSignal): Promise<void> {
+  await api.delete(path, { signal }).catch((error: unknown) => {
     if (!(error instanceof ApiError && error.status === 404)) throw error;
   });
 }
@@ -71,7 +75,10 @@ async function evictablePods(api: KubernetesClient, node: string, signal: AbortS
   const { items } = await api.get<{ items: Pod[] }>(path, { signal });
   return items.filter(({ metadata, status }) => {
     const isStatic = metadata.annotations?.["kubernetes.io/config.mirror"] !== undefined;
-    const isDaemon = metadata.ownerReferences?.some(({ kind }) => kind === "DaemonSet") ?? false;
+    const isDaemon =
+      (metadata.ownerReferences?.some(({ kind }) => kind === "DaemonSet") ?? false) ||
+      // Until v1.7: a reference to who has made it, as JSON.
+      /"kind":"DaemonSet"/.test(metadata.annotations?.["kubernetes.io/created-by"] ?? "");
     const isOver = status?.phase === "Succeeded" || status?.phase === "Failed";
     return !isStatic && !isDaemon && !isOver;
   });
@@ -89,8 +96,10 @@ async function evict(api: KubernetesClient, pod: Pod, options: DrainOptions): Pr
     return true;
   } catch (error) {
     if (error instanceof ApiError && error.status === 429) return false;
-    if (error instanceof ApiError && error.status === 404) return true;
-    throw error;
+    if (!(error instanceof ApiError && error.status === 404)) throw error;
+    // It is gone, or v1.3, which knows no evictions.
+    await deleteIfThere(api, `/api/v1/namespaces/${namespace}/pods/${name}`, options.signal);
+    return true;
   }
 }
 

@@ -1,13 +1,19 @@
 import type { CommandContext } from "../commands/context.js";
-import type { CommonOptions } from "../config/options.js";
+import type { CommonOptions, RegistryMirrors } from "../config/options.js";
 import { connectEngine } from "../docker/connectEngine.js";
-import type { ContainerEngine, ImageDetails } from "../docker/containerEngine.js";
+import { type ContainerEngine, EngineError, type ImageDetails } from "../docker/containerEngine.js";
 import { pullWithRetry } from "../docker/pullWithRetry.js";
 import { TsdeployError } from "../errors.js";
+import { inPhase } from "../report/inPhase.js";
+import type { ImageChoice } from "./chooseImage.js";
 
-/** Connects to the Docker that the options name, and lets go of it when `use` ends. */
+/**
+ * Connects to the Docker that the options name, and lets go of it when `use` ends.
+ *
+ * @throws TsdeployError `failed` with `DOCKER_FAILED` for an answer of the daemon that nobody foresaw; as `use` does
+ */
 export async function withEngine<T>(
-  options: CommonOptions,
+  options: Pick<CommonOptions, "dockerHost" | "dockerContext">,
   context: CommandContext,
   use: (engine: ContainerEngine) => Promise<T>,
 ): Promise<T> {
@@ -18,44 +24,120 @@ export async function withEngine<T>(
   );
   try {
     return await use(engine);
+  } catch (error) {
+    throw refusedByDocker(error, engine);
   } finally {
     await engine.close();
   }
 }
 
-/** The image as it is here, pulled if need be. */
+/** What a daemon cannot or will not do is no bug of ours; a request that it does not understand is. */
+function refusedByDocker(error: unknown, { endpoint }: ContainerEngine): unknown {
+  if (!(error instanceof EngineError)) return error;
+  if (error.status < 500 && error.status !== 401 && error.status !== 403) return error;
+  const message = `Docker at ${endpoint} refuses: ${error.message} (status ${error.status})`;
+  const hint = "Look at the log of that dockerd (`journalctl -u docker`).";
+  return new TsdeployError("failed", { code: "DOCKER_FAILED", message, hint }, { cause: error });
+}
+
+export interface EnsureImageOptions {
+  /** Of Kubernetes. */
+  readonly version: string;
+  /** That of the machine that it is for: `amd64`, `arm64`. */
+  readonly architecture: string;
+  readonly registryMirrors: RegistryMirrors;
+  /** URL of a server with the projects' release files. */
+  readonly mirror?: string | undefined;
+  readonly pullTimeoutMs: number;
+  readonly context: CommandContext;
+}
+
+/** The hyperkube image as it is here; pulled or built if need be. */
 export async function ensureImage(
+  engine: ContainerEngine,
+  choice: ImageChoice,
+  options: EnsureImageOptions,
+): Promise<ImageDetails> {
+  const { reference } = choice;
+  const { version, architecture, context } = options;
+  const here = await engine.inspectImage(reference);
+  // One for other machines may have the name of one that is to be pulled.
+  if (here && (choice.how !== "pull" || here.architecture === architecture)) return here;
+  if (choice.how === "build") {
+    const message = `no image of Kubernetes ${version} is published: building one from the projects' release files`;
+    context.report({ kind: "notice", message });
+    const { buildImage } = await import("./buildImage.js");
+    const built = await buildImage(engine, { ...options, tag: reference }).catch((error: unknown) => {
+      throw withWayOut(error, version);
+    });
+    return shown(engine, built.reference);
+  }
+  const isForeign = (await engine.version()).architecture !== architecture;
+  const platform = isForeign ? { platform: `linux/${architecture}` } : {};
+  return pull(engine, reference, { ...options, ...platform }).catch((error: unknown) => {
+    throw withWayOut(error, version);
+  });
+}
+
+/** Any image as it is here, pulled if need be. */
+export async function pullImage(
   engine: ContainerEngine,
   reference: string,
   options: { readonly pullTimeoutMs: number; readonly context: CommandContext },
 ): Promise<ImageDetails> {
+  return (await engine.inspectImage(reference)) ?? pull(engine, reference, options);
+}
+
+async function pull(
+  engine: ContainerEngine,
+  reference: string,
+  options: { readonly pullTimeoutMs: number; readonly context: CommandContext; readonly platform?: string },
+): Promise<ImageDetails> {
   const { report, signal } = options.context;
-  const here = await engine.inspectImage(reference);
-  if (here) return here;
-  const phase = "image";
-  const began = performance.now();
-  report({ kind: "phase-started", phase });
-  try {
-    await pullWithRetry(engine, reference, {
+  await inPhase("image", report, () =>
+    pullWithRetry(engine, reference, {
       signal,
       timeoutMs: options.pullTimeoutMs,
+      ...(options.platform === undefined ? {} : { platform: options.platform }),
       onProgress: (progress) => {
         report({ kind: "pull-progress", image: reference, progress });
       },
       onRetry: (message) => {
         report({ kind: "warning", message });
       },
-    });
-  } catch (error) {
-    report({ kind: "phase-failed", phase, durationMs: performance.now() - began });
-    throw error;
-  }
-  report({ kind: "phase-finished", phase, durationMs: performance.now() - began });
-  const pulled = await engine.inspectImage(reference);
-  if (pulled) return pulled;
+    }),
+  );
+  return shown(engine, reference);
+}
+
+async function shown(engine: ContainerEngine, reference: string): Promise<ImageDetails> {
+  const image = await engine.inspectImage(reference);
+  if (image) return image;
   throw new TsdeployError("failed", {
     code: "IMAGE_NOT_FOUND",
-    message: `Docker pulled ${reference} but does not show it`,
+    message: `Docker should have ${reference} now but does not show it`,
     hint: `Look at \`docker images\` on ${engine.endpoint}.`,
   });
+}
+
+/** Failures of a pull that another network or another try would not mend. */
+const hopeless: readonly string[] = ["IMAGE_NOT_FOUND", "IMAGE_FORMAT_OLD", "IMAGE_PLATFORM"];
+
+/** Failures where there is no network. */
+const cutOff: readonly string[] = ["REGISTRY_UNREACHABLE", "DOWNLOAD_FAILED"];
+
+/** Says how else the image can be had. */
+function withWayOut(error: unknown, version: string): unknown {
+  if (!(error instanceof TsdeployError)) return error;
+  const build = `\`tsdeploy image build --k8s-version ${version}`;
+  const problems = error.problems.map((problem) => {
+    const { code, hint = "" } = problem;
+    if (hopeless.includes(code)) return { ...problem, hint: `Build one: ${build}\`. ${hint}`.trim() };
+    if (!cutOff.includes(code)) return problem;
+    const elsewhere =
+      `Without a network: \`tsdeploy image save FILE --k8s-version ${version}\` where there is one and ` +
+      `\`tsdeploy image load FILE\` here, or ${build} --binaries DIR --base IMAGE\`.`;
+    return { ...problem, hint: `${hint}\n${elsewhere}`.trim() };
+  });
+  return new TsdeployError(error.kind, problems, { cause: error.cause });
 }

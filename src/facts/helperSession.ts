@@ -7,7 +7,7 @@ import type { ContainerEngine, ExecResult } from "../docker/containerEngine.js";
 import { EngineError } from "../docker/containerEngine.js";
 import { TsdeployError } from "../errors.js";
 import type { ContainerSpec } from "../plan/containerSpec.js";
-import { containerName, helperHostRoot, labels, paths } from "../plan/names.js";
+import { cniConfigFiles, containerName, helperHostRoot, labels, paths } from "../plan/names.js";
 import type { HostFile } from "../plan/plan.js";
 import type { ExistingFile, HostFacts } from "./hostFacts.js";
 import { hostScript, type HostScript } from "./hostScript.js";
@@ -97,15 +97,14 @@ export async function openHelper(
     run: async (script, args = [], options = {}) => bash("a script", script, args, options),
     runHostScript,
     collectFacts: async ({ dockerRootDir, imageCniDir, signal }) => {
-      const { stdout } = await runHostScript(
-        "facts",
-        [dockerRootDir, imageCniDir ?? ""],
-        signal === undefined ? {} : { signal },
-      );
-      return parseHostFacts(stdout.toString());
+      const [{ stdout }, container] = await Promise.all([
+        runHostScript("facts", [dockerRootDir, imageCniDir ?? ""], signal === undefined ? {} : { signal }),
+        engine.inspectContainer(id),
+      ]);
+      return { ...parseHostFacts(stdout.toString()), defaultIpcMode: container?.ipcMode ?? "" };
     },
     readFiles: async () => {
-      const { stdout } = await runHostScript("read-files", [paths.kubernetes, paths.cniConfigFile]);
+      const { stdout } = await runHostScript("read-files", [paths.kubernetes, ...cniConfigFiles]);
       return unpack(stdout);
     },
     writeFiles: async (files) => {

@@ -65,12 +65,20 @@ export interface HostFacts {
   readonly readOnlyPaths: readonly string[];
   /** False in a network namespace that is not the first: kube-proxy must leave nf_conntrack_max alone. */
   readonly conntrackMaxWritable: boolean;
+  /** Whether the kernel has IPVS, loaded or as a module. */
+  readonly ipvs: boolean;
   /** Foreign CNI configuration files in /etc/cni/net.d. */
   readonly cniConfigurations: readonly string[];
-  /** `/hyperkube kubelet --version` of the image: `v1.20.2`; empty if it has none. */
+  /** `kubelet --version` of the image: `v1.20.2`; empty if it has none. */
   readonly imageVersion: string;
+  /** Programs of the image that matter to us -> path: `hyperkube`, `kubelet`, `etcd`, `cri-dockerd`, `pause`, … */
+  readonly imagePrograms: Readonly<Record<string, string>>;
+  /** Of the image's etcd: `3.4.23`. */
+  readonly imageEtcdVersion?: string;
   /** Folder of CNI plugins inside the image; undefined if there are none. */
   readonly imageCniDir?: string;
+  /** IPC of a container that asks for none, by the daemon's `default-ipc-mode`: `private` or `shareable`. */
+  readonly defaultIpcMode: string;
   /** Whether etcd data is there. */
   readonly etcdData: boolean;
   /** Values now of all that Kubernetes changes. Those before tsdeploy's first run: see `hostBefore.ts`. */

@@ -11,15 +11,17 @@ const schema = z.object({
   iptablesBackend: z.enum(["nft", "legacy"]),
   resolvConf: z.string().startsWith("/"),
   conntrackMaxWritable: z.enum(["true", "false"]).transform((value) => value === "true"),
+  ipvs: z.enum(["true", "false"]).transform((value) => value === "true"),
   etcdData: z.enum(["true", "false"]).transform((value) => value === "true"),
   imageVersion: z.union([z.literal(""), z.string().regex(/^v\d+\.\d+\.\d+/)]).catch(""),
   imageCniDir: z.string().optional(),
+  imageEtcdVersion: z.string().regex(/^\d+\.\d+/).optional().catch(undefined),
   /** Seconds, with a fraction after a point or, in some locales, a comma. */
   clock: z.string().transform((value) => Math.round(Number(value.replace(",", ".")) * 1000)),
 });
 
 /** Reads what `scripts/host/facts.sh` prints. Throws a ZodError if it is not that. */
-export function parseHostFacts(output: string): HostFacts {
+export function parseHostFacts(output: string): Omit<HostFacts, "defaultIpcMode"> {
   const lines = output
     .split("\n")
     .filter((line) => line !== "")
@@ -29,7 +31,7 @@ export function parseHostFacts(output: string): HostFacts {
     });
   const all = (key: string): string[] => lines.filter((line) => line.key === key).map((line) => line.value);
 
-  const { clock, imageCniDir, ...single } = schema.parse(
+  const { clock, imageCniDir, imageEtcdVersion, ...single } = schema.parse(
     Object.fromEntries(lines.map((line) => [line.key, line.value])),
   );
   const addresses = all("address").map(parseAddress);
@@ -48,8 +50,10 @@ export function parseHostFacts(output: string): HostFacts {
     diskFreeBytes: Object.fromEntries(all("free").map(parseFree)),
     readOnlyPaths: all("readOnly"),
     cniConfigurations: all("cni"),
+    imagePrograms: Object.fromEntries(all("program").map(parsePair)),
     ...(imageCniDir === undefined ? {} : { imageCniDir }),
-    sysctls: Object.fromEntries(all("sysctl").map(parseSysctl)),
+    ...(imageEtcdVersion === undefined ? {} : { imageEtcdVersion }),
+    sysctls: Object.fromEntries(all("sysctl").map(parsePair)),
     existingPaths: all("path"),
   };
 }
@@ -115,7 +119,8 @@ function parseFree(value: string): [string, number] {
   return [path.join(" "), Number(blocks) * Number(blockSize)];
 }
 
-function parseSysctl(value: string): [string, string] {
+/** A name, and all that follows. */
+function parsePair(value: string): [string, string] {
   const [name = "", ...rest] = value.split(" ");
   return [name, rest.join(" ")];
 }

@@ -1,5 +1,5 @@
 import type { HostBefore } from "../facts/hostBefore.js";
-import { bridgeName, paths, podNetworkName } from "./names.js";
+import { bridgeName, cniConfigFiles, criSocket, paths, podNetworkName } from "./names.js";
 import type { CleanupScope } from "./teardownPlan.js";
 
 /** What may stay for a later `master`. */
@@ -23,7 +23,8 @@ const madeAgain = [
   paths.addonManagerConf,
   paths.kubeletConfig,
   paths.proxyConfig,
-  paths.cniConfigFile,
+  paths.schedulerConfig,
+  ...cniConfigFiles,
   "/run/dockershim.sock",
 ];
 
@@ -33,7 +34,10 @@ const xtablesLock = "/run/xtables.lock";
 export const identityPaths: readonly string[] = [paths.pki, paths.options, paths.hostBefore];
 
 /** Folders of the kubelet and its container runtime interface. */
-const state = [paths.kubeletRoot, "/var/lib/dockershim", "/var/lib/cri-dockerd"];
+const state = [paths.kubeletRoot, "/var/lib/dockershim", paths.criRoot];
+
+/** Those of cri-dockerd, which other people run as well: not ours if they were there. */
+const criPaths = [criSocket, `${paths.criRoot}/*`, `${paths.criRoot}/.[!.]*`];
 
 /** Folders that Docker makes because they are bound into a container, and others that Kubernetes makes. */
 const folders = [
@@ -73,7 +77,8 @@ export function cleanupScope(before: HostBefore | undefined, kept: Kept): Cleanu
       ...madeAgain,
       // A lock between iptables programs: made by the first that runs, and not ours if it was there.
       ...(wasThere(xtablesLock) ? [] : [xtablesLock]),
-      ...state.flatMap(contents),
+      ...[paths.kubeletRoot, "/var/lib/dockershim"].flatMap(contents),
+      ...(before?.paths.some((path) => path === criSocket || path === paths.criRoot) ? [] : criPaths),
       // Other container runtimes' networks have their files here as well.
       `${paths.cniState}/networks/${podNetworkName}`,
       ...["results", "cache/results"].flatMap((folder) =>

@@ -1,7 +1,8 @@
 import { unreachable } from "../errors.js";
+import type { KubernetesObject } from "../kubernetes/kubernetesObject.js";
 import type { ContainerSpec } from "./containerSpec.js";
 import { bindText, type Change, containersOf, filesOf, type PlanDiff } from "./diff.js";
-import { paths } from "./names.js";
+import { cniConfigFiles, paths } from "./names.js";
 import type { Action, HostFile, Plan, Probe } from "./plan.js";
 import { sha256 } from "./specDigest.js";
 
@@ -23,7 +24,7 @@ export function describePlan(plan: Plan, difference?: PlanDiff): PlanDescription
   const shown = files.filter(isShown);
   const text = [
     `${plan.role} of cluster ${plan.clusterName}, Kubernetes ${plan.version}, node ${plan.nodeName}`,
-    ...plan.warnings.map((warning) => `warning: ${warning}`),
+    ...plan.warnings.map(({ message }) => `warning: ${message}`),
     "",
     ...(difference ? [...describeDifference(difference), ""] : []),
     "Steps",
@@ -77,7 +78,7 @@ export function describeChange(change: Change): string {
 function isShown(file: HostFile): boolean {
   const shown =
     file.path.startsWith(`${paths.manifests}/`) ||
-    [paths.kubeletConfig, paths.proxyConfig, paths.cniConfigFile].some((path) => path === file.path);
+    [paths.kubeletConfig, paths.proxyConfig, paths.schedulerConfig, ...cniConfigFiles].includes(file.path);
   return shown && !file.secret;
 }
 
@@ -111,23 +112,40 @@ function describeAction(action: Action): string {
       return `make folder ${action.path}, mode ${action.mode.toString(8)}`;
     case "remove-files":
       return `remove ${action.paths.join(", ")}`;
+    case "pull-image":
+      return `pull ${action.reference} unless it is here`;
     case "run-container":
       return `run container ${action.container.component}`;
     case "wait":
       return `wait until ${describeProbe(action.probe)}`;
     case "apply-objects":
-      return `apply ${action.objects
-        .map(({ kind, metadata }) => [kind, metadata.namespace, metadata.name].filter(Boolean).join(" "))
-        .join(", ")}`;
+      return `apply ${action.objects.map(describeObject).join(", ")}`;
+    case "create-node":
+      return `create ${describeObject(action.object)} unless it is there`;
     case "set-pod-cidr":
       return `give node ${action.node} the pod CIDR ${action.podCidr}`;
-    case "label-node":
-      return `label node ${action.node} ${Object.entries(action.labels)
-        .map(([name, value]) => `${name}=${value}`)
-        .join(" ")}`;
+    case "write-pod-network":
+      return (
+        `write ${action.file.path} when node ${action.node} has its pod CIDR` +
+        (action.restartsKubelet ? ", and start the kubelet anew if that changes it" : "")
+      );
+    case "mark-node": {
+      const { node, labels: given, annotations } = action;
+      return `label node ${node} ${pairs(given)}${annotations ? ` and annotate it ${pairs(annotations)}` : ""}`;
+    }
     default:
       return unreachable(action);
   }
+}
+
+function describeObject({ kind, metadata }: KubernetesObject): string {
+  return [kind, metadata.namespace, metadata.name].filter(Boolean).join(" ");
+}
+
+function pairs(map: Readonly<Record<string, string>>): string {
+  return Object.entries(map)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(" ");
 }
 
 function describeProbe(probe: Probe): string {

@@ -5,7 +5,7 @@ import type { Bind, Component, ContainerSpec } from "./containerSpec.js";
 import { configLabel } from "./containerLabels.js";
 import { lineDifference } from "./lineDifference.js";
 import { labels } from "./names.js";
-import type { HostFile, Plan } from "./plan.js";
+import { type HostFile, type Plan, podCidrPlaceholder } from "./plan.js";
 
 /** What a run would change on a host. */
 export type Change =
@@ -57,6 +57,11 @@ export function diffPlan(plan: Plan, present: Present, options: { readonly overw
       if (change) changes.push(change);
     }
   }
+  for (const template of podNetworkFilesOf(plan)) {
+    const existing = present.files.get(template.path);
+    const change = fileChange(filled(template, existing), existing, false);
+    if (change) changes.push(change);
+  }
   for (const spec of containersOf(plan)) {
     const change = containerChange(spec, present.containers);
     if (change) changes.push(change);
@@ -67,6 +72,24 @@ export function diffPlan(plan: Plan, present: Present, options: { readonly overw
 /** All files that a plan lays down. */
 export function filesOf(plan: Plan): HostFile[] {
   return plan.steps.flatMap(({ action }) => (action.kind === "write-files" ? [...action.files] : []));
+}
+
+/** Files that a plan lays down when a node's pod CIDR is known: still with the placeholder. */
+function podNetworkFilesOf(plan: Plan): HostFile[] {
+  const known = new Set(filesOf(plan).map(({ path }) => path));
+  return plan.steps.flatMap(({ action }) =>
+    action.kind === "write-pod-network" && !known.has(action.file.path) ? [action.file] : [],
+  );
+}
+
+/** With the pod CIDR that an existing file names, if it is made of the same template. */
+function filled(template: HostFile, existing: ExistingFile | undefined): HostFile {
+  const [head = "", tail = ""] = template.content.split(podCidrPlaceholder);
+  const { content = "" } = existing ?? {};
+  const isOurs = content.startsWith(head) && content.endsWith(tail);
+  return isOurs && /^[\d./]+$/.test(content.slice(head.length, content.length - tail.length))
+    ? { ...template, content }
+    : template;
 }
 
 /** All containers that a plan runs. */

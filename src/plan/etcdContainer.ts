@@ -1,4 +1,5 @@
 import type { ExtraArgs, NodeOptions } from "../config/options.js";
+import type { ObservedHost } from "../facts/hostFacts.js";
 import type { ClusterConfig } from "../kubernetes/clusterConfig.js";
 import { toArguments, versionFlags } from "../kubernetes/commandFlags.js";
 import type { VersionFeatures } from "../kubernetes/versions.js";
@@ -10,6 +11,7 @@ import { withSpecLabel } from "./specDigest.js";
 export interface EtcdInput {
   readonly config: ClusterConfig;
   readonly features: VersionFeatures;
+  readonly observed: ObservedHost;
   readonly options: Pick<NodeOptions, "restartPolicy">;
   readonly image: string;
   readonly extraArgs: ExtraArgs;
@@ -22,6 +24,7 @@ export function etcdContainer(input: EtcdInput): ContainerSpec {
   const pki = `${paths.pki}/etcd`;
   const client = `https://127.0.0.1:${etcdPort}`;
   const peer = `https://127.0.0.1:${peerPort}`;
+  const { architecture } = input.observed.engine.version;
   const flags = {
     name: "default",
     "data-dir": paths.etcd,
@@ -43,6 +46,8 @@ export function etcdContainer(input: EtcdInput): ContainerSpec {
     component: "etcd",
     image: input.image,
     command: ["etcd", ...toArguments(versionFlags("etcd", flags, input.features, input.extraArgs.etcd))],
+    // Before 3.5 etcd ran elsewhere only when told so; later ones do not look.
+    ...(architecture !== "amd64" && { env: { ETCD_UNSUPPORTED_ARCH: architecture } }),
     binds: [
       { source: paths.etcd, target: paths.etcd },
       { source: pki, target: pki, readOnly: true },

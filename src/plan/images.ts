@@ -1,7 +1,11 @@
+import { coerce, satisfies } from "semver";
+import { mirrored } from "../config/imageReference.js";
+import type { RegistryMirrors } from "../config/options.js";
+import type { ImageDetails } from "../docker/containerEngine.js";
+import type { HostFacts, ObservedHost } from "../facts/hostFacts.js";
 import type { ClusterConfig } from "../kubernetes/clusterConfig.js";
 import type { VersionFeatures } from "../kubernetes/versions.js";
-import { defaultRegistry } from "../kubernetes/versionTable.js";
-import type { ObservedHost } from "../facts/hostFacts.js";
+import { defaultRegistry } from "../kubernetes/releaseTable.js";
 
 /** Labels of the hyperkube image that tell what else it holds. */
 export const imageLabels = {
@@ -9,6 +13,11 @@ export const imageLabels = {
   pause: "io.tsdeploy.image.pause",
   /** Folder of the CNI plugins. */
   cni: "io.tsdeploy.image.cni",
+  /** Version of Kubernetes. */
+  version: "org.opencontainers.image.version",
+  /** Versions of what else is in it. */
+  etcd: "io.tsdeploy.image.etcd",
+  criDockerd: "io.tsdeploy.image.cri-dockerd",
 } as const;
 
 /** Images beside the hyperkube image; the same one where it holds all. */
@@ -17,9 +26,30 @@ export interface SideImages {
   readonly etcd: string;
 }
 
-/** An image of ours holds pause and etcd; with any other they are pulled from the registry. */
-export function sideImages(config: ClusterConfig, features: VersionFeatures, observed: ObservedHost): SideImages {
-  if (observed.image.labels[imageLabels.pause] !== undefined) return { pause: config.image, etcd: config.image };
-  const registry = config.registry ?? defaultRegistry;
-  return { pause: `${registry}/${features.images.pause}`, etcd: `${registry}/${features.images.etcd}` };
+/** The hyperkube image where that has pause and a fitting etcd; else those of the registry. */
+export function sideImages(
+  config: ClusterConfig,
+  features: VersionFeatures,
+  { image, host, engine }: ObservedHost,
+  mirrors: RegistryMirrors,
+): SideImages {
+  const elsewhere = (name: string): string =>
+    mirrored(`${config.registry ?? defaultRegistry}/${name.replace("{arch}", engine.version.architecture)}`, mirrors);
+  return {
+    pause: servesAsPause(image) ? config.image : elsewhere(features.images.pause),
+    etcd: hasEtcd(features, host) ? config.image : elsewhere(features.images.etcd),
+  };
 }
+
+/** A sandbox is started without a command, so that the image's own has to be a pause. */
+export function servesAsPause({ labels, command }: Pick<ImageDetails, "labels" | "command">): boolean {
+  return labels[imageLabels.pause] !== undefined || /(^|\/)pause$/.test(command[0] ?? "");
+}
+
+/** etcd's v2 API went with 3.6, and before 3.3 nobody could ask for it by a flag. */
+function hasEtcd({ etcdApi }: VersionFeatures, { imagePrograms, imageEtcdVersion }: HostFacts): boolean {
+  const version = coerce(imageEtcdVersion);
+  return imagePrograms["etcd"] !== undefined && version !== null && satisfies(version, etcdRanges[etcdApi]);
+}
+
+const etcdRanges = { v2: ">=3.3.0 <3.6.0", v3: ">=3.0.0" };

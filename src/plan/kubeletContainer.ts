@@ -3,9 +3,12 @@ import type { ObservedHost } from "../facts/hostFacts.js";
 import type { ClusterConfig } from "../kubernetes/clusterConfig.js";
 import { type Flags, toArguments } from "../kubernetes/commandFlags.js";
 import type { VersionFeatures } from "../kubernetes/versions.js";
+import { cniBinds } from "./cniBinds.js";
 import { configLabel, containerLabels } from "./containerLabels.js";
 import type { Bind, ContainerSpec } from "./containerSpec.js";
-import { paths } from "./names.js";
+import { forcedDockerApi, needsOldRuntime } from "./dockerApi.js";
+import { programCommands } from "./imagePrograms.js";
+import { criSocket, paths } from "./names.js";
 import { sha256, withSpecLabel } from "./specDigest.js";
 import { startCommand } from "./startCommand.js";
 
@@ -16,25 +19,38 @@ export interface KubeletInput {
   readonly observed: ObservedHost;
   readonly options: Pick<NodeOptions, "restartPolicy">;
   readonly flags: Flags;
-  /** Content of its configuration file. */
-  readonly configuration: string;
+  /** Content of its configuration file, if it has one. */
+  readonly configuration: string | undefined;
 }
 
 /** The kubelet: privileged, in the host's own namespaces, with all that it has to see of the host. */
 export function kubeletContainer(input: KubeletInput): ContainerSpec {
-  const { config, features, observed } = input;
+  const { config, features, observed, configuration } = input;
+  const { imageCniDir, iptablesBackend } = observed.host;
+  const hasPluginsElsewhere = imageCniDir !== undefined && imageCniDir !== paths.cniBin;
   const start = startCommand({
-    iptables: observed.host.iptablesBackend,
+    iptables: iptablesBackend,
     ...(config.network === "bridge" && { forward: config.podCidr }),
+    ...(!features.kubeletAuthenticates && { closeKubelet: new URL(config.apiserver).hostname }),
+    ...(hasPluginsElsewhere && !features.kubeletCniBinDir && { plugins: imageCniDir }),
+    ...(features.runtime === "cri-dockerd" && { socket: criSocket }),
   });
+  const forcedApi = forcedDockerApi(features, observed.engine.version);
+  const flags = {
+    ...input.flags,
+    // Only without an endpoint the environment is looked at; the socket is then the usual one.
+    ...(forcedApi !== undefined && { "docker-endpoint": "" }),
+    ...(needsOldRuntime(features, observed.engine.version) && { "enable-cri": "false" }),
+  };
   return withSpecLabel({
     component: "kubelet",
     image: config.image,
-    command: [...start, "/hyperkube", features.programs.kubelet, ...toArguments(input.flags)],
-    binds: kubeletBinds(observed.engine.info.dockerRootDir, features),
+    command: [...start, ...programCommands(features, observed.host).kubelet, ...toArguments(flags)],
+    ...(forcedApi !== undefined && { env: { DOCKER_API_VERSION: forcedApi } }),
+    binds: kubeletBinds(observed, features),
     labels: {
       ...containerLabels(input.role, "kubelet", config),
-      [configLabel]: sha256(input.configuration).slice(0, 40),
+      ...(configuration !== undefined && { [configLabel]: sha256(configuration).slice(0, 40) }),
     },
     hostPid: true,
     privileged: true,
@@ -50,25 +66,34 @@ export function kubeletContainer(input: KubeletInput): ContainerSpec {
  */
 const userFolders = ["/home", "/media", "/mnt", "/opt", "/srv", "/tmp"];
 
-function kubeletBinds(dockerRootDir: string, features: VersionFeatures): Bind[] {
+function kubeletBinds({ engine, host }: ObservedHost, features: VersionFeatures): Bind[] {
+  const { imageCniDir } = host;
+  // With dockershim a kubelet runs containers and makes pods' networks itself.
+  const isRuntime = features.runtime === "dockershim";
   const same = (path: string): Bind => ({ source: path, target: path });
   return [
     same("/sys"),
     same("/dev"),
     same("/run"),
     same("/var/run"),
-    same(dockerRootDir),
+    same(engine.info.dockerRootDir),
     // Mounts for pods are made in here, and have to be seen by Docker.
     { ...same(paths.kubeletRoot), propagation: "rshared" },
     same("/var/log/containers"),
     same("/var/log/pods"),
     same(paths.kubernetes),
-    same(paths.cniConf),
-    same(paths.cniState),
-    same(paths.cniBin),
+    ...(isRuntime ? cniBinds(imageCniDir) : []).filter(
+      // Where the image's plugins have to be, the host's cannot.
+      ({ source }) => source !== paths.cniBin || features.kubeletCniBinDir,
+    ),
     { ...same("/lib/modules"), readOnly: true },
-    ...userFolders.map(same),
+    ...userFolders.filter((folder) => folder !== "/opt" || !hidesPlugins(imageCniDir, features)).map(same),
     // Without its checkpoints a replaced container would forget its sandboxes.
-    ...(features.runtime === "dockershim" ? [same("/var/lib/dockershim")] : []),
+    ...(isRuntime ? [same("/var/lib/dockershim")] : []),
   ];
+}
+
+/** Whether the host's /opt would lie over the CNI plugins that this kubelet calls. */
+function hidesPlugins(imageCniDir: string | undefined, { runtime, kubeletCniBinDir }: VersionFeatures): boolean {
+  return runtime === "dockershim" && (imageCniDir?.startsWith("/opt/") === true || !kubeletCniBinDir);
 }

@@ -30,19 +30,29 @@ export const paths = {
   addonManagerConf: "/etc/kubernetes/addon-manager.conf",
   kubeletConfig: "/etc/kubernetes/kubelet-config.yaml",
   proxyConfig: "/etc/kubernetes/kube-proxy-config.yaml",
+  schedulerConfig: "/etc/kubernetes/scheduler-config.yaml",
   kubeletRoot: "/var/lib/kubelet",
   etcd: "/var/lib/etcd",
   cniConf: "/etc/cni/net.d",
   cniConfigFile: "/etc/cni/net.d/10-tsdeploy.conflist",
+  /** Instead of that, for kubelets that know no lists of plugins. */
+  cniPluginFile: "/etc/cni/net.d/10-tsdeploy.conf",
   cniBin: "/opt/cni/bin",
   cniState: "/var/lib/cni",
+  criRoot: "/var/lib/cri-dockerd",
 } as const;
+
+/** Where our pod network's configuration can be. */
+export const cniConfigFiles: readonly string[] = [paths.cniConfigFile, paths.cniPluginFile];
 
 /** CNI's name for the pod network `bridge`: plugins put it into their rules and files. */
 export const podNetworkName = "tsdeploy";
 
 /** The bridge of the `bridge` pod network. */
 export const bridgeName = "cni0";
+
+/** Where cri-dockerd answers. */
+export const criSocket = "/run/cri-dockerd.sock";
 
 export const apiserverPort = 6443;
 export const etcdPort = 2379;

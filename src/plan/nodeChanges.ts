@@ -1,13 +1,19 @@
+import { parseDocument } from "yaml";
+import type { Taint } from "../config/options.js";
 import { type Problem, TsdeployError } from "../errors.js";
+import type { ExistingFile } from "../facts/hostFacts.js";
 import { flagOf } from "./commandFlag.js";
-import { containersOf } from "./diff.js";
-import { labels } from "./names.js";
+import { containersOf, filesOf } from "./diff.js";
+import { labels, paths } from "./names.js";
 import type { Plan } from "./plan.js";
 
-/** A container of ours that is here, as far as it matters. */
+/** What is on the host, as far as it matters. */
 interface Present {
-  readonly command: readonly string[];
-  readonly labels: Readonly<Record<string, string>>;
+  readonly containers: readonly {
+    readonly command: readonly string[];
+    readonly labels: Readonly<Record<string, string>>;
+  }[];
+  readonly files: ReadonlyMap<string, Pick<ExistingFile, "content">>;
 }
 
 /**
@@ -16,15 +22,14 @@ interface Present {
  * @throws TsdeployError `conflict`, each with the way out: `NODE_NAME_CHANGED`, `NODE_LABELS_CHANGED`,
  * `NODE_TAINTS_CHANGED`
  */
-export function refuseNodeChanges(plan: Plan, present: readonly Present[]): void {
-  const isKubelet = (container: Pick<Present, "labels">): boolean => container.labels[labels.component] === "kubelet";
-  const old = present.find(isKubelet);
+export function refuseNodeChanges(plan: Plan, present: Present): void {
+  const isKubelet = (container: { readonly labels: Readonly<Record<string, string>> }): boolean =>
+    container.labels[labels.component] === "kubelet";
+  const old = present.containers.find(isKubelet);
   const wanted = containersOf(plan).find(isKubelet);
   if (!old || !wanted) return;
-  const changes = (flag: string): { was: string; is: string } | undefined => {
-    const [was, is] = [flagOf(old.command, flag) ?? "", flagOf(wanted.command, flag) ?? ""];
-    return was === is ? undefined : { was, is };
-  };
+  const difference = (was: string, is: string) => (was === is ? undefined : { was, is });
+  const changes = (flag: string) => difference(flagOf(old.command, flag) ?? "", flagOf(wanted.command, flag) ?? "");
   const problems: Problem[] = [];
   const name = changes("hostname-override");
   if (name) {
@@ -43,7 +48,11 @@ export function refuseNodeChanges(plan: Plan, present: readonly Present[]): void
       hint: `Say --node-label as before, and run: kubectl label --overwrite node ${node} ${words(nodeLabels)}`,
     });
   }
-  const taints = changes("register-with-taints");
+  const configuration = filesOf(plan).find(({ path }) => path === paths.kubeletConfig)?.content;
+  const taints = difference(
+    taintsOf(old.command, present.files.get(paths.kubeletConfig)?.content),
+    taintsOf(wanted.command, configuration),
+  );
   if (taints) {
     problems.push({
       code: "NODE_TAINTS_CHANGED",
@@ -52,6 +61,15 @@ export function refuseNodeChanges(plan: Plan, present: readonly Present[]): void
     });
   }
   if (problems.length > 0) throw new TsdeployError("conflict", problems);
+}
+
+/** By the flag, or by the configuration file of the kubelets that have a field for it. */
+function taintsOf(command: readonly string[], configuration: string | undefined): string {
+  const flag = flagOf(command, "register-with-taints");
+  if (flag !== undefined || configuration === undefined) return flag ?? "";
+  const document = (parseDocument(configuration).toJS() ?? {}) as { registerWithTaints?: Partial<Taint>[] };
+  const { registerWithTaints = [] } = document;
+  return registerWithTaints.map(({ key = "", value = "", effect = "" }) => `${key}=${value}:${effect}`).join(",");
 }
 
 /** What kubectl has to be told: what is new as it is, what is gone with a `-` behind it. */

@@ -1,6 +1,7 @@
 import type { NodeOptions } from "../config/options.js";
 import { TsdeployError } from "../errors.js";
 import type { HostFacts } from "../facts/hostFacts.js";
+import type { VersionFeatures } from "../kubernetes/versions.js";
 
 /** What a node is called and where it is reached. */
 export interface NodeIdentity {
@@ -9,11 +10,16 @@ export interface NodeIdentity {
 }
 
 /**
- * From the options, else from the host: its name in lower case, the address of its default route.
+ * From the options, else from the host: its name in lower case, the address of its default route. Where the API server
+ * dials nodes by their names, the address is the name, too.
  *
  * @throws TsdeployError `environment`, `NO_ADDRESS`, on a host without a default route if `--ip` is not given
  */
-export function nodeIdentity(options: Pick<NodeOptions, "nodeName" | "ip">, host: HostFacts): NodeIdentity {
+export function nodeIdentity(
+  options: Pick<NodeOptions, "nodeName" | "ip">,
+  host: HostFacts,
+  features: Pick<VersionFeatures, "usesNodeAddresses">,
+): NodeIdentity {
   const nodeIp = options.ip ?? host.defaultAddress;
   if (nodeIp === undefined) {
     throw new TsdeployError("environment", {
@@ -22,5 +28,6 @@ export function nodeIdentity(options: Pick<NodeOptions, "nodeName" | "ip">, host
       hint: "Give the node's address with --ip.",
     });
   }
-  return { nodeName: options.nodeName ?? host.hostname.toLowerCase(), nodeIp };
+  const hostName = features.usesNodeAddresses ? host.hostname.toLowerCase() : nodeIp;
+  return { nodeName: options.nodeName ?? hostName, nodeIp };
 }

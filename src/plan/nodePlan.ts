@@ -1,24 +1,32 @@
 import { stringify } from "yaml";
-import type { ExtraArgs, NodeOptions, PatchableComponent } from "../config/options.js";
+import type { ExtraArgs, NodeOptions, PatchableComponent, Taint } from "../config/options.js";
 import type { ObservedHost } from "../facts/hostFacts.js";
 import type { ClusterConfig } from "../kubernetes/clusterConfig.js";
-import { kubeletConfiguration } from "../kubernetes/kubeletConfiguration.js";
-import { kubeletFlags } from "../kubernetes/kubeletFlags.js";
+import { kubeletConfiguration, kubeletHealthPort } from "../kubernetes/kubeletConfiguration.js";
+import { kubeletFlags, registersTaints } from "../kubernetes/kubeletFlags.js";
+import type { Flags } from "../kubernetes/commandFlags.js";
 import { bridgeNetworkFile } from "../kubernetes/podNetwork.js";
-import { proxyConfiguration } from "../kubernetes/proxyConfiguration.js";
+import { proxyConfiguration, proxyFlags } from "../kubernetes/proxyConfiguration.js";
 import type { VersionFeatures } from "../kubernetes/versions.js";
 import type { ContainerSpec } from "./containerSpec.js";
-import { sideImages } from "./images.js";
+import { criContainer } from "./criContainer.js";
+import { type SideImages, sideImages } from "./images.js";
 import { kubeletContainer } from "./kubeletContainer.js";
-import { paths } from "./names.js";
+import { cniConfigFiles, criSocket, labels, paths } from "./names.js";
 import type { NodeIdentity } from "./nodeIdentity.js";
-import type { HostFile } from "./plan.js";
+import { type HostFile, podCidrPlaceholder, type Step } from "./plan.js";
 
 /** What ships with tsdeploy and is laid on hosts: name -> text. */
 export interface BundledFiles {
   readonly manifests: Readonly<Record<string, string>>;
   readonly scripts: Readonly<Record<string, string>>;
   readonly addons: Readonly<Record<string, string>>;
+}
+
+/** The cluster's configuration of kubelet and kube-proxy as its ConfigMaps have it; undefined: as a new cluster's. */
+export interface BaseConfiguration {
+  readonly kubelet?: Readonly<Record<string, unknown>>;
+  readonly proxy?: Readonly<Record<string, unknown>>;
 }
 
 export interface NodePlanInput {
@@ -31,50 +39,119 @@ export interface NodePlanInput {
   readonly node: NodeIdentity;
   /** The kubeconfig of this node's kube-proxy. */
   readonly proxyKubeconfig: string;
+  readonly base?: BaseConfiguration;
 }
 
 /** What every node has, master or worker. */
 export interface NodePlan {
   readonly files: readonly HostFile[];
+  /** CNI configuration that is laid down when the node's pod CIDR is known. */
+  readonly podNetworkFile: HostFile | undefined;
+  /** cri-dockerd, for versions without dockershim. */
+  readonly cri: ContainerSpec | undefined;
   readonly kubelet: ContainerSpec;
-  readonly proxyConfiguration: string;
+  readonly images: SideImages;
+  readonly proxyFlags: Flags;
+  /** Content of kube-proxy's configuration file, if it has one. */
+  readonly proxyConfiguration: string | undefined;
   readonly extraArgs: ExtraArgs;
+  /** Of the Node object, where the kubelet has no way to say its taints. */
+  readonly annotations: Readonly<Record<string, string>> | undefined;
 }
 
 /** @throws TsdeployError of kind usage for patches and extra arguments that cannot be applied */
 export function nodePlan(input: NodePlanInput): NodePlan {
-  const { role, options, config, features, observed, node } = input;
+  const { role, options, config, features, observed, node, base = {} } = input;
   const extraArgs = mergedExtraArgs(config, options);
-  const common = { config, features, observed, patches: options.patches };
-  const configuration = yamlOf(kubeletConfiguration({ ...common, role }));
-  const proxy = yamlOf(
-    proxyConfiguration({
-      ...common,
-      nodeName: node.nodeName,
-      kubeconfig: input.proxyKubeconfig,
-      extraArgs: extraArgs.proxy ?? {},
-    }),
-  );
-  const flags = kubeletFlags({
-    role,
-    features,
-    observed,
-    options,
-    ...node,
-    pauseImage: sideImages(config, features, observed).pause,
-    extraArgs,
+  const common = { config, features, observed, ...node, options, patches: options.patches };
+  const document = kubeletConfiguration({ ...common, role, ...(base.kubelet && { base: base.kubelet }) });
+  const configuration = features.kubeletConfigured === "file" ? yamlOf(document) : undefined;
+  const proxyDocument = proxyConfiguration({
+    ...common,
+    kubeconfig: input.proxyKubeconfig,
+    extraArgs: extraArgs.proxy ?? {},
+    ...(base.proxy && { base: base.proxy }),
   });
+  const proxy = features.proxyConfigured === "file" ? yamlOf(proxyDocument) : undefined;
+  const images = sideImages(config, features, observed, options.registryMirrors);
+  const flags = kubeletFlags({ ...common, role, pauseImage: images.pause, document, extraArgs });
+  const file = (path: string, content: string | undefined): HostFile[] =>
+    content === undefined ? [] : [{ path, mode: 0o644, content, secret: false }];
+  const hasOwnFile = features.podCidrDelivery !== "runtime";
+  const network = config.network === "bridge" ? bridgeNetworkFile(features, podCidrPlaceholder) : undefined;
   return {
     files: [
-      { path: paths.kubeletConfig, mode: 0o644, content: configuration, secret: false },
-      { path: paths.proxyConfig, mode: 0o644, content: proxy, secret: false },
-      ...(config.network === "bridge" ? [bridgeNetworkFile()] : []),
+      ...file(paths.kubeletConfig, configuration),
+      ...file(paths.proxyConfig, proxy),
+      ...(network && !hasOwnFile ? [network] : []),
       ...scriptFiles(input.bundled, role),
     ],
+    podNetworkFile: hasOwnFile ? network : undefined,
+    cri:
+      features.runtime === "cri-dockerd"
+        ? criContainer({ role, config, observed, options, pauseImage: images.pause })
+        : undefined,
     kubelet: kubeletContainer({ role, config, features, observed, options, flags, configuration }),
+    images,
+    proxyFlags: proxyFlags({ role, config, features, document: proxyDocument, extraArgs: extraArgs.proxy ?? {} }),
     proxyConfiguration: proxy,
     extraArgs,
+    annotations:
+      registersTaints(features) || options.nodeTaints.length === 0 ? undefined : taintAnnotation(options.nodeTaints),
   };
+}
+
+/** The step that has an image here which is not the hyperkube image; none if it is. */
+export function imageStep(id: string, reference: string, config: ClusterConfig): Step[] {
+  return reference === config.image ? [] : [{ id, phase: "image", needs: [], action: { kind: "pull-image", reference } }];
+}
+
+/** The steps that run cri-dockerd, if there is one, and the kubelet; ids `cri` and `kubelet`. */
+export function kubeletSteps(
+  { cri, kubelet }: NodePlan,
+  observed: ObservedHost,
+  more: { readonly phase: string; readonly needs: readonly string[]; readonly restartsWith?: string },
+): Step[] {
+  const { phase, needs, restartsWith } = more;
+  // A kubelet waits for its cri-dockerd by itself; but one that runs has to go through its restart in order.
+  const waits = cri && observed.engine.containers.some((container) => container.labels[labels.component] === "cri");
+  return [
+    ...(cri
+      ? [
+          {
+            id: "cri",
+            phase,
+            needs,
+            action: { kind: "run-container", container: cri, health: { socket: criSocket } },
+          } satisfies Step,
+        ]
+      : []),
+    {
+      id: "kubelet",
+      phase,
+      needs: [...needs, ...(waits ? ["cri"] : [])],
+      action: {
+        kind: "run-container",
+        container: kubelet,
+        health: { port: kubeletHealthPort },
+        ...(restartsWith !== undefined && { restartsWith }),
+        ...(cri && { restartsAfter: "cri" }),
+      },
+    },
+  ];
+}
+
+/** Files of an earlier version or of other options, that would now be read in place of ours, or by nobody. */
+export function staleNodeFiles({ files, podNetworkFile }: NodePlan, observed: ObservedHost): string[] {
+  const laid = [...files, ...(podNetworkFile ? [podNetworkFile] : [])].map(({ path }) => path);
+  return [paths.kubeletConfig, paths.proxyConfig, ...cniConfigFiles].filter(
+    (path) => observed.files.has(path) && !laid.includes(path),
+  );
+}
+
+/** Until v1.5 taints were an annotation. */
+function taintAnnotation(taints: readonly Taint[]): Readonly<Record<string, string>> {
+  return { "scheduler.alpha.kubernetes.io/taints": JSON.stringify(taints.map((taint) => ({ value: "", ...taint }))) };
 }
 
 function yamlOf(document: unknown): string {

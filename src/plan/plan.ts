@@ -1,5 +1,5 @@
 import type { KubernetesObject } from "../kubernetes/kubernetesObject.js";
-import type { ContainerSpec } from "./containerSpec.js";
+import type { Component, ContainerSpec } from "./containerSpec.js";
 
 /** A file that tsdeploy lays on a host. */
 export interface HostFile {
@@ -25,29 +25,61 @@ export type Probe =
   /** The Node's Ready condition is True. A heartbeat from before the kubelet container's start does not count. */
   | { readonly kind: "node-ready"; readonly node: string };
 
+/** By what a container tells that it works: a port of the host's loopback, or a socket file, that accepts. */
+export type Health = { readonly port: number } | { readonly socket: string };
+
+/** Stands in a file for the node's pod CIDR, which is known only when the node has it. */
+export const podCidrPlaceholder = "{{podCidr}}";
+
+/** The file of the action `write-pod-network` for a pod CIDR. */
+export function filledNetwork(file: HostFile, podCidr: string): HostFile {
+  return { ...file, content: file.content.replaceAll(podCidrPlaceholder, podCidr) };
+}
+
 /** What one step does. */
 export type Action =
   | { readonly kind: "write-files"; readonly files: readonly HostFile[] }
   | { readonly kind: "remove-files"; readonly paths: readonly string[] }
   /** Docker would make a missing folder that is to be bound, but open to everybody. */
   | { readonly kind: "make-folder"; readonly path: string; readonly mode: number }
+  /** Unless it is here. */
+  | { readonly kind: "pull-image"; readonly reference: string }
   /**
-   * Start it, replacing one of its component whose spec differs; healthy when `healthPort` accepts on loopback.
-   * One that runs as wanted starts anew if this run has written the file `restartsWith`.
+   * Start it, replacing one of its component whose spec differs; one that replaces another has to be healthy. One that
+   * runs as wanted starts anew if this run has written the file `restartsWith` or started the component
+   * `restartsAfter`.
    */
   | {
       readonly kind: "run-container";
       readonly container: ContainerSpec;
-      readonly healthPort?: number;
+      readonly health?: Health;
       readonly restartsWith?: string;
+      readonly restartsAfter?: Component;
     }
   | { readonly kind: "wait"; readonly probe: Probe }
-  /** Create or bring to this state, in order. */
+  /** Create or bring to this state, in order. Configuration that a person has edited stays. */
   | { readonly kind: "apply-objects"; readonly objects: readonly KubernetesObject[] }
+  /** A Node object for a kubelet that wants to find one; one that is there stays as it is. */
+  | { readonly kind: "create-node"; readonly object: KubernetesObject }
   /** Give the node its pod CIDR now instead of when the controller-manager first looks; no-op if it has one. */
   | { readonly kind: "set-pod-cidr"; readonly node: string; readonly podCidr: string }
-  /** Labels that a kubelet may not give to its own node. */
-  | { readonly kind: "label-node"; readonly node: string; readonly labels: Readonly<Record<string, string>> };
+  /**
+   * Lay the file down, the node's pod CIDR in place of `{{podCidr}}`, as soon as the node has one; and start the
+   * kubelet anew if that changed it and `restartsKubelet`.
+   */
+  | {
+      readonly kind: "write-pod-network";
+      readonly node: string;
+      readonly file: HostFile;
+      readonly restartsKubelet: boolean;
+    }
+  /** What a kubelet may not say of its own node, or has no flag for. */
+  | {
+      readonly kind: "mark-node";
+      readonly node: string;
+      readonly labels: Readonly<Record<string, string>>;
+      readonly annotations?: Readonly<Record<string, string>>;
+    };
 
 /** A step runs as soon as all that it needs is done. */
 export interface Step {
@@ -66,6 +98,13 @@ export interface Plan {
   readonly version: string;
   readonly nodeName: string;
   readonly steps: readonly Step[];
-  /** Shown before anything is done; each is one sentence. */
-  readonly warnings: readonly string[];
+  /** Shown before anything is done. */
+  readonly warnings: readonly PlanWarning[];
+}
+
+export interface PlanWarning {
+  /** One sentence. */
+  readonly message: string;
+  /** One that nobody should overlook. */
+  readonly danger?: true;
 }

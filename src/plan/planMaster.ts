@@ -1,18 +1,25 @@
+import { stringify } from "yaml";
 import type { MasterOptions } from "../config/options.js";
 import type { ObservedHost } from "../facts/hostFacts.js";
 import type { ClusterConfig } from "../kubernetes/clusterConfig.js";
-import { kubeletHealthPort } from "../kubernetes/kubeletConfiguration.js";
 import type { KubernetesObject } from "../kubernetes/kubernetesObject.js";
 import { firstNodeCidr } from "../kubernetes/networks.js";
-import { proxyCommandArgs } from "../kubernetes/proxyConfiguration.js";
 import { isEdited, manifestText, renderManifests } from "../kubernetes/renderManifests.js";
+import { schedulerConfiguration } from "../kubernetes/schedulerConfiguration.js";
 import { featuresOf } from "../kubernetes/versions.js";
 import { etcdContainer } from "./etcdContainer.js";
-import { sideImages } from "./images.js";
+import { programCommands } from "./imagePrograms.js";
 import { etcdPort, paths } from "./names.js";
 import { nodeIdentity } from "./nodeIdentity.js";
-import { type BundledFiles, nodePlan } from "./nodePlan.js";
-import type { HostFile, Plan, Step } from "./plan.js";
+import {
+  type BaseConfiguration,
+  type BundledFiles,
+  imageStep,
+  kubeletSteps,
+  nodePlan,
+  staleNodeFiles,
+} from "./nodePlan.js";
+import { filledNetwork, type HostFile, type Plan, type PlanWarning, type Step } from "./plan.js";
 import { specDigest } from "./specDigest.js";
 
 export interface MasterPlanInput {
@@ -26,6 +33,8 @@ export interface MasterPlanInput {
   readonly otherFiles?: readonly HostFile[];
   /** In order; the join token's Secret among them. */
   readonly bootstrapObjects: readonly KubernetesObject[];
+  /** What the cluster's own ConfigMaps say, in one that is there already. */
+  readonly base?: BaseConfiguration;
 }
 
 const masterManifest = `${paths.manifests}/master-multi.json`;
@@ -41,7 +50,7 @@ const masterLabels = { "node-role.kubernetes.io/master": "", "node-role.kubernet
 export function planMaster(input: MasterPlanInput): Plan {
   const { options, config, observed, bundled, pkiFiles } = input;
   const features = featuresOf(config.version);
-  const node = nodeIdentity(options, observed.host);
+  const node = nodeIdentity(options, observed.host, features);
   const common = nodePlan({
     role: "master",
     options,
@@ -51,13 +60,18 @@ export function planMaster(input: MasterPlanInput): Plan {
     bundled,
     node,
     proxyKubeconfig: paths.proxyConf,
+    ...(input.base && { base: input.base }),
   });
-  const { extraArgs } = common;
+  const { extraArgs, images, podNetworkFile } = common;
 
-  // A renewed certificate is read only by a program that starts anew; certificates are public, their digest is, too.
-  const certificates = specDigest(
-    pkiFiles.filter(({ path }) => path.endsWith(".crt")).map(({ path, content }) => [path, content]),
-  );
+  // What a program reads only when it starts. Certificates are public, their digest is, too; that of random tokens
+  // tells nobody anything.
+  const digestOf = (of: readonly HostFile[]): string => specDigest(of.map(({ path, content }) => [path, content]));
+  const certificates = digestOf(pkiFiles.filter(({ path }) => path.endsWith(".crt")));
+  const scheduler = schedulerConfiguration(features, extraArgs.scheduler ?? {});
+  const schedulerFiles: HostFile[] = scheduler
+    ? [{ path: paths.schedulerConfig, mode: 0o644, content: stringify(scheduler, { lineWidth: 0 }), secret: false }]
+    : [];
   const manifests = renderManifests({
     manifests: bundled.manifests,
     config,
@@ -65,20 +79,22 @@ export function planMaster(input: MasterPlanInput): Plan {
     ...node,
     apiserverSans: options.apiserverSans,
     iptablesBackend: observed.host.iptablesBackend,
-    extraArgs: { ...extraArgs, proxy: proxyCommandArgs(extraArgs.proxy ?? {}) },
+    extraArgs: { ...extraArgs, proxy: common.proxyFlags },
+    programs: programCommands(features, observed.host),
     patches: options.patches,
     inputs: {
-      "k8s-master": certificates,
+      "k8s-master": digestOf([...pkiFiles.filter(({ path }) => /\.(crt|csv|jsonl)$/.test(path)), ...schedulerFiles]),
       "k8s-node-ipam": certificates,
-      "k8s-proxy": specDigest([certificates, common.proxyConfiguration]),
+      "k8s-proxy": specDigest([certificates, common.proxyConfiguration ?? ""]),
       "kube-addon-manager": certificates,
     },
   });
   const etcd = etcdContainer({
     config,
     features,
+    observed,
     options,
-    image: sideImages(config, features, observed).etcd,
+    image: images.etcd,
     extraArgs,
   });
   const pods = manifests.map(
@@ -92,10 +108,17 @@ export function planMaster(input: MasterPlanInput): Plan {
   );
   // Pods that can do nothing without the API server would only keep it from starting.
   const latePods = pods.filter(({ path }) => path !== masterManifest && !observed.files.has(path));
+  const firstCidr = firstNodeCidr(config.podCidr);
+  // A kubelet that reads it once has to find one when it starts: until the API tells, that of an earlier run, else the
+  // one that a first node gets.
+  const firstNetwork =
+    podNetworkFile && !observed.files.has(podNetworkFile.path) && filledNetwork(podNetworkFile, firstCidr);
   const files: HostFile[] = [
     ...(input.otherFiles ?? []),
     ...pkiFiles,
     ...common.files,
+    ...schedulerFiles,
+    ...(firstNetwork ? [firstNetwork] : []),
     ...addonFiles(bundled),
     ...pods.filter((pod) => !latePods.includes(pod)),
   ];
@@ -109,21 +132,24 @@ export function planMaster(input: MasterPlanInput): Plan {
     });
 
   const { nodeName } = node;
+  const stale = [...stalePods, ...staleNodeFiles(common, observed)];
+  const pauseStep = imageStep("pause-image", images.pause, config);
+  const etcdStep = imageStep("etcd-image", images.etcd, config);
+  // A cluster with data has its pod CIDRs, and perhaps given the first one to another node.
+  const cidrStep = observed.host.etcdData ? [] : ["pod-cidr"];
+  const idsOf = (others: readonly Step[]): string[] => others.map(({ id }) => id);
   const steps: Step[] = [
+    ...pauseStep,
+    ...etcdStep,
     { id: "files", phase: "files", needs: [], action: { kind: "write-files", files } },
     { id: "etcd-data", phase: "files", needs: [], action: { kind: "make-folder", path: paths.etcd, mode: 0o700 } },
     {
       id: "etcd",
       phase: "control plane",
-      needs: ["files", "etcd-data"],
-      action: { kind: "run-container", container: etcd, healthPort: etcdPort },
+      needs: ["files", "etcd-data", ...idsOf(etcdStep)],
+      action: { kind: "run-container", container: etcd, health: { port: etcdPort } },
     },
-    {
-      id: "kubelet",
-      phase: "control plane",
-      needs: ["files"],
-      action: { kind: "run-container", container: common.kubelet, healthPort: kubeletHealthPort },
-    },
+    ...kubeletSteps(common, observed, { phase: "control plane", needs: ["files", ...idsOf(pauseStep)] }),
     {
       id: "api-serves",
       phase: "control plane",
@@ -146,14 +172,14 @@ export function planMaster(input: MasterPlanInput): Plan {
             action: { kind: "write-files", files: latePods },
           } satisfies Step,
         ]),
-    ...(stalePods.length === 0
+    ...(stale.length === 0
       ? []
       : [
           {
-            id: "stale-pods",
+            id: "stale-files",
             phase: "files",
             needs: ["files"],
-            action: { kind: "remove-files", paths: stalePods },
+            action: { kind: "remove-files", paths: stale },
           } satisfies Step,
         ]),
     // The kubelet registers its node as soon as the API server serves; that one says that it is well a second later.
@@ -163,22 +189,41 @@ export function planMaster(input: MasterPlanInput): Plan {
       needs: ["api-serves"],
       action: { kind: "wait", probe: { kind: "node-registered", node: nodeName } },
     },
-    // A cluster with data has its pod CIDRs, and perhaps given the first one to another node.
-    ...(observed.host.etcdData
+    ...(cidrStep.length === 0
       ? []
       : [
           {
             id: "pod-cidr",
             phase: "node",
             needs: ["node-registered"],
-            action: { kind: "set-pod-cidr", node: nodeName, podCidr: firstNodeCidr(config.podCidr) },
+            action: { kind: "set-pod-cidr", node: nodeName, podCidr: firstCidr },
           } satisfies Step,
         ]),
+    ...(podNetworkFile
+      ? [
+          {
+            id: "pod-network",
+            phase: "node",
+            needs: ["node-registered", ...cidrStep],
+            action: {
+              kind: "write-pod-network",
+              node: nodeName,
+              file: podNetworkFile,
+              restartsKubelet: features.podCidrDelivery === "file-before-kubelet",
+            },
+          } satisfies Step,
+        ]
+      : []),
     {
       id: "node-labels",
       phase: "node",
       needs: ["node-registered"],
-      action: { kind: "label-node", node: nodeName, labels: masterLabels },
+      action: {
+        kind: "mark-node",
+        node: nodeName,
+        labels: masterLabels,
+        ...(common.annotations && { annotations: common.annotations }),
+      },
     },
     // Without a pod network a node is not Ready before the person has brought one.
     ...(config.network === "none"
@@ -187,7 +232,7 @@ export function planMaster(input: MasterPlanInput): Plan {
           {
             id: "node-ready",
             phase: "node",
-            needs: ["node-registered", ...(observed.host.etcdData ? [] : ["pod-cidr"])],
+            needs: ["node-registered", ...cidrStep, ...(podNetworkFile ? ["pod-network"] : [])],
             action: { kind: "wait", probe: { kind: "node-ready", node: nodeName } },
           } satisfies Step,
         ]),
@@ -208,12 +253,22 @@ export function planMaster(input: MasterPlanInput): Plan {
   };
 }
 
-/** One sentence each, for whoever runs the command. */
-export function warningsOf(config: ClusterConfig, tried: boolean): string[] {
+/** For whoever runs the command. */
+export function warningsOf(config: ClusterConfig, tried: boolean): PlanWarning[] {
   return [
-    ...(tried ? [] : [`Kubernetes ${config.version} was not tried with tsdeploy: its neighbours were.`]),
+    ...(config.insecureApi
+      ? [
+          {
+            message:
+              "The insecure port is open: anybody who reaches port 8080 of the master is administrator of this cluster, " +
+              "without any credential.",
+            danger: true,
+          } as const,
+        ]
+      : []),
+    ...(tried ? [] : [{ message: `Kubernetes ${config.version} was not tried with tsdeploy: its neighbours were.` }]),
     ...(config.network === "none"
-      ? ["With --network none nodes are not Ready before you bring a pod network of your own."]
+      ? [{ message: "With --network none nodes are not Ready before you bring a pod network of your own." }]
       : []),
   ];
 }

@@ -181,13 +181,15 @@ function podsOf(containers: readonly ContainerSummary[]): {
   const all = hasOurKubelet(containers) ? containers.filter(isKubeletMade) : [];
   const uid = (container: ContainerSummary): string => container.labels["io.kubernetes.pod.uid"] ?? "";
   const isSandbox = (container: ContainerSummary): boolean => container.name.startsWith("k8s_POD");
-  // Of a pod's annotations and labels only its sandbox has a copy.
+  // Of a pod's annotations and labels only its sandbox has a copy, and before v1.6 nobody has. The uid of a pod from a
+  // file is a digest then, where the API server's have dashes.
   const controlPlane = new Set(
     all
       .filter(
         (container) =>
           container.labels[labels.spec] !== undefined ||
-          container.labels["annotation.kubernetes.io/config.source"] === "file",
+          container.labels["annotation.kubernetes.io/config.source"] === "file" ||
+          /^[0-9a-f]{32}$/.test(uid(container)),
       )
       .map(uid),
   );

@@ -1,14 +1,20 @@
 import type { WorkerOptions } from "../config/options.js";
 import type { ObservedHost } from "../facts/hostFacts.js";
 import type { ClusterConfig } from "../kubernetes/clusterConfig.js";
-import { kubeletHealthPort } from "../kubernetes/kubeletConfiguration.js";
-import { proxyCommandArgs } from "../kubernetes/proxyConfiguration.js";
+import type { KubernetesObject } from "../kubernetes/kubernetesObject.js";
 import { checkPatchTargets } from "../kubernetes/renderManifests.js";
 import { featuresOf } from "../kubernetes/versions.js";
 import { paths } from "./names.js";
-import { nodeIdentity } from "./nodeIdentity.js";
-import { type BundledFiles, nodePlan } from "./nodePlan.js";
-import type { HostFile, Plan, Step } from "./plan.js";
+import { type NodeIdentity, nodeIdentity } from "./nodeIdentity.js";
+import {
+  type BaseConfiguration,
+  type BundledFiles,
+  imageStep,
+  kubeletSteps,
+  nodePlan,
+  staleNodeFiles,
+} from "./nodePlan.js";
+import type { Action, HostFile, Plan, Step } from "./plan.js";
 import { warningsOf } from "./planMaster.js";
 import { proxyContainer } from "./proxyContainer.js";
 
@@ -18,10 +24,15 @@ export interface WorkerPlanInput {
   readonly config: ClusterConfig;
   readonly observed: ObservedHost;
   readonly bundled: BundledFiles;
-  /** The cluster's CA certificate, and the bootstrap kubeconfig unless the node has joined before. */
+  /**
+   * The cluster's CA certificate, and the bootstrap kubeconfig unless the node has joined before; for versions without
+   * bootstrap tokens the kubelet's kubeconfig itself.
+   */
   readonly credentials: readonly HostFile[];
   /** What the host was like before, … */
   readonly otherFiles?: readonly HostFile[];
+  /** What the cluster's ConfigMaps say. */
+  readonly base?: BaseConfiguration;
 }
 
 /**
@@ -33,7 +44,7 @@ export function planWorker(input: WorkerPlanInput): Plan {
   const { options, config, observed, bundled } = input;
   checkPatchTargets(options.patches);
   const features = featuresOf(options.k8sVersion ?? config.version);
-  const node = nodeIdentity(options, observed.host);
+  const node = nodeIdentity(options, observed.host, features);
   const nodeConfig: ClusterConfig = {
     ...config,
     version: features.version,
@@ -49,37 +60,64 @@ export function planWorker(input: WorkerPlanInput): Plan {
     bundled,
     node,
     proxyKubeconfig: paths.kubeletConf,
+    ...(input.base && { base: input.base }),
   });
   const proxy = proxyContainer({
     config: nodeConfig,
     features,
     observed,
     options,
-    extraFlags: proxyCommandArgs(common.extraArgs.proxy ?? {}),
+    flags: common.proxyFlags,
     configuration: common.proxyConfiguration,
   });
   const files = [...(input.otherFiles ?? []), ...input.credentials, ...common.files];
   const bootstraps = input.credentials.some(({ path }) => path === paths.bootstrapKubeletConf);
 
   const { nodeName } = node;
+  const { podNetworkFile } = common;
+  const isReadOnce = features.podCidrDelivery === "file-before-kubelet";
+  const podNetwork = (needs: readonly string[]): Step[] =>
+    podNetworkFile
+      ? [
+          {
+            id: "pod-network",
+            phase: "node",
+            needs,
+            action: { kind: "write-pod-network", node: nodeName, file: podNetworkFile, restartsKubelet: false },
+          },
+        ]
+      : [];
+  // The kubelet may start when its network's file is there, and that needs a node with a pod CIDR.
+  const nodeFirst: Step[] =
+    isReadOnce && podNetworkFile
+      ? [
+          {
+            id: "node-object",
+            phase: "node",
+            needs: [],
+            action: { kind: "create-node", object: nodeObject(node, options, observed, common.annotations) },
+          },
+          ...podNetwork(["node-object", "files"]),
+        ]
+      : [];
+  const pauseStep = imageStep("pause-image", common.images.pause, nodeConfig);
+  const started = ["files", ...[...pauseStep, ...nodeFirst].map(({ id }) => id)];
+  const stale = staleNodeFiles(common, observed);
   const steps: Step[] = [
+    ...pauseStep,
     { id: "files", phase: "files", needs: [], action: { kind: "write-files", files } },
-    {
-      id: "kubelet",
+    ...(stale.length === 0 ? [] : [staleStep(stale)]),
+    ...nodeFirst,
+    ...kubeletSteps(common, observed, {
       phase: "containers",
-      needs: ["files"],
-      action: {
-        kind: "run-container",
-        container: common.kubelet,
-        healthPort: kubeletHealthPort,
-        ...(bootstraps && { restartsWith: paths.bootstrapKubeletConf }),
-      },
-    },
+      needs: started,
+      ...(bootstraps && { restartsWith: paths.bootstrapKubeletConf }),
+    }),
     {
       id: "proxy",
       phase: "containers",
       needs: ["files"],
-      action: { kind: "run-container", container: proxy, healthPort: 10256 },
+      action: { kind: "run-container", container: proxy, health: { port: 10256 } },
     },
     {
       id: "node-registered",
@@ -87,13 +125,14 @@ export function planWorker(input: WorkerPlanInput): Plan {
       needs: ["kubelet"],
       action: { kind: "wait", probe: { kind: "node-registered", node: nodeName } },
     },
+    ...(isReadOnce ? [] : podNetwork(["node-registered"])),
     ...(config.network === "none"
       ? []
       : [
           {
             id: "node-ready",
             phase: "node",
-            needs: ["node-registered", "proxy"],
+            needs: ["node-registered", "proxy", ...(podNetworkFile ? ["pod-network"] : [])],
             action: { kind: "wait", probe: { kind: "node-ready", node: nodeName } },
           } satisfies Step,
         ]),
@@ -116,5 +155,33 @@ export function planWorker(input: WorkerPlanInput): Plan {
     nodeName,
     steps,
     warnings: warningsOf(nodeConfig, features.tried),
+  };
+}
+
+function staleStep(stale: readonly string[]): Step {
+  const action: Action = { kind: "remove-files", paths: stale };
+  return { id: "stale-files", phase: "files", needs: ["files"], action };
+}
+
+/**
+ * The Node object as a v1.3 kubelet would make it. That one takes a node that it finds for its own if the external id
+ * is its name, and else deletes it (`registerWithApiserver` in pkg/kubelet/kubelet.go).
+ */
+function nodeObject(
+  { nodeName }: NodeIdentity,
+  { nodeLabels }: Pick<WorkerOptions, "nodeLabels">,
+  { engine }: ObservedHost,
+  annotations: Readonly<Record<string, string>> | undefined,
+): KubernetesObject {
+  const own = {
+    "kubernetes.io/hostname": nodeName,
+    "beta.kubernetes.io/os": engine.version.os,
+    "beta.kubernetes.io/arch": engine.version.architecture,
+  };
+  return {
+    apiVersion: "v1",
+    kind: "Node",
+    metadata: { name: nodeName, labels: { ...own, ...nodeLabels }, ...(annotations && { annotations }) },
+    spec: { externalID: nodeName },
   };
 }

@@ -5,6 +5,7 @@ import { type Flags, toArguments } from "../kubernetes/commandFlags.js";
 import type { VersionFeatures } from "../kubernetes/versions.js";
 import { configLabel, containerLabels } from "./containerLabels.js";
 import type { ContainerSpec } from "./containerSpec.js";
+import { programCommands } from "./imagePrograms.js";
 import { paths } from "./names.js";
 import { sha256, withSpecLabel } from "./specDigest.js";
 import { startCommand } from "./startCommand.js";
@@ -14,38 +15,38 @@ export interface ProxyInput {
   readonly features: VersionFeatures;
   readonly observed: ObservedHost;
   readonly options: Pick<NodeOptions, "restartPolicy">;
-  readonly extraFlags: Flags;
-  /** Content of its configuration file. */
-  readonly configuration: string;
+  readonly flags: Flags;
+  /** Content of its configuration file, if it has one. */
+  readonly configuration: string | undefined;
 }
 
 const kubeletPki = `${paths.kubeletRoot}/pki`;
 
 /**
  * A worker's kube-proxy, with the kubelet's own kubeconfig. A kubelet that bootstraps writes the kubeconfig first and
- * gets the certificate that it names later: kube-proxy waits for both.
+ * gets the certificate that it names later: kube-proxy waits for both. One with a token has its kubeconfig from us.
  */
 export function proxyContainer(input: ProxyInput): ContainerSpec {
-  const { config, features, observed } = input;
+  const { config, features, observed, configuration } = input;
+  const bootstraps = features.nodeCredentials === "bootstrap-token";
   const start = startCommand({
     iptables: observed.host.iptablesBackend,
-    files: [paths.kubeletConf, `${kubeletPki}/kubelet-client-current.pem`],
+    files: [paths.kubeletConf, ...(bootstraps ? [`${kubeletPki}/${features.kubeletClientCertificate}`] : [])],
   });
-  const flags = { config: paths.proxyConfig, ...input.extraFlags };
   return withSpecLabel({
     component: "proxy",
     image: config.image,
-    command: [...start, "/hyperkube", features.programs.proxy, ...toArguments(flags)],
+    command: [...start, ...programCommands(features, observed.host).proxy, ...toArguments(input.flags)],
     binds: [
       { source: paths.kubernetes, target: paths.kubernetes, readOnly: true },
-      { source: kubeletPki, target: kubeletPki, readOnly: true },
+      ...(bootstraps ? [{ source: kubeletPki, target: kubeletPki, readOnly: true }] : []),
       { source: "/lib/modules", target: "/lib/modules", readOnly: true },
       // For xtables.lock; the file itself may not be there yet, and Docker would make a folder of it.
       { source: "/run", target: "/run" },
     ],
     labels: {
       ...containerLabels("worker", "proxy", config),
-      [configLabel]: sha256(input.configuration).slice(0, 40),
+      ...(configuration !== undefined && { [configLabel]: sha256(configuration).slice(0, 40) }),
     },
     hostPid: false,
     privileged: true,

@@ -9,8 +9,6 @@ export interface Wanted {
   readonly clusterName?: string;
   /** Such as `v1.20.2`. */
   readonly version?: string;
-  /** Whether that version of Kubernetes knows cgroup v2. */
-  readonly supportsCgroupV2?: boolean;
   /** Given by `--node-name`; else it is the host's name in lower case. */
   readonly nodeName?: string;
   /** Given by `--ip`. */
@@ -19,6 +17,8 @@ export interface Wanted {
   readonly serviceCidr?: string;
   readonly clusterDomain?: string;
   readonly network?: "bridge" | "none";
+  readonly insecureApi?: boolean;
+  readonly proxyMode?: "iptables" | "ipvs" | "nftables";
   /** The kubelet runs with `fail-swap-on=false`. */
   readonly allowSwap?: boolean;
   /** What the cluster whose data is on this host was made with. */

@@ -43,27 +43,7 @@ export const dataChecks: readonly Check<ObservedHost>[] = [
   {
     name: "version-change",
     check(_, { role, accepted, version }) {
-      const [from, to] = [parse(accepted?.version), parse(version)];
-      if (role === "worker" || from === null || to === null) {
-        return undefined;
-      }
-      if (gt(from, to)) {
-        return {
-          kind: "conflict",
-          code: "DOWNGRADE",
-          message: `The cluster runs Kubernetes v${from.version}; its data cannot go back to v${to.version}`,
-          hint: `Say --k8s-version v${from.version} or later.`,
-        };
-      }
-      if (from.major === to.major && minor(to) - minor(from) <= 1) {
-        return undefined;
-      }
-      return {
-        kind: "conflict",
-        code: "MINOR_SKIPPED",
-        message: `The cluster runs Kubernetes v${from.version}; v${to.version} is more than one minor version up`,
-        hint: `Go to v${from.major}.${from.minor + 1} first.`,
-      };
+      return role === "worker" ? undefined : versionChange(accepted?.version, version);
     },
   },
   {
@@ -90,3 +70,28 @@ export const dataChecks: readonly Check<ObservedHost>[] = [
     },
   },
 ];
+
+/** What stands against bringing a cluster from one version to another; nothing is known of an undefined one. */
+export function versionChange(before: string | undefined, after: string | undefined): Finding | undefined {
+  const [from, to] = [parse(before), parse(after)];
+  if (from === null || to === null) {
+    return undefined;
+  }
+  if (gt(from, to)) {
+    return {
+      kind: "conflict",
+      code: "DOWNGRADE",
+      message: `The cluster runs Kubernetes v${from.version}; its data cannot go back to v${to.version}`,
+      hint: `Say --k8s-version v${from.version} or later.`,
+    };
+  }
+  if (from.major === to.major && minor(to) - minor(from) <= 1) {
+    return undefined;
+  }
+  return {
+    kind: "conflict",
+    code: "MINOR_SKIPPED",
+    message: `The cluster runs Kubernetes v${from.version}; v${to.version} is more than one minor version up`,
+    hint: `Go to v${from.major}.${from.minor + 1} first.`,
+  };
+}

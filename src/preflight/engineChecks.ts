@@ -1,4 +1,6 @@
 import type { EngineFacts } from "../facts/hostFacts.js";
+import { featuresOf } from "../kubernetes/versions.js";
+import { isDockerTooNew, spokenDockerApi } from "../plan/dockerApi.js";
 import { labels } from "../plan/names.js";
 import { hasOurKubelet, isKubeletMade, isOurs } from "../plan/ownership.js";
 import type { Check, Finding } from "./check.js";
@@ -96,15 +98,35 @@ export const engineChecks: readonly Check<EngineFacts>[] = [
   },
   {
     name: "cgroup-version",
-    check({ info }, { version, supportsCgroupV2 }) {
-      if (info.cgroupVersion === "1" || supportsCgroupV2 !== false) {
+    check({ info }, { version }) {
+      if (info.cgroupVersion === "1" || version === undefined || featuresOf(version).supportsCgroupV2) {
         return undefined;
       }
       return {
         kind: "environment",
         code: "CGROUP_VERSION",
-        message: `The host has cgroup v2, which Kubernetes ${version ?? "of this version"} does not know`,
+        message: `The host has cgroup v2, which Kubernetes ${version} does not know`,
         hint: "Boot the host with systemd.unified_cgroup_hierarchy=0, or take a newer --k8s-version.",
+      };
+    },
+  },
+  {
+    name: "docker-api",
+    check({ version: docker }, { version }) {
+      const features = version === undefined ? undefined : featuresOf(version);
+      if (version === undefined || features === undefined || !isDockerTooNew(features, docker)) {
+        return undefined;
+      }
+      return {
+        kind: "environment",
+        code: "DOCKER_TOO_NEW",
+        message:
+          `Kubernetes ${version} would speak Docker's API ${spokenDockerApi(features, docker) ?? ""} with ` +
+          `Docker Engine ${docker.version}, and does not understand it`,
+        hint:
+          features.dockerApi?.chosenBy === "daemon"
+            ? "Take Kubernetes v1.8 or later, or a host with Docker Engine 24 or earlier."
+            : "Set DOCKER_MIN_API_VERSION=1.24 in dockerd's environment and restart Docker, or take Kubernetes v1.24 or later.",
       };
     },
   },

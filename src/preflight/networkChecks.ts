@@ -1,5 +1,6 @@
 import ipaddr from "ipaddr.js";
 import type { ListeningPort, ObservedHost } from "../facts/hostFacts.js";
+import { featuresOf, type VersionFeatures } from "../kubernetes/versions.js";
 import { paths } from "../plan/names.js";
 import { hasOurKubelet, isKubeletMade, isOurs } from "../plan/ownership.js";
 import type { Check, Finding } from "./check.js";
@@ -22,9 +23,19 @@ const masterPorts: readonly NeededPort[] = [
   { port: 6443, user: "the API server" },
   { port: 2379, user: "etcd" },
   { port: 2380, user: "etcd's peers" },
-  { port: 10257, user: "the controller manager" },
-  { port: 10259, user: "the scheduler" },
 ];
+
+/** Where the control plane says whether it is well: other ports in other versions. */
+function healthPorts({ health }: VersionFeatures): NeededPort[] {
+  return [
+    // The insecure port where it cannot be off: on loopback.
+    ...(health.apiserver.scheme === "HTTP"
+      ? [{ port: health.apiserver.port, user: "the API server's insecure port", loopback: true }]
+      : []),
+    { port: health["controller-manager"].port, user: "the controller manager" },
+    { port: health.scheduler.port, user: "the scheduler" },
+  ];
+}
 
 /** Links that Kubernetes makes, ours and those of the usual pod networks: their addresses are no obstacle. */
 const clusterLinks = /^(cni0|cbr0|kube-|nodelocaldns|flannel|cali|tunl|vxlan\.calico|weave|cilium|lxc)/;
@@ -33,10 +44,12 @@ const clusterLinks = /^(cni0|cbr0|kube-|nodelocaldns|flannel|cali|tunl|vxlan\.ca
 export const networkChecks: readonly Check<ObservedHost>[] = [
   {
     name: "ports",
-    check({ engine, host }, { role }) {
+    check({ engine, host }, { role, version, insecureApi }) {
       const withOurKubelet = hasOurKubelet(engine.containers);
-      const needed = role === "master" ? [...masterPorts, ...nodePorts] : nodePorts;
-      return needed.flatMap(({ port, user, loopback }): Finding[] => {
+      const health = version === undefined ? [] : healthPorts(featuresOf(version));
+      const open = insecureApi === true ? [{ port: 8080, user: "the API server's insecure port" }] : [];
+      const needed = role === "master" ? [...masterPorts, ...open, ...health, ...nodePorts] : nodePorts;
+      return needed.flatMap(({ port, user, loopback }: NeededPort): Finding[] => {
         const listeners = host.listeningPorts.filter(
           (listener) => listener.port === port && (loopback !== true || coversLoopback(listener)),
         );

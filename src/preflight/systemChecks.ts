@@ -1,5 +1,11 @@
-import type { ObservedHost } from "../facts/hostFacts.js";
-import type { Check } from "./check.js";
+import { isOlder } from "../docker/negotiateApiVersion.js";
+import type { EngineFacts, HostFacts, ObservedHost } from "../facts/hostFacts.js";
+import { featuresOf, type VersionFeatures } from "../kubernetes/versions.js";
+import { programFiles } from "../plan/imagePrograms.js";
+import { spokenDockerApi } from "../plan/dockerApi.js";
+import { criSocket, labels } from "../plan/names.js";
+import { isOurs } from "../plan/ownership.js";
+import type { Check, Wanted } from "./check.js";
 
 const mebibyte = 1024 ** 2;
 
@@ -21,7 +27,7 @@ export const systemChecks: readonly Check<ObservedHost>[] = [
           kind: "environment",
           code: "IMAGE_NOT_HYPERKUBE",
           message: `The image ${name} has no hyperkube and no kubelet`,
-          hint: "Name a hyperkube image with --image.",
+          hint: "Name a hyperkube image with --image, or make one with `tsdeploy image build`.",
         };
       }
       if (version === undefined || host.imageVersion === version) {
@@ -32,6 +38,72 @@ export const systemChecks: readonly Check<ObservedHost>[] = [
         code: "IMAGE_VERSION",
         message: `The image ${name} holds Kubernetes ${host.imageVersion}, not ${version}`,
         hint: `Name another image with --image, or say --k8s-version ${host.imageVersion}.`,
+      };
+    },
+  },
+  {
+    name: "image-programs",
+    check({ host, image }, { role, version, network, proxyMode }) {
+      if (version === undefined || host.imageVersion === "") {
+        return undefined;
+      }
+      const withNetwork = network === "bridge";
+      const missing = missingInImage(host, { role, features: featuresOf(version), withNetwork, proxyMode });
+      if (missing.length === 0) {
+        return undefined;
+      }
+      return {
+        kind: "environment",
+        code: "IMAGE_INCOMPLETE",
+        message: `The image ${image.tags[0] ?? image.id} lacks ${missing.join(", ")}, which Kubernetes ${version} needs`,
+        hint: `\`tsdeploy image build --k8s-version ${version}\` makes one that has everything.`,
+      };
+    },
+  },
+  {
+    name: "sandbox-ipc",
+    check({ host, engine }, { version }) {
+      if (version === undefined || host.defaultIpcMode !== "private" || !asksForShareableIpc(engine, featuresOf(version))) {
+        return undefined;
+      }
+      return {
+        kind: "environment",
+        code: "IPC_MODE_PRIVATE",
+        message:
+          `Docker gives each container an IPC namespace that no other may share, ` +
+          `but Kubernetes ${version} has a pod's containers share one without saying so`,
+        hint: 'Set "default-ipc-mode": "shareable" in /etc/docker/daemon.json and restart Docker.',
+      };
+    },
+  },
+  {
+    name: "kernel-ipvs",
+    check({ host }, { proxyMode }) {
+      if (proxyMode !== "ipvs" || host.ipvs) {
+        return undefined;
+      }
+      return {
+        kind: "environment",
+        code: "KERNEL_IPVS_MISSING",
+        message: "The host's kernel has no IPVS (module ip_vs), by which kube-proxy would have to balance Services",
+        hint: "Leave out --proxy-mode ipvs, or install the kernel's modules.",
+      };
+    },
+  },
+  {
+    name: "other-runtime",
+    check({ engine, host }, { version }) {
+      const isTaken =
+        host.existingPaths.includes(criSocket) &&
+        !engine.containers.some((container) => isOurs(container) && container.labels[labels.component] === "cri");
+      if (version === undefined || featuresOf(version).runtime !== "cri-dockerd" || !isTaken) {
+        return undefined;
+      }
+      return {
+        kind: "conflict",
+        code: "OTHER_RUNTIME",
+        message: `Another cri-dockerd serves ${criSocket}, or left it`,
+        hint: `Stop it (\`systemctl disable --now cri-docker.socket cri-docker.service\`) and remove ${criSocket}.`,
       };
     },
   },
@@ -151,6 +223,41 @@ export const systemChecks: readonly Check<ObservedHost>[] = [
     },
   },
 ];
+
+/** Docker itself gives a shareable one to clients of an API before 1.40. */
+function asksForShareableIpc({ version }: EngineFacts, features: VersionFeatures): boolean {
+  const spoken = spokenDockerApi(features, version);
+  return features.sandboxIpc === "daemon" && spoken !== undefined && !isOlder(spoken, "1.40");
+}
+
+/** What to call of Kubernetes where there is no hyperkube, and what kubelets, runtimes and our own scripts call. */
+function missingInImage(
+  { imagePrograms, imageCniDir }: HostFacts,
+  {
+    role,
+    features,
+    withNetwork,
+    proxyMode,
+  }: Pick<Wanted, "role"> & {
+    readonly features: VersionFeatures;
+    readonly withNetwork: boolean;
+    readonly proxyMode: Wanted["proxyMode"];
+  },
+): string[] {
+  const ofMaster = [programFiles.apiserver, programFiles["controller-manager"], programFiles.scheduler, "kubectl"];
+  const kubernetes = [programFiles.kubelet, programFiles.proxy, ...(role === "master" ? ofMaster : [])];
+  const programs = [
+    ...(imagePrograms["hyperkube"] === undefined ? kubernetes : []),
+    ...(features.runtime === "cri-dockerd" ? ["cri-dockerd"] : []),
+    ...["ip", "iptables", "mount", "nsenter", "socat"],
+    ...(proxyMode === "ipvs" ? ["ipset"] : []),
+    ...(proxyMode === "nftables" ? ["nft"] : []),
+  ];
+  return [
+    ...programs.filter((name) => imagePrograms[name] === undefined),
+    ...(withNetwork && imageCniDir === undefined ? ["CNI plugins"] : []),
+  ];
+}
 
 function isoTime(timeMs: number): string {
   return new Date(timeMs).toISOString().replace(/\.\d+Z$/, "Z");

@@ -31,11 +31,15 @@ free 100 4096 /var/lib/docker
 readOnly /etc
 free 5 1024 /etc
 conntrackMaxWritable false
+ipvs false
 cni 05-weave.conf
 sysctl net.ipv4.ip_forward 1
 path /etc/cni
 imageCniDir /usr/lib/cni
+program etcd /usr/bin/etcd
+program hyperkube /hyperkube
 imageVersion v1.20.2
+imageEtcdVersion 3.4.23
 clock 1700000000.123456
 `;
 
@@ -50,8 +54,11 @@ describe("parseHostFacts", () => {
       propagation: "shared",
       iptablesBackend: "nft",
       conntrackMaxWritable: false,
+      ipvs: false,
       etcdData: false,
       imageVersion: "v1.20.2",
+      imagePrograms: { etcd: "/usr/bin/etcd", hyperkube: "/hyperkube" },
+      imageEtcdVersion: "3.4.23",
       imageCniDir: "/usr/lib/cni",
       clockMs: 1700000000123,
       sysctls: { "net.ipv4.ip_forward": "1" },
@@ -92,10 +99,13 @@ describe("parseHostFacts", () => {
     ]);
   });
 
-  it("reads an image without Kubernetes and without CNI plugins", () => {
-    const bare = parseHostFacts(output.replace("imageVersion v1.20.2", "imageVersion ").replace(/imageCniDir.*\n/, ""));
-    expect(bare.imageVersion).toBe("");
+  it("reads an image without Kubernetes, CNI plugins and etcd", () => {
+    const bare = parseHostFacts(
+      output.replace("imageVersion v1.20.2", "imageVersion ").replace(/^(imageCniDir|program|imageEtcdVersion).*\n/gm, ""),
+    );
+    expect(bare).toMatchObject({ imageVersion: "", imagePrograms: {} });
     expect(bare.imageCniDir).toBeUndefined();
+    expect(bare.imageEtcdVersion).toBeUndefined();
   });
 
   it("refuses output that broke off", () => {

@@ -2,6 +2,7 @@ import { readBundled } from "../../src/apply/readBundled.js";
 import type { MasterOptions, WorkerOptions } from "../../src/config/options.js";
 import type { ObservedHost } from "../../src/facts/hostFacts.js";
 import type { ClusterConfig } from "../../src/kubernetes/clusterConfig.js";
+import { featuresOf } from "../../src/kubernetes/versions.js";
 import { paths } from "../../src/plan/names.js";
 import type { HostFile } from "../../src/plan/plan.js";
 import type { MasterPlanInput } from "../../src/plan/planMaster.js";
@@ -25,6 +26,7 @@ const common = {
   nodeTaints: [],
   extraArgs: {},
   patches: [],
+  registryMirrors: {},
   restartPolicy: "unless-stopped",
   timeoutMs: 120_000,
   pullTimeoutMs: 600_000,
@@ -42,6 +44,8 @@ export const masterOptions: MasterOptions = {
   clusterDomain: "cluster.local",
   apiserverSans: [],
   network: "bridge",
+  insecureApi: false,
+  proxyMode: "iptables",
   tokenTtlMs: 3_600_000,
 };
 
@@ -57,6 +61,8 @@ export const config: ClusterConfig = {
   clusterDomain: "cluster.local",
   clusterDns: "10.96.0.10",
   network: "bridge",
+  insecureApi: false,
+  proxyMode: "iptables",
   extraArgs: {},
 };
 
@@ -112,3 +118,50 @@ export const workerInput: WorkerPlanInput = {
   bundled: masterInput.bundled,
   credentials: [file(`${paths.pki}/ca.crt`, false), file(paths.bootstrapKubeletConf, true)],
 };
+
+/** A version of every minor; of those that other tests know, these. */
+export const everyMinor: readonly string[] = [
+  ...["v1.3.6", "v1.4.12", "v1.5.8", "v1.6.13", "v1.7.16", "v1.8.15", "v1.9.11", "v1.10.13", "v1.11.10", "v1.12.10"],
+  ...["v1.13.12", "v1.14.10", "v1.15.12", "v1.16.15", "v1.17.17", "v1.18.20", "v1.19.16", "v1.20.2", "v1.21.14"],
+  ...["v1.22.17", "v1.23.17", "v1.24.17", "v1.25.16", "v1.26.15", "v1.27.16", "v1.28.15", "v1.29.14", "v1.30.14"],
+  ...["v1.31.14", "v1.32.13", "v1.33.13", "v1.34.8", "v1.35.5", "v1.36.2"],
+];
+
+interface Of {
+  readonly version: string;
+  readonly config?: Partial<ClusterConfig>;
+  readonly observed?: ObservedHost;
+}
+
+/** What a master of that version is made of. */
+export function masterInputOf({ version, config: more = {}, observed: host = observed }: Of): MasterPlanInput {
+  const features = featuresOf(version);
+  const clusterConfig = { ...config, version, image: `tsdeploy/hyperkube:${version}`, ...more };
+  const { network, insecureApi, podCidr, proxyMode } = clusterConfig;
+  const ofTokens = [file(`${paths.pki}/known_tokens.csv`, true), file(`${paths.pki}/abac-policy.jsonl`, true)];
+  return {
+    ...masterInput,
+    options: { ...masterOptions, network, insecureApi, podCidr, proxyMode },
+    config: clusterConfig,
+    observed: host,
+    pkiFiles: [
+      ...pkiFiles,
+      ...(features.nodeCredentials === "token-file" ? ofTokens : []),
+      ...(features.nodeCredentials === "token-file" && insecureApi ? [file(`${paths.pki}/basic_auth.csv`, true)] : []),
+    ],
+  };
+}
+
+/** And a worker, which has not joined before. */
+export function workerInputOf({ version, config: more = {}, observed: host }: Of): WorkerPlanInput {
+  const bootstraps = featuresOf(version).nodeCredentials === "bootstrap-token";
+  return {
+    ...workerInput,
+    config: { ...config, version, image: `tsdeploy/hyperkube:${version}`, ...more },
+    observed: host ?? workerInput.observed,
+    credentials: [
+      file(`${paths.pki}/ca.crt`, false),
+      file(bootstraps ? paths.bootstrapKubeletConf : paths.kubeletConf, true),
+    ],
+  };
+}

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { TsdeployError } from "../../src/errors.js";
-import { containersOf } from "../../src/plan/diff.js";
+import { containersOf, filesOf } from "../../src/plan/diff.js";
 import { refuseNodeChanges } from "../../src/plan/nodeChanges.js";
+import type { Plan } from "../../src/plan/plan.js";
 import { planWorker } from "../../src/plan/planWorker.js";
 import { workerInput } from "./fixtures.js";
 
@@ -9,9 +10,14 @@ const planOf = (options: Partial<typeof workerInput.options>) =>
   planWorker({ ...workerInput, options: { ...workerInput.options, ...options } });
 const first = { nodeName: "one", nodeLabels: { disk: "ssd", zone: "a" }, nodeTaints: [] };
 
+/** As far as it matters. */
+function hostOf(plan: Plan): Parameters<typeof refuseNodeChanges>[1] {
+  return { containers: containersOf(plan), files: new Map(filesOf(plan).map((file) => [file.path, file])) };
+}
+
 function refusals(options: Partial<typeof workerInput.options>): string[] {
   try {
-    refuseNodeChanges(planOf({ ...first, ...options }), containersOf(planOf(first)));
+    refuseNodeChanges(planOf({ ...first, ...options }), hostOf(planOf(first)));
     return [];
   } catch (error) {
     if (!(error instanceof TsdeployError)) throw error;

@@ -1,38 +1,57 @@
 import { expect, test } from "vitest";
+import { supportedMinors } from "../../src/kubernetes/versions.js";
 import { describePlan } from "../../src/plan/describePlan.js";
 import { containersOf, filesOf } from "../../src/plan/diff.js";
+import { lineDifference } from "../../src/plan/lineDifference.js";
 import { paths } from "../../src/plan/names.js";
-import type { Plan } from "../../src/plan/plan.js";
 import { planMaster } from "../../src/plan/planMaster.js";
 import { planWorker } from "../../src/plan/planWorker.js";
-import { masterInput, secretText, workerInput } from "./fixtures.js";
+import { everyMinor, masterInput, masterInputOf, secretText, workerInput, workerInputOf } from "./fixtures.js";
+import { planLines } from "./planLines.js";
 
-/** The whole plan; files without a life of their own here (scripts, PKI) by path and mode. */
-function golden(plan: Plan): string {
-  return `${JSON.stringify(
-    plan,
-    (key, value: unknown) => {
-      if (key !== "files") return value;
-      return (value as ReturnType<typeof filesOf>).map(({ path, mode, content, secret, ...more }) => ({
-        path,
-        mode: mode.toString(8).padStart(4, "0"),
-        secret,
-        ...more,
-        ...(/\.(json|conflist)$/.test(path) && { content: JSON.parse(content) as unknown }),
-        ...(path.endsWith(".yaml") && { content: content.trimEnd().split("\n") }),
-      }));
-    },
-    2,
-  )}\n`;
+const plans = {
+  master: (version: string, config = {}) => planMaster(masterInputOf({ version, config })),
+  worker: (version: string, config = {}) => planWorker(workerInputOf({ version, config })),
+};
+const roles = ["master", "worker"] as const;
+const oldest = everyMinor[0] ?? "";
+const newest = everyMinor.at(-1) ?? "";
+
+test("there is a version of every minor", () => {
+  expect(everyMinor.map((version) => version.replace(/\.\d+$/, ""))).toEqual(supportedMinors());
+});
+
+test.each(roles.flatMap((role) => [oldest, newest].map((version) => [role, version] as const)))(
+  "the %s's whole plan for %s is as reviewed",
+  async (role, version) => {
+    await expect(textOf(planLines(plans[role](version)))).toMatchFileSnapshot(`golden/${role}-${version}.txt`);
+  },
+);
+
+test.each(roles)("the %s's plan changes from one minor to the next as reviewed", async (role) => {
+  const changes = everyMinor.slice(1).flatMap((version, index) => {
+    const before = planLines(plans[role](everyMinor[index] ?? ""));
+    return ["", `${everyMinor[index] ?? ""} -> ${version}`, ...sortedDifference(before, planLines(plans[role](version)))];
+  });
+  await expect(textOf(changes)).toMatchFileSnapshot(`golden/${role}-changes.txt`);
+});
+
+test.each(roles)("the %s's plan changes with --insecure-api as reviewed", async (role) => {
+  const changes = ["v1.3.6", "v1.5.8", "v1.18.20"].flatMap((version) => {
+    const open = planLines(plans[role](version, { insecureApi: true }));
+    return ["", `${version} --insecure-api`, ...sortedDifference(planLines(plans[role](version)), open)];
+  });
+  await expect(textOf(changes)).toMatchFileSnapshot(`golden/${role}-insecure.txt`);
+});
+
+/** What is gone and what is new; only the order of the lines is not told. */
+function sortedDifference(before: readonly string[], after: readonly string[]): string[] {
+  return lineDifference([...before].sort(), [...after].sort());
 }
 
-test("the master's plan for v1.20.2 is as reviewed", async () => {
-  await expect(golden(planMaster(masterInput))).toMatchFileSnapshot("golden/master-v1.20.2.json");
-});
-
-test("the worker's plan for v1.20.2 is as reviewed", async () => {
-  await expect(golden(planWorker(workerInput))).toMatchFileSnapshot("golden/worker-v1.20.2.json");
-});
+function textOf(lines: readonly string[]): string {
+  return `${lines.join("\n").trim()}\n`;
+}
 
 test.each([planMaster(masterInput), planWorker(workerInput)])("--dry-run tells all of the $role and no secret", (plan) => {
   const { text, data } = describePlan(plan);

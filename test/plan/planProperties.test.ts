@@ -1,17 +1,29 @@
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import type { ExtraArgs, Patch, Taint } from "../../src/config/options.js";
-import type { ObservedHost } from "../../src/facts/hostFacts.js";
+import type { HostFacts, ObservedHost } from "../../src/facts/hostFacts.js";
+import { featuresOf } from "../../src/kubernetes/versions.js";
 import { containersOf, filesOf } from "../../src/plan/diff.js";
 import { paths } from "../../src/plan/names.js";
 import type { HostFile, Plan } from "../../src/plan/plan.js";
 import { planMaster } from "../../src/plan/planMaster.js";
 import { planWorker } from "../../src/plan/planWorker.js";
 import { planProblems } from "../kubernetes/flagLists.js";
-import { config, masterInput, masterOptions, observed, secretText, workerInput, workerOptions } from "./fixtures.js";
+import {
+  everyMinor,
+  masterInput,
+  masterInputOf,
+  masterOptions,
+  observed,
+  secretText,
+  workerInput,
+  workerInputOf,
+} from "./fixtures.js";
 
-/** Paths that an image brings, or Docker makes in every container. */
-const inImage = ["/hyperkube", "/usr/lib/cni", "/etc/resolv.conf", "/proc", "/healthz"];
+/** Paths that an image brings. */
+const inImage = ["/hyperkube", "/usr/lib/cni", "/opt/cni/bin", "/usr/local/bin", "/usr/bin"];
+/** Docker makes them in every container, or they are no files. */
+const everywhere = ["/etc/resolv.conf", "/proc", "/healthz"];
 /** Made by the programs themselves, in folders that are mounted or that they need not keep. */
 const madeByPrograms = ["/srv/kubernetes/.complete", "/etc/kubernetes/addons/.complete"];
 
@@ -58,6 +70,7 @@ function containersWithMounts(plan: Plan): Mounted[] {
     kubelet: contentOf(plan, paths.kubeletConfig),
     proxy: contentOf(plan, paths.proxyConfig),
     "kube-proxy": contentOf(plan, paths.proxyConfig),
+    scheduler: contentOf(plan, paths.schedulerConfig),
   };
   const valuesOf = (name: string): string[] => leaves(parse(configurations[name] ?? "null"));
   return [
@@ -83,19 +96,32 @@ function leaves(value: unknown): string[] {
 }
 
 function missingMounts(plan: Plan): string[] {
+  return containersWithMounts(plan).flatMap(({ name, words, mounts }) => {
+    const named = words
+      .flatMap((word) => word.replace(/^--[\w-]+=/, "").replace(/^unix:\/\//, "").split(","))
+      .flatMap(pathsIn);
+    const known = [...mounts, ...inImage, ...everywhere, ...madeByPrograms];
+    return named
+      .filter((path) => !known.some((folder) => isBelow(path, folder)))
+      .map((path) => `${name} names ${path}, which is not mounted`);
+  });
+}
+
+/** What is called of the image must not be below a folder of the host. */
+function hiddenPrograms(plan: Plan, { imagePrograms, imageCniDir }: HostFacts): string[] {
+  const ofImage = [...Object.values(imagePrograms), ...(imageCniDir === undefined ? [] : [imageCniDir])];
   return containersWithMounts(plan).flatMap(({ name, words, mounts }) =>
     words
-      .flatMap((word) => word.replace(/^--[\w-]+=/, "").replace(/^unix:\/\//, "").split(","))
-      .flatMap(pathsIn)
-      .filter((path) => ![...mounts, ...inImage, ...madeByPrograms].some((folder) => isBelow(path, folder)))
-      .map((path) => `${name} names ${path}, which is not mounted`),
+      .flatMap((word) => word.replace(/^--[\w-]+=/, "").split(","))
+      .filter((path) => ofImage.includes(path) && mounts.some((folder) => isBelow(path, folder)))
+      .map((path) => `${name} calls the image's ${path}, and sees the host's`),
   );
 }
 
 /** Files of the host that a container is told to read have to be laid there. */
 function missingFiles(plan: Plan): string[] {
   const laid = new Set(filesOf(plan).map(({ path }) => path));
-  // Written by the kubelet when it has joined.
+  // Written by the kubelet when it has joined; and the pod network's file when the node has its pod CIDR.
   const made = plan.role === "worker" ? [paths.kubeletConf] : [];
   return containersWithMounts(plan).flatMap(({ name, words }) =>
     words
@@ -136,9 +162,10 @@ function leaks(plan: Plan): string[] {
   ];
 }
 
-function problems(plan: Plan): string[] {
+function problems(plan: Plan, host: HostFacts): string[] {
   return [
     ...missingMounts(plan),
+    ...hiddenPrograms(plan, host),
     ...missingFiles(plan),
     ...volumeProblems(plan),
     ...stepProblems(plan),
@@ -159,71 +186,113 @@ interface Case {
   readonly extraArgs: ExtraArgs;
   readonly nodeTaints: readonly Taint[];
   readonly patches: readonly Patch[];
-  readonly ownImage: boolean;
-  readonly cgroupDriver: "systemd" | "cgroupfs";
+  /** Labelled, and with everything; without labels; without hyperkube; without pause and etcd. */
+  readonly image: "own" | "plain" | "programs" | "bare";
+  readonly cgroup: "v1" | "v2";
   readonly oddHost: boolean;
   readonly podCidr: string;
+  readonly insecureApi: boolean;
+  readonly proxyMode: "iptables" | "ipvs" | "nftables";
+  readonly architecture: "amd64" | "arm64";
 }
 
 const cases = product<Case>({
   network: ["bridge", "none"],
-  extraArgs: [{}, { kubelet: { v: "2" }, proxy: { "proxy-mode": "ipvs" }, etcd: { "quota-backend-bytes": "1" } }],
-  nodeTaints: [[], [{ key: "k", effect: "NoExecute" }]],
+  extraArgs: [{}, { kubelet: { v: "2" }, proxy: { "masquerade-all": "true" }, etcd: { "quota-backend-bytes": "1" } }],
+  nodeTaints: [[], [{ key: "k", effect: "NoSchedule" }]],
   patches: [[], [{ target: "proxy", type: "merge", body: { iptables: { masqueradeAll: true } }, file: "p" }]],
-  ownImage: [true, false],
-  cgroupDriver: ["systemd", "cgroupfs"],
+  image: ["own", "plain", "programs", "bare"],
+  cgroup: ["v1", "v2"],
   oddHost: [true, false],
   podCidr: ["10.244.0.0/16", "192.168.8.0/23"],
+  insecureApi: [false, true],
+  proxyMode: ["iptables", "ipvs", "nftables"],
+  architecture: ["amd64", "arm64"],
 });
 
-function observedIn({ ownImage, cgroupDriver, oddHost }: Case): ObservedHost {
-  const { imageCniDir, ...host } = observed.host;
+/** What this version has: nobody gets so far with the rest. */
+function isPossible(version: string, { cgroup, insecureApi, proxyMode }: Case): boolean {
+  const features = featuresOf(version);
+  return (
+    (cgroup === "v1" || features.supportsCgroupV2) &&
+    (!insecureApi || features.insecureApi) &&
+    features.proxyModes.includes(proxyMode)
+  );
+}
+
+/** A few for each version, others for its neighbours: all pairs of choices come up in some. */
+function casesFor(version: string, count: number): Case[] {
+  const possible = cases.filter((one) => isPossible(version, one));
+  const first = everyMinor.indexOf(version) * 7;
+  return Array.from({ length: count }, (_, index) => possible[(first + index * 331) % possible.length]).filter(
+    (one) => one !== undefined,
+  );
+}
+
+function observedIn({ image, cgroup, oddHost, architecture }: Case, of: ObservedHost): ObservedHost {
+  const { hyperkube = "", pause, etcd, ...tools } = of.host.imagePrograms;
+  const singles = ["kubelet", "kube-proxy", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"];
   return {
-    ...observed,
+    ...of,
     engine: {
-      ...observed.engine,
+      ...of.engine,
+      version: { ...of.engine.version, architecture },
       info: {
-        ...observed.engine.info,
-        cgroupDriver,
+        ...of.engine.info,
+        cgroupDriver: cgroup === "v1" ? "cgroupfs" : "systemd",
+        cgroupVersion: cgroup === "v1" ? "1" : "2",
         dockerRootDir: oddHost ? "/data/docker" : "/var/lib/docker",
       },
     },
     host: {
-      ...host,
-      ...(ownImage && imageCniDir !== undefined && { imageCniDir }),
+      ...of.host,
+      imageCniDir: image === "own" ? "/usr/lib/cni" : "/opt/cni/bin",
+      imagePrograms: {
+        ...tools,
+        ...(image === "programs"
+          ? Object.fromEntries(singles.map((name) => [name, `/usr/local/bin/${name}`]))
+          : { hyperkube }),
+        ...(image !== "bare" && pause !== undefined && etcd !== undefined && { pause, etcd }),
+      },
+      cgroupVersion: cgroup === "v1" ? "1" : "2",
       iptablesBackend: oddHost ? "legacy" : "nft",
       resolvConf: oddHost ? "/run/systemd/resolve/resolv.conf" : "/etc/resolv.conf",
       conntrackMaxWritable: oddHost,
       etcdData: oddHost,
     },
-    image: { ...observed.image, labels: ownImage ? observed.image.labels : {} },
+    image: {
+      ...of.image,
+      architecture,
+      labels: image === "own" ? of.image.labels : {},
+      command: image === "bare" ? ["bash"] : of.image.command,
+    },
   };
 }
 
-describe(`in ${cases.length} combinations of options and hosts`, () => {
+describe.each(everyMinor)("with %s, whatever options and host,", (version) => {
   test("a master's plan names nothing that is not mounted, leaks nothing, and says nothing unknown", () => {
-    for (const one of cases) {
-      const { network, podCidr, extraArgs, nodeTaints, patches } = one;
-      const plan = planMaster({
-        ...masterInput,
-        config: { ...config, network, podCidr },
-        options: { ...masterOptions, network, podCidr, extraArgs, nodeTaints, patches },
-        observed: observedIn(one),
+    for (const one of casesFor(version, 12)) {
+      const { network, podCidr, insecureApi, proxyMode, extraArgs, nodeTaints, patches } = one;
+      const input = masterInputOf({
+        version,
+        config: { network, podCidr, insecureApi, proxyMode },
+        observed: observedIn(one, observed),
       });
-      expect(problems(plan), JSON.stringify(one)).toEqual([]);
+      const plan = planMaster({ ...input, options: { ...input.options, extraArgs, nodeTaints, patches } });
+      expect(problems(plan, input.observed.host), JSON.stringify(one)).toEqual([]);
     }
   });
 
   test("nor does a worker's", () => {
-    for (const one of cases) {
-      const { network, podCidr, extraArgs, nodeTaints, patches } = one;
-      const plan = planWorker({
-        ...workerInput,
-        config: { ...config, network, podCidr, extraArgs },
-        options: { ...workerOptions, nodeTaints, patches },
-        observed: observedIn(one),
+    for (const one of casesFor(version, 12)) {
+      const { network, podCidr, insecureApi, proxyMode, extraArgs, nodeTaints, patches } = one;
+      const input = workerInputOf({
+        version,
+        config: { network, podCidr, insecureApi, proxyMode, extraArgs },
+        observed: observedIn(one, workerInput.observed),
       });
-      expect(problems(plan), JSON.stringify(one)).toEqual([]);
+      const plan = planWorker({ ...input, options: { ...input.options, nodeTaints, patches } });
+      expect(problems(plan, input.observed.host), JSON.stringify(one)).toEqual([]);
     }
   });
 });
@@ -248,7 +317,7 @@ describe("such a check finds", () => {
     ["a secret", change(manifest, "NodeRestriction", secretText), manifest],
     ["a configured path without a mount", change(paths.kubeletConfig, "/etc/resolv.conf", "/nowhere"), "/nowhere"],
   ])("%s", (_what, broken, problem) => {
-    expect(problems(broken).join("\n")).toContain(problem);
+    expect(problems(broken, observed.host).join("\n")).toContain(problem);
   });
 });
 

@@ -9,7 +9,6 @@ const master: Wanted = {
   role: "master",
   clusterName: "kubernetes",
   version: "v1.20.2",
-  supportsCgroupV2: true,
   podCidr: "10.244.0.0/16",
   serviceCidr: "10.96.0.0/12",
   clusterDomain: "cluster.local",
@@ -64,8 +63,23 @@ describe("the Docker Engine", () => {
   });
 
   it("has a cgroup version that an old Kubernetes does not know", () => {
-    expect(onEngine({}, { ...master, supportsCgroupV2: false })).toEqual(["CGROUP_VERSION"]);
-    expect(onEngine({ cgroupVersion: "1" }, { ...master, supportsCgroupV2: false })).toEqual([]);
+    expect(onEngine({}, { ...master, version: "v1.18.20" })).toEqual(["CGROUP_VERSION"]);
+    expect(onEngine({ cgroupVersion: "1" }, { ...master, version: "v1.18.20" })).toEqual([]);
+  });
+
+  it("speaks an API that the kubelet does not understand", () => {
+    const on = (version: string, apiVersion: string, minApiVersion: string): string[] => {
+      const docker = { ...engineFacts.version, apiVersion, minApiVersion };
+      const info = { ...engineFacts.info, cgroupVersion: "1" as const };
+      return codes(runPreflight("engine", { ...engineFacts, info, version: docker }, { ...master, version }));
+    };
+    expect(on("v1.7.16", "1.43", "1.12")).toEqual([]);
+    expect(on("v1.7.16", "1.51", "1.24")).toEqual(["DOCKER_TOO_NEW"]);
+    expect(on("v1.20.2", "1.51", "1.24")).toEqual([]);
+    expect(on("v1.20.2", "1.52", "1.44")).toEqual(["DOCKER_TOO_NEW"]);
+    // Without dockershim, and v1.6, which can do without.
+    expect(on("v1.36.2", "1.52", "1.44")).toEqual([]);
+    expect(on("v1.6.13", "1.51", "1.24")).toEqual([]);
   });
 
   it("already runs another cluster or another role", () => {
@@ -100,11 +114,33 @@ describe("the image", () => {
     expect(codes(onHost({ imageVersion: "v1.19.0" }))).toEqual(["IMAGE_VERSION"]);
     expect(codes(onHost({ imageVersion: "" }))).toEqual(["IMAGE_NOT_HYPERKUBE"]);
   });
+
+  it("lacks what its version needs, all of it named", () => {
+    const { imageCniDir, ...bare } = hostFacts;
+    expect(imageCniDir).toBeDefined();
+    const lacks = (host: Partial<HostFacts>, wanted: Partial<Wanted>): string | undefined =>
+      runPreflight("host", { ...observedHost, host: { ...bare, ...host } }, { ...master, ...wanted }).errors[0]?.message;
+    const { hyperkube, "cri-dockerd": cri, ...tools } = hostFacts.imagePrograms;
+    expect([hyperkube, cri]).not.toContain(undefined);
+    const kubelets = { ...tools, kubelet: "/usr/bin/kubelet", "kube-proxy": "/usr/bin/kube-proxy" };
+    const modern = { version: "v1.36.2" };
+    const image = { imageVersion: "v1.36.2" };
+    expect(lacks({ ...image, imagePrograms: kubelets }, modern)).toContain(
+      "lacks kube-apiserver, kube-controller-manager, kube-scheduler, kubectl, cri-dockerd, CNI plugins, which",
+    );
+    const worker = { ...modern, role: "worker", network: "none" } as const;
+    expect(lacks({ ...image, imagePrograms: { ...kubelets, "cri-dockerd": "/x" } }, worker)).toBeUndefined();
+    const old = { version: "v1.20.2", network: "none" } as const;
+    expect(lacks({ imagePrograms: { hyperkube: "/hyperkube", ip: "/ip", iptables: "/iptables", mount: "/mount" } }, old)).toContain(
+      "lacks nsenter, socat, which",
+    );
+  });
 });
 
 describe("the host", () => {
   it.each<[string, Partial<HostFacts>, Partial<Wanted>]>([
     ["MOUNT_PROPAGATION", { propagation: "private" }, {}],
+    ["KERNEL_IPVS_MISSING", { ipvs: false }, { proxyMode: "ipvs" }],
     ["READ_ONLY", { readOnlyPaths: ["/var/lib/docker"] }, {}],
     ["DISK_FULL", { diskFreeBytes: { "/var/lib/etcd": 1e6, "/etc": 1e8 } }, {}],
     ["SWAP_ON", { swapBytes: 1e9 }, {}],
@@ -128,6 +164,30 @@ describe("the host", () => {
 
   it("has a name that only needs lower case", () => {
     expect(codes(onHost({ hostname: "Machine-1" }))).toEqual([]);
+  });
+
+  it("lets no container share another's IPC namespace, which old kubelets take for granted", () => {
+    const on = (version: string, minApiVersion: string, defaultIpcMode: string): string[] => {
+      const docker = { ...engineFacts.version, apiVersion: "1.51", minApiVersion };
+      const host = { imageVersion: version, defaultIpcMode };
+      return codes(onHost(host, { ...master, version }, { engine: { ...engineFacts, version: docker } }));
+    };
+    // v1.3 can be told to speak an API for which Docker takes it for granted as well, unless that is too old for it.
+    expect(on("v1.3.6", "1.24", "private")).toEqual([]);
+    expect(on("v1.3.6", "1.40", "private")).toEqual(["IPC_MODE_PRIVATE"]);
+    expect(on("v1.5.8", "1.24", "private")).toEqual(["IPC_MODE_PRIVATE"]);
+    expect(on("v1.5.8", "1.24", "shareable")).toEqual([]);
+    expect(on("v1.13.12", "1.24", "private")).toEqual([]);
+    expect(on("v1.20.2", "1.24", "private")).toEqual([]);
+  });
+
+  it("has a cri-dockerd that is not ours", () => {
+    const host = { imageVersion: "v1.36.2", existingPaths: ["/run/cri-dockerd.sock"] };
+    const modern = { ...master, version: "v1.36.2" };
+    expect(codes(onHost(host, modern))).toEqual(["OTHER_RUNTIME"]);
+    const ours = container("cri", { "io.tsdeploy.component": "cri", "io.tsdeploy.cluster": "kubernetes" });
+    expect(codes(onHost(host, modern, { engine: { ...engineFacts, containers: [ours] } }))).toEqual([]);
+    expect(codes(onHost({ existingPaths: host.existingPaths }))).toEqual([]);
   });
 
   it("may have swap where the kubelet is told so", () => {
@@ -170,6 +230,15 @@ describe("ports", () => {
     const engine = { ...engineFacts, containers: [container("c1", {}, { name: "proxy" })] };
     const result = onHost(taken(10250, "::", "c1"), worker, { engine });
     expect(result.errors[0]?.message).toContain("in the container proxy");
+  });
+
+  it("of the control plane are other ones in other versions", () => {
+    const of = (port: number, wanted: Partial<Wanted>): string[] =>
+      codes(onHost({ ...taken(port), imageVersion: wanted.version ?? "" , defaultIpcMode: "shareable" }, { ...master, ...wanted }));
+    expect([10251, 10252, 8080].map((port) => of(port, { version: "v1.5.8" }))).toEqual(Array(3).fill(["PORT_TAKEN"]));
+    expect([10257, 10259].map((port) => of(port, { version: "v1.36.2" }))).toEqual(Array(2).fill(["PORT_TAKEN"]));
+    expect([10251, 10252, 8080].map((port) => of(port, { version: "v1.36.2" }))).toEqual([[], [], []]);
+    expect(of(8080, { version: "v1.18.20", insecureApi: true })).toEqual(["PORT_TAKEN"]);
   });
 
   it("of the control plane do not matter to a worker", () => {
