@@ -1,0 +1,6 @@
+import { readFile } from "node:fs/promises";
+
+/** The text of a script that comes with this package: `scripts/image/<name>`. */
+export async function imageScript(name: "hyperkube" | "pause" | "probe.sh"): Promise<string> {
+  return readFile(new URL(`../../scripts/image/${name}`, import.meta.url), "utf8");
+}
