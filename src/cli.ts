@@ -13,10 +13,14 @@ if (Number(process.versions.node.split(".")[0]) < oldestNode) {
   stderr.write(`error: NODE_TOO_OLD: tsdeploy needs Node.js ${oldestNode} or later; this is ${process.version}\n`);
   process.exitCode = 3;
 } else {
-  // `tsdeploy logs kubelet | head` is no failure.
   stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-    process.exit();
+    // Who sends an archive there has to tell that it is not whole.
+    if (stdout.listenerCount("error") > 1) return;
+    // `tsdeploy logs kubelet | head` is no failure.
+    if (error.code === "EPIPE") process.exit();
+    const hint = "Make room, or send it elsewhere.";
+    stderr.write(`error: OUTPUT_UNWRITABLE: standard output cannot be written: ${error.message}\n  → ${hint}\n`);
+    process.exit(3);
   });
   stderr.on("error", () => undefined);
   await main();

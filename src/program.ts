@@ -35,6 +35,12 @@ export const commandFunctions: { readonly [Name in CommandName]: () => Promise<C
   "token list": async () => (await import("./commands/token.js")).tokenList,
   "token revoke": async () => (await import("./commands/token.js")).tokenRevoke,
   logs: async () => (await import("./commands/logs.js")).logs,
+  "image build": async () => (await import("./commands/imageBuild.js")).imageBuild,
+  "image list": async () => (await import("./commands/imageList.js")).imageList,
+  "image save": async () => (await import("./commands/imageSave.js")).imageSave,
+  "image load": async () => (await import("./commands/imageLoad.js")).imageLoad,
+  "image copy": async () => (await import("./commands/imageCopy.js")).imageCopy,
+  versions: async () => (await import("./commands/versions.js")).versions,
 };
 
 /** The commander tree. It throws CommanderErrors instead of ending the process, and prints none of them. */
@@ -119,7 +125,7 @@ function addOption(command: Command, row: OptionRow): void {
   }
   if (row.group !== "Global") option.helpGroup(`${row.group} options:`);
   command.addOption(option);
-  if (row.type === "optionalPath") command.addOption(new Option(flag.replace("--", "--no-")).hideHelp());
+  if (row.hasNegative) command.addOption(new Option(flag.replace("--", "--no-")).hideHelp());
 }
 
 function helpOf(row: OptionRow): string {

@@ -1,11 +1,12 @@
 import { execFileSync, spawn, spawnSync, type SpawnSyncReturns } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { commandTable } from "../src/config/commandTable.js";
 import { optionsOf } from "../src/config/optionTable.js";
+import { defaultVersion } from "../src/kubernetes/versions.js";
 
 const folder = mkdtempSync(join(tmpdir(), "tsdeploy-cli-"));
 const env = { PATH: process.env["PATH"], HOME: folder, DOCKER_HOST: "unix:///nowhere/docker.sock" };
@@ -83,6 +84,12 @@ describe("bad input", () => {
     [["token", "crate"], "Did you mean create?"],
     [["token", "revoke"], "missing required argument"],
     [["master", "10.0.0.5"], "takes no arguments"],
+    [["image", "svae"], "Did you mean save?"],
+    [["image", "save"], "missing required argument"],
+    [["image", "copy"], "--to ssh://"],
+    [["image", "build", "--arch", "sparc"], "amd64, arm64"],
+    [["master", "--insecure-api", "--k8s-version", "v1.30.0"], "--insecure-api"],
+    [["master", "--proxy-mode", "nftables", "--k8s-version", "v1.20.2"], "--proxy-mode"],
     [["master", "--pod-cidr"], "argument missing"],
     [["completion", "tcsh"], "bash, zsh, fish"],
   ])("%j is refused with exit code 2", (args, expected) => {
@@ -99,6 +106,16 @@ describe("bad input", () => {
       expect(stderr).not.toContain("0123456789abcdef");
     }
     expect(tsdeploy(`--tokn=${token}`, "worker").stderr).not.toContain("0123456789abcdef");
+  });
+});
+
+describe("versions", () => {
+  it("asks no Docker", () => {
+    const { status, stdout, stderr } = tsdeploy("versions");
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout).toContain(`A new cluster gets ${defaultVersion}`);
+    const { stdout: json } = tsdeploy("versions", "--output", "json");
+    expect(JSON.parse(json)).toMatchObject({ ok: true, defaultVersion });
   });
 });
 
@@ -153,7 +170,7 @@ describe("completion", () => {
     const { status, stdout } = tsdeploy("completion", shell);
     expect(status).toBe(0);
     for (const { name } of commandTable) expect(stdout).toContain(name.split(" ").at(-1));
-    for (const flag of ["service-cidr", "token-file", "keep-on-failure", "no-kubeconfig"]) {
+    for (const flag of ["service-cidr", "token-file", "keep-on-failure", "no-kubeconfig", "no-insecure-api"]) {
       expect(stdout).toContain(flag);
     }
   });
@@ -168,6 +185,21 @@ describe("completion", () => {
     expect(complete("token", "c")).toEqual(["create"]);
     expect(complete("-H", "tcp://a", "worker", "--ma")).toEqual(["--master"]);
     expect(complete("master", "--network", "b")).toEqual(["bridge"]);
+    expect(complete("image", "l")).toEqual(["list", "load"]);
+    expect(complete("image", "save", "--k8s")).toEqual(["--k8s-version"]);
+    expect(complete("image", "build", "--arch", "ar")).toEqual(["arm64"]);
+    expect(complete("image", "load", "package.js")).toEqual(["package.json"]);
+    expect(complete("image", "build", "--binaries", "manif")).toEqual(["manifests-multi"]);
     expect(complete("master", "--pod-cidr", "")).toEqual([""]);
+  });
+});
+
+describe("standard output", () => {
+  it("that takes nothing any more is told as all errors are", () => {
+    const full = openSync("/dev/full", "w");
+    const { status, stderr } = spawnSync(process.execPath, [cli, "versions"], { env, stdio: ["ignore", full, "pipe"] });
+    closeSync(full);
+    expect(status).toBe(3);
+    expect(stderr.toString()).toMatch(/^error: OUTPUT_UNWRITABLE: .*ENOSPC.*\n  → .*\n$/);
   });
 });

@@ -7,6 +7,8 @@ interface Level {
   readonly path: string;
   /** What may come next: commands, or the values of an argument. */
   readonly words: readonly { readonly word: string; readonly summary: string }[];
+  /** Whether a file may come next. */
+  readonly takesFile: boolean;
   readonly options: readonly OptionRow[];
 }
 
@@ -31,14 +33,15 @@ function makeLevels(): Level[] {
       .filter(({ name }) => (group === "" ? !name.includes(" ") : name.startsWith(`${group} `)))
       .map(({ name, summary }) => ({ word: name.slice(group === "" ? 0 : group.length + 1), summary }));
   return [
-    { path: "", words: below(""), options: global },
-    ...groupTable.map(({ name }) => ({ path: name, words: below(name), options: global })),
+    { path: "", words: below(""), takesFile: false, options: global },
+    ...groupTable.map(({ name }) => ({ path: name, words: below(name), takesFile: false, options: global })),
     ...commandTable.map(({ name }) => ({
       path: name,
       words: name === "logs" ? components.map((word) => ({ word, summary: "" })) : [],
+      takesFile: optionsOf(name).some((row) => row.flag === undefined && isFile(row)),
       options: optionsOf(name).filter(({ flag }) => flag !== undefined),
     })),
-    { path: "completion", words: shells, options: [] },
+    { path: "completion", words: shells, takesFile: false, options: [] },
   ];
 }
 
@@ -49,8 +52,8 @@ function transitions(levels: readonly Level[]): string[] {
     .map(({ path }) => (path.includes(" ") ? path.replace(" ", "/") : `/${path}`));
 }
 
-function flagsOf({ flag = "", short, type }: OptionRow): string[] {
-  const negative = type === "optionalPath" ? [flag.replace("--", "--no-")] : [];
+function flagsOf({ flag = "", short, hasNegative }: OptionRow): string[] {
+  const negative = hasNegative ? [flag.replace("--", "--no-")] : [];
   return [...(short === undefined ? [] : [short]), flag, ...negative];
 }
 
@@ -62,14 +65,14 @@ function valueFlags(test: (row: OptionRow) => boolean): string {
 }
 
 const isFile = ({ type }: OptionRow): boolean => type === "path" || type === "optionalPath";
-const isFolder = ({ type }: OptionRow): boolean => type === "patches";
+const isFolder = ({ type }: OptionRow): boolean => type === "patches" || type === "folder";
 
 function bashScript(levels: readonly Level[]): string {
   const choices = optionTable.filter((row) => row.choices !== undefined);
   const other = valueFlags((row) => !isFile(row) && !isFolder(row) && row.choices === undefined);
   return `# bash completion for tsdeploy
 _tsdeploy() {
-  local cur=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD - 1]} level="" word words
+  local cur=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD - 1]} level="" word words files=""
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case "$level/$word" in
       ${transitions(levels).join("|")}) level="\${level:+$level }$word" ;;
@@ -89,13 +92,15 @@ ${choices
   esac
   case "$level" in
 ${levels
-  .map(({ path, words, options }) => {
+  .map(({ path, words, takesFile, options }) => {
     const all = [...words.map(({ word }) => word), ...options.flatMap(flagsOf), "--help"];
-    return `    "${path}") words="${all.join(" ")}" ;;`;
+    return `    "${path}") words="${all.join(" ")}"${takesFile ? " files=-f" : ""} ;;`;
   })
   .join("\n")}
   esac
-  mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+  [[ -z $files || $cur == -* ]] || compopt -o filenames
+  # shellcheck disable=SC2086
+  mapfile -t COMPREPLY < <(compgen $files -W "$words" -- "$cur")
 }
 complete -F _tsdeploy tsdeploy
 `;
@@ -125,9 +130,9 @@ _tsdeploy() {
   done
   case "$level" in
 ${levels
-  .map(({ path, words, options }) => {
-    const next = words.map(({ word }) => word).join(" ");
-    const specs = [...options.flatMap(spec), "'--help[show help]'", `'*: :${next === "" ? " " : `(${next})`}'`];
+  .map(({ path, words, takesFile, options }) => {
+    const next = words.length === 0 ? " " : `(${words.map(({ word }) => word).join(" ")})`;
+    const specs = [...options.flatMap(spec), "'--help[show help]'", `'*: :${takesFile ? "_files" : next}'`];
     return `    "${path}")\n      _arguments \\\n        ${specs.join(" \\\n        ")} ;;`;
   })
   .join("\n")}
@@ -139,12 +144,13 @@ if [ "$funcstack[1]" = "_tsdeploy" ]; then _tsdeploy "$@"; else compdef _tsdeplo
 
 function fishScript(levels: readonly Level[]): string {
   const quote = (text: string): string => `'${text.replace(/[\\']/g, (sign) => `\\${sign}`)}'`;
-  const lines = levels.flatMap(({ path, words, options }) => {
+  const lines = levels.flatMap(({ path, words, takesFile, options }) => {
     const start = `complete -c tsdeploy -n ${quote(`__tsdeploy_at ${JSON.stringify(path)}`)}`;
     return [
+      ...(takesFile ? [`${start} -F`] : []),
       ...words.map(({ word, summary }) => `${start} -a ${word} -d ${quote(summary)}`),
       ...options.flatMap((row) =>
-        [row.flag ?? "", ...(row.type === "optionalPath" ? [(row.flag ?? "").replace("--", "--no-")] : [])].map((flag) => {
+        [row.flag ?? "", ...(row.hasNegative ? [(row.flag ?? "").replace("--", "--no-")] : [])].map((flag) => {
           const short = row.short === undefined ? "" : ` -s ${row.short.slice(1)}`;
           const isBare = row.argument === undefined || flag.startsWith("--no-");
           const values = row.choices ? ` -xa ${quote(row.choices.join(" "))}` : isFile(row) || isFolder(row) ? " -rF" : " -x";

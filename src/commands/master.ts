@@ -1,5 +1,6 @@
 import { nanoid } from "nanoid";
 import { applyPlan } from "../apply/applyPlan.js";
+import type { ImageChoice } from "../apply/chooseImage.js";
 import { helperImage } from "../apply/helperImage.js";
 import { checkTier, type HostSession, openSession, type OpenSessionInput, presentOn } from "../apply/hostSession.js";
 import { masterApi } from "../apply/hostApi.js";
@@ -15,7 +16,6 @@ import {
 } from "../config/acceptedOptions.js";
 import { imageReference } from "../config/imageReference.js";
 import type { MasterOptions } from "../config/options.js";
-import type { ContainerEngine } from "../docker/containerEngine.js";
 import { messageOf } from "../errors.js";
 import { collectEngineFacts } from "../facts/engineFacts.js";
 import { hostBeforeFile } from "../facts/hostBefore.js";
@@ -26,7 +26,14 @@ import type { ClusterConfig } from "../kubernetes/clusterConfig.js";
 import { tokenSecret } from "../kubernetes/clusterInfo.js";
 import type { KubernetesObject } from "../kubernetes/kubernetesObject.js";
 import { addressAt } from "../kubernetes/networks.js";
-import { defaultVersion, featuresOf, resolveVersion } from "../kubernetes/versions.js";
+import { checkProxyMode } from "../kubernetes/proxyConfiguration.js";
+import {
+  checkInsecureApi,
+  defaultVersion,
+  featuresOf,
+  resolveVersion,
+  type VersionFeatures,
+} from "../kubernetes/versions.js";
 import type { JoinToken } from "../pki/identity.js";
 import { formatJoinToken, makeJoinToken } from "../pki/joinToken.js";
 import { type MadeIdentity, makeIdentity } from "../pki/makeIdentity.js";
@@ -41,9 +48,12 @@ import { isOurs, kubeletOf } from "../plan/ownership.js";
 import type { HostFile, Plan } from "../plan/plan.js";
 import { planMaster } from "../plan/planMaster.js";
 import type { Wanted } from "../preflight/check.js";
+import { versionChange } from "../preflight/dataChecks.js";
 import { runPreflight } from "../preflight/runPreflight.js";
 import type { CommandResult } from "../report/events.js";
 import { phaseTable } from "../report/phaseTable.js";
+import { chooseNodeImage, tellMissingImage } from "./chooseNodeImage.js";
+import { type Configurations, masterConfigurations } from "./clusterConfigurations.js";
 import type { CommandContext } from "./context.js";
 import { mergeIntoKubeconfig } from "./operatorKubeconfig.js";
 import { tellDifference } from "./tellDifference.js";
@@ -62,78 +72,101 @@ export async function master(asked: MasterOptions, context: CommandContext): Pro
     const wanted = asked.given.has("clusterName") ? { ...known, clusterName } : known;
     checkTier(runPreflight("engine", engineFacts, wanted), context);
 
-    const image = await firstImage(engine, engineFacts, asked, version);
-    if (asked.dryRun && !(await engine.inspectImage(image))) return describeUnknown(asked, engineFacts);
-    const session = await openMasterHost({ engine, engineFacts, image, wanted, options: asked, context });
-    if (!session) return describeUnknown(asked, engineFacts);
+    const opened = await openMasterHost({ engine, engineFacts, version, wanted, options: asked, context });
+    if (!opened) return describeUnknown(asked, engineFacts, version);
     try {
-      return await runMaster(session, asked, context);
+      return await runMaster(opened, asked, context);
     } finally {
-      await session.helper.close();
+      await opened.session.helper.close();
     }
   });
 }
 
 /** Without the image: what a plan says as far as it can be told. */
-async function describeUnknown(asked: MasterOptions, engineFacts: EngineFacts): Promise<CommandResult> {
-  const observed = unknownHost(engineFacts);
-  const settled = settle(asked, observed);
-  return describePlan(await planWith(settled, observed, unmadeIdentity(identityNames(settled))));
-}
-
-/**
- * The image to look at the host with. Where none was asked for and the default one is not here, one that is: what an
- * earlier run accepted may say that the default is not the one.
- */
-async function firstImage(
-  engine: ContainerEngine,
-  { containers }: EngineFacts,
-  { image, registry }: MasterOptions,
+async function describeUnknown(
+  asked: MasterOptions,
+  engineFacts: EngineFacts,
   version: string,
-): Promise<string> {
-  const reference = imageReference({ image, registry, version });
-  if (image !== undefined || registry !== undefined || (await engine.inspectImage(reference))) return reference;
-  return kubeletOf(containers)?.image ?? (await helperImage(engine, containers)) ?? reference;
+): Promise<CommandResult> {
+  const observed = unknownHost(engineFacts);
+  const settled = settle(asked, observed, imageReference({ ...asked, version }));
+  return describePlan(await planWith(settled, observed, unmadeIdentity(identityNames(settled)), {}));
+}
+
+/** A host, and the image that it is to run from. */
+interface OpenedMaster {
+  readonly session: HostSession;
+  readonly image: string;
 }
 
 /**
- * Opens the host with the image that it is to run from: an earlier run may have accepted another than the default.
+ * Opens the host with the image that it is to run from. What an earlier run accepted may say that it is another than
+ * the default: until that is known, any image that is here will do.
  *
  * @returns undefined for a dry run if that image is not here
  */
 async function openMasterHost(
-  input: OpenSessionInput & { readonly options: MasterOptions },
-): Promise<HostSession | undefined> {
-  const session = await openSession(input);
-  let image: string | undefined;
-  try {
-    image = settle(input.options, session.observed).image;
-  } finally {
-    if (image !== input.image) await session.helper.close();
+  input: Omit<OpenSessionInput, "image" | "options"> & { readonly options: MasterOptions },
+): Promise<OpenedMaster | undefined> {
+  const { engine, engineFacts, options } = input;
+  const { image, registry, dryRun } = options;
+  const choice = await chooseNodeImage(engine, engineFacts, { asked: options, version: input.version });
+  const isAsked = image !== undefined || registry !== undefined;
+  const other = choice.how === "present" || isAsked ? undefined : await helperImage(engine, engineFacts.containers);
+  const first: ImageChoice = other === undefined ? choice : { how: "present", reference: other };
+  if (dryRun && first.how !== "present") {
+    tellMissingImage(first, input.context);
+    return undefined;
   }
-  if (image === input.image) return session;
-  if (input.options.dryRun && !(await input.engine.inspectImage(image))) return undefined;
-  return openSession({ ...input, image });
+
+  const session = await openSession({ ...input, image: first });
+  let settled: { readonly image: ImageChoice; readonly version: string } | undefined;
+  try {
+    const { options: followed, accepted, version } = follow(options, session.observed);
+    // Before an image is fetched that would be of no use.
+    const refusal = versionChange(accepted?.k8sVersion, version);
+    checkTier({ errors: refusal ? [refusal] : [], warnings: [] }, input.context);
+    settled = { image: await chooseNodeImage(engine, engineFacts, { asked: followed, version }), version };
+  } finally {
+    if (settled?.image.reference !== first.reference) await session.helper.close();
+  }
+  const { reference } = settled.image;
+  if (reference === first.reference) return { session, image: reference };
+  if (dryRun && settled.image.how !== "present") {
+    tellMissingImage(settled.image, input.context);
+    return undefined;
+  }
+  return { session: await openSession({ ...input, ...settled }), image: reference };
 }
 
-/** What a run comes to when options, accepted options and the host's facts are put together. */
-interface Settled {
+/** What a run is asked for, filled up with what an earlier one accepted. */
+interface Followed {
   readonly options: MasterOptions;
   readonly accepted: AcceptedOptions | undefined;
   readonly version: string;
-  readonly image: string;
+}
+
+function follow(asked: MasterOptions, observed: ObservedHost): Followed {
+  const file = observed.files.get(paths.options);
+  const accepted = file && parseAcceptedOptions(file.content);
+  const options = followAccepted(asked, accepted);
+  return { options, accepted, version: resolveVersion(options.k8sVersion ?? defaultVersion) };
+}
+
+/** What a run comes to when options, accepted options and the host's facts are put together. */
+interface Settled extends Followed {
+  readonly features: VersionFeatures;
   readonly nodeName: string;
   readonly nodeIp: string;
   readonly config: ClusterConfig;
 }
 
-function settle(asked: MasterOptions, observed: ObservedHost): Settled {
-  const file = observed.files.get(paths.options);
-  const accepted = file && parseAcceptedOptions(file.content);
-  const options = followAccepted(asked, accepted);
-  const { nodeName, nodeIp } = nodeIdentity(options, observed.host);
-  const version = resolveVersion(options.k8sVersion ?? defaultVersion);
-  const image = imageReference({ ...options, version });
+/** @throws TsdeployError of kind usage for what this version of Kubernetes does not have */
+function settle(asked: MasterOptions, observed: ObservedHost, image: string): Settled {
+  const followed = follow(asked, observed);
+  const { options, version } = followed;
+  const features = featuresOf(version);
+  const { nodeName, nodeIp } = nodeIdentity(options, observed.host, features);
   const { kubelet, proxy } = options.extraArgs;
   const config: ClusterConfig = {
     clusterName: options.clusterName,
@@ -146,18 +179,25 @@ function settle(asked: MasterOptions, observed: ObservedHost): Settled {
     clusterDomain: options.clusterDomain,
     clusterDns: addressAt(options.serviceCidr, 10),
     network: options.network,
+    insecureApi: options.insecureApi,
+    proxyMode: options.proxyMode,
     extraArgs: { ...(kubelet && { kubelet }), ...(proxy && { proxy }) },
   };
-  return { options, accepted, version, image, nodeName, nodeIp, config };
+  checkProxyMode(config.proxyMode, features);
+  checkInsecureApi(config, features);
+  return { ...followed, features, nodeName, nodeIp, config };
 }
 
-function identityNames({ nodeName, nodeIp, config, options }: Settled): IdentityNames {
+function identityNames({ nodeName, nodeIp, config, options, features }: Settled): IdentityNames {
+  const tokenFile = features.nodeCredentials === "token-file";
   return {
     nodeName,
     nodeIp,
     serviceIp: addressAt(config.serviceCidr, 1),
     clusterDomain: config.clusterDomain,
     extraSans: options.apiserverSans,
+    tokenFile,
+    basicAuth: tokenFile && config.insecureApi,
   };
 }
 
@@ -165,8 +205,9 @@ async function planWith(
   settled: Settled,
   observed: ObservedHost,
   pkiFiles: readonly HostFile[],
+  base: Configurations,
   // A plan for --dry-run tells their names, which no CA changes.
-  objects: readonly KubernetesObject[] = bootstrapObjects(settled.config, "", featuresOf(settled.version).apis, []),
+  objects: readonly KubernetesObject[] = bootstrapObjects(settled.config, "", settled.features, []),
 ): Promise<Plan> {
   const { options, version, nodeName, nodeIp, config } = settled;
   const hostBefore = hostBeforeFile(observed.host, observed.files);
@@ -176,6 +217,7 @@ async function planWith(
     observed,
     bundled: await readBundled(),
     pkiFiles,
+    base,
     otherFiles: [
       ...(hostBefore ? [hostBefore] : []),
       acceptedOptionsFile({ ...options, k8sVersion: version, ip: nodeIp, nodeName }),
@@ -184,16 +226,20 @@ async function planWith(
   });
 }
 
-async function runMaster(session: HostSession, asked: MasterOptions, context: CommandContext): Promise<CommandResult> {
+async function runMaster(
+  { session, image }: OpenedMaster,
+  asked: MasterOptions,
+  context: CommandContext,
+): Promise<CommandResult> {
   const { engine, helper, observed } = session;
-  const settled = settle(asked, observed);
-  const { options, accepted, version, config } = settled;
+  const settled = settle(asked, observed, image);
+  const { options, accepted, version, config, features } = settled;
   const acceptedData = accepted && { accepted: { ...accepted, version: accepted.k8sVersion } };
   checkTier(runPreflight("host", observed, { ...wantedOf(options, version), ...acceptedData }), context);
 
   const names = identityNames(settled);
   if (options.dryRun && !observed.files.has(`${paths.pki}/ca.key`)) {
-    return describePlan(await planWith(settled, observed, unmadeIdentity(names)));
+    return describePlan(await planWith(settled, observed, unmadeIdentity(names), {}));
   }
   const made = await makeIdentity({
     ...names,
@@ -204,22 +250,23 @@ async function runMaster(session: HostSession, asked: MasterOptions, context: Co
   });
   const caPem = made.identity.ca.certificate;
   const isFirstRun = !observed.engine.containers.some(isOurs);
-  const joinToken = isFirstRun ? makeJoinToken(caPem) : undefined;
+  const bootstrapTokens = isFirstRun && features.nodeCredentials === "bootstrap-token" ? [makeJoinToken(caPem)] : [];
+  const joinToken = isFirstRun ? (made.joinToken ?? bootstrapTokens[0]) : undefined;
   const expiresMs = observed.host.clockMs + options.tokenTtlMs;
-  const plan = await planWith(settled, observed, made.files, [
-    ...(joinToken ? [tokenSecret(joinToken, { expiresMs, description: "made by tsdeploy master" })] : []),
-    ...bootstrapObjects(config, caPem, featuresOf(version).apis, joinToken ? [joinToken] : []),
-  ]);
-  const present = await presentOn(session);
-  refuseNodeChanges(plan, present.containers);
-  const difference = diffPlan(plan, present, { overwrite: options.overwrite });
-  if (options.dryRun) return describePlan(plan, isFirstRun ? undefined : difference);
-
-  tellDifference(plan, difference, isFirstRun, context);
   const api = masterApi(helper, made.identity);
-  let times: PhaseTime[];
   try {
-    times = await applyPlan(plan, {
+    const base = isFirstRun ? {} : await masterConfigurations(api, features, context);
+    const plan = await planWith(settled, observed, made.files, base, [
+      ...bootstrapTokens.map((token) => tokenSecret(token, { expiresMs, description: "made by tsdeploy master" })),
+      ...bootstrapObjects(config, caPem, features, bootstrapTokens),
+    ]);
+    const present = await presentOn(session);
+    refuseNodeChanges(plan, present);
+    const difference = diffPlan(plan, present, { overwrite: options.overwrite });
+    if (options.dryRun) return describePlan(plan, isFirstRun ? undefined : difference);
+
+    tellDifference(plan, difference, isFirstRun, context);
+    const times = await applyPlan(plan, {
       engine,
       helper,
       api,
@@ -229,20 +276,21 @@ async function runMaster(session: HostSession, asked: MasterOptions, context: Co
       report: context.report,
       signal: context.signal,
       timeoutMs: options.timeoutMs,
+      pullTimeoutMs: options.pullTimeoutMs,
       keepOnFailure: options.keepOnFailure || isFirstRun,
       newId: () => nanoid(6),
+    }).catch(async (error: unknown) => {
+      if (isFirstRun && !options.keepOnFailure) {
+        const keepData = accepted !== undefined || observed.host.etcdData;
+        await undoFirstRun({ engine, image: observed.image.id, keepData, before: observed.files, context });
+      }
+      throw error;
     });
-  } catch (error) {
-    if (isFirstRun && !options.keepOnFailure) {
-      const keepData = accepted !== undefined || observed.host.etcdData;
-      await undoFirstRun({ engine, image: observed.image.id, keepData, before: observed.files, context });
-    }
-    throw error;
+    const changed = difference.changes.length > 0;
+    return await summary({ plan, changed, times, options, made, joinToken, config, context });
   } finally {
     api.close();
   }
-  const changed = difference.changes.length > 0;
-  return summary({ plan, changed, times, options, made, joinToken, config, context });
 }
 
 /** What checks have to know of a run; the rest of its options is theirs alone. */
@@ -251,13 +299,14 @@ function wantedOf(options: MasterOptions, version: string): Wanted {
     role: "master",
     clusterName: options.clusterName,
     version,
-    supportsCgroupV2: featuresOf(version).supportsCgroupV2,
     ...(options.nodeName !== undefined && { nodeName: options.nodeName }),
     ...(options.ip !== undefined && { ip: options.ip }),
     podCidr: options.podCidr,
     serviceCidr: options.serviceCidr,
     clusterDomain: options.clusterDomain,
     network: options.network,
+    insecureApi: options.insecureApi,
+    proxyMode: options.proxyMode,
     allowSwap: options.extraArgs.kubelet?.["fail-swap-on"] === "false",
   };
 }

@@ -5,7 +5,7 @@ import type { CommandContext } from "./context.js";
 
 /** Shows warnings, and what a run changes on a node that is there already. */
 export function tellDifference(plan: Plan, difference: PlanDiff, isFirstRun: boolean, context: CommandContext): void {
-  for (const message of plan.warnings) context.report({ kind: "warning", message });
+  for (const warning of plan.warnings) context.report({ kind: "warning", ...warning });
   for (const { path, lines } of difference.kept) {
     const message = `${path} was edited on the host and stays as it is; --overwrite replaces it`;
     context.report({ kind: "difference", subject: message, lines });

@@ -5,6 +5,7 @@ import { ApiError } from "../api/apiFault.js";
 import { discoverCluster } from "../api/discoverCluster.js";
 import { KubernetesClient } from "../api/kubernetesClient.js";
 import { applyPlan } from "../apply/applyPlan.js";
+import type { ImageChoice } from "../apply/chooseImage.js";
 import { apiByKubeconfig } from "../apply/hostApi.js";
 import { checkTier, type HostSession, openSession, presentOn } from "../apply/hostSession.js";
 import { withEngine } from "../apply/openHost.js";
@@ -20,13 +21,14 @@ import { TsdeployError } from "../errors.js";
 import { collectEngineFacts } from "../facts/engineFacts.js";
 import { hostBeforeFile } from "../facts/hostBefore.js";
 import type { Helper } from "../facts/helperSession.js";
-import type { EngineFacts } from "../facts/hostFacts.js";
+import type { EngineFacts, ObservedHost } from "../facts/hostFacts.js";
+import { unknownHost } from "../facts/unknownHost.js";
 import { clusterConfigPath, parseClusterConfig } from "../kubernetes/bootstrapObjects.js";
 import type { ClusterConfig } from "../kubernetes/clusterConfig.js";
-import { makeKubeconfig } from "../kubernetes/kubeconfig.js";
-import { featuresOf, resolveVersion } from "../kubernetes/versions.js";
+import { defaultVersion, featuresOf, resolveVersion } from "../kubernetes/versions.js";
 import { checkSkew } from "../kubernetes/versionSkew.js";
 import { bootstrapToken, parseJoinToken } from "../pki/joinToken.js";
+import { nodeKubeconfig } from "../pki/nodeKubeconfig.js";
 import { describePlan } from "../plan/describePlan.js";
 import { diffPlan } from "../plan/diff.js";
 import { imageLabels } from "../plan/images.js";
@@ -34,12 +36,14 @@ import { apiserverPort, paths } from "../plan/names.js";
 import { nodeIdentity } from "../plan/nodeIdentity.js";
 import { refuseNodeChanges } from "../plan/nodeChanges.js";
 import { isOurs, kubeletOf } from "../plan/ownership.js";
-import type { HostFile } from "../plan/plan.js";
+import type { HostFile, Plan } from "../plan/plan.js";
 import { planWorker } from "../plan/planWorker.js";
 import type { Wanted } from "../preflight/check.js";
 import { runPreflight } from "../preflight/runPreflight.js";
 import type { CommandResult } from "../report/events.js";
 import { phaseTable } from "../report/phaseTable.js";
+import { chooseNodeImage, tellMissingImage } from "./chooseNodeImage.js";
+import { clusterConfigurations } from "./clusterConfigurations.js";
 import type { CommandContext } from "./context.js";
 import { openDirectly } from "./openDirectly.js";
 import { tellDifference } from "./tellDifference.js";
@@ -88,7 +92,7 @@ class WorkerRun {
 
     // With an image that is here the host itself asks the master, on the way that its kubelet will take.
     const local = await this.#localImage();
-    if (local !== undefined) await this.#open(local, this.#wanted());
+    if (local !== undefined) await this.#open({ how: "present", reference: local }, defaultVersion, this.#wanted());
     const membership = await this.#membership();
     this.#api = membership.api;
     const { config } = membership;
@@ -96,30 +100,44 @@ class WorkerRun {
     const asked = this.#asked;
     const version = resolveVersion(asked.k8sVersion ?? config.version);
     checkSkew({ master: config.version, worker: version });
-    const ownImage = asked.image !== undefined || asked.registry !== undefined || version !== config.version;
-    const image = ownImage ? imageReference({ registry: config.registry, ...asked, version }) : config.image;
-    const wanted = this.#wanted(config, version);
-    const session = await this.#open(image, wanted);
-    const { observed, helper } = session;
-    const { nodeName, nodeIp } = nodeIdentity(asked, observed.host);
-    if (!membership.hasJoined) await this.#refuseTakenName(membership.api, nodeName);
-    checkTier(runPreflight("host", observed, { ...wanted, ...validityOf(membership.api) }), context);
+    const image = await chooseNodeImage(this.#engine, this.#engineFacts, { asked, version, cluster: config });
+    const features = featuresOf(version);
+    const base = await clusterConfigurations(membership.api, features, context.signal);
+    const bundled = await readBundled();
+    const planFor = (observed: ObservedHost): Plan => {
+      const hostBefore = hostBeforeFile(observed.host, observed.files);
+      const { nodeName, nodeIp } = nodeIdentity(asked, observed.host, features);
+      return planWorker({
+        options: { ...asked, k8sVersion: version, image: image.reference },
+        config,
+        observed,
+        base,
+        bundled,
+        credentials: membership.credentials,
+        otherFiles: [
+          ...(hostBefore ? [hostBefore] : []),
+          acceptedWorkerFile({ ...asked, ip: nodeIp, nodeName }),
+        ],
+      });
+    };
+    // Without the image: what a plan says as far as it can be told.
+    if (asked.dryRun && image.how !== "present") {
+      tellMissingImage(image, context);
+      return describePlan(planFor(unknownHost(this.#engineFacts)));
+    }
 
-    const hostBefore = hostBeforeFile(observed.host, observed.files);
-    const plan = planWorker({
-      options: { ...asked, k8sVersion: version, image },
-      config,
-      observed,
-      bundled: await readBundled(),
-      credentials: membership.credentials,
-      otherFiles: [
-        ...(hostBefore ? [hostBefore] : []),
-        acceptedWorkerFile({ ...asked, ip: nodeIp, nodeName }),
-      ],
-    });
+    const wanted = this.#wanted(config, version);
+    // Some checks of Docker are by version; warnings have been told.
+    checkTier({ ...runPreflight("engine", this.#engineFacts, wanted), warnings: [] }, context);
+    const session = await this.#open(image, version, wanted);
+    const { observed, helper } = session;
+    checkTier(runPreflight("host", observed, { ...wanted, ...validityOf(membership.api) }), context);
+    const plan = planFor(observed);
+    const { nodeName } = plan;
+    if (!membership.hasJoined) await this.#refuseTakenName(membership.api, nodeName);
     const isFirstRun = !observed.engine.containers.some(isOurs);
     const present = await presentOn(session);
-    refuseNodeChanges(plan, present.containers);
+    refuseNodeChanges(plan, present);
     const difference = diffPlan(plan, present, { overwrite: false });
     if (asked.dryRun) return describePlan(plan, isFirstRun ? undefined : difference);
 
@@ -136,11 +154,13 @@ class WorkerRun {
         report: context.report,
         signal: context.signal,
         timeoutMs: asked.timeoutMs,
+        pullTimeoutMs: asked.pullTimeoutMs,
         keepOnFailure: asked.keepOnFailure || isFirstRun,
         newId: () => nanoid(6),
       });
     } catch (error) {
       if (isFirstRun && !asked.keepOnFailure) {
+        const image = observed.image.id;
         await undoFirstRun({ engine: this.#engine, image, keepData: false, before: observed.files, context });
       }
       throw error;
@@ -176,7 +196,7 @@ class WorkerRun {
     const asked = this.#asked;
     return {
       role: "worker",
-      ...(version !== undefined && { version, supportsCgroupV2: featuresOf(version).supportsCgroupV2 }),
+      ...(version !== undefined && { version }),
       ...(asked.nodeName !== undefined && { nodeName: asked.nodeName }),
       ...(asked.ip !== undefined && { ip: asked.ip }),
       ...(config && {
@@ -185,6 +205,7 @@ class WorkerRun {
         serviceCidr: config.serviceCidr,
         clusterDomain: config.clusterDomain,
         network: config.network,
+        proxyMode: config.proxyMode,
       }),
       allowSwap: { ...config?.extraArgs.kubelet, ...asked.extraArgs.kubelet }["fail-swap-on"] === "false",
     };
@@ -202,19 +223,24 @@ class WorkerRun {
     for (const reference of named) {
       if (reference !== undefined && (await this.#engine.inspectImage(reference))) return reference;
     }
-    const [any] = (await this.#engine.listImages([imageLabels.pause])).flatMap(({ tags }) => tags);
-    return any;
+    const { architecture } = this.#engineFacts.version;
+    const images = await this.#engine.listImages([imageLabels.pause]);
+    return images.find((any) => any.architecture === architecture && any.tags.length > 0)?.tags[0];
   }
 
   /** The session of this image; the facts of an earlier one hold if it is the same. */
-  async #open(image: string, wanted: Wanted): Promise<HostSession> {
+  async #open(choice: ImageChoice, version: string, wanted: Wanted): Promise<HostSession> {
+    const image = choice.reference;
     if (this.#session?.image === image) return this.#session.host;
+    // Docker 20.10 leaves streams through a helper that is gone open: a request on a kept one would wait in vain.
+    this.#api?.disconnect();
     await this.#session?.host.helper.close();
     this.#session = undefined;
     const host = await openSession({
       engine: this.#engine,
       engineFacts: this.#engineFacts,
-      image,
+      image: choice,
+      version,
       wanted,
       options: this.#asked,
       context: this.#context,
@@ -228,6 +254,14 @@ class WorkerRun {
     return host;
   }
 
+  /**
+   * By the helper of the moment: another image takes another one. Without an image here the worker's own network cannot
+   * be used yet.
+   */
+  #openTcp(host: string, port: number): Promise<Duplex> {
+    return this.#session ? this.#session.host.helper.openTcp(host, port) : openDirectly(host, port);
+  }
+
   /** By the node's own credential if it has joined, else by a token. */
   async #membership(): Promise<Membership> {
     const { signal } = this.#context;
@@ -237,9 +271,7 @@ class WorkerRun {
     if (joined) return joined;
 
     const token = parseJoinToken(await this.#token(`${master.host}:${master.port}`));
-    const connect = (): Promise<Duplex> =>
-      // Without an image here the worker's own network cannot be used yet.
-      host ? host.helper.openTcp(master.host, master.port) : openDirectly(master.host, master.port);
+    const connect = (): Promise<Duplex> => this.#openTcp(master.host, master.port);
     const apiserver = `${master.host}:${master.port}`;
     const { caPem, config } = await discoverCluster({ token, apiserver, connect, signal });
     const api = new KubernetesClient({
@@ -248,15 +280,8 @@ class WorkerRun {
       caPem,
       credentials: { token: bootstrapToken(token) },
     });
-    const kubeconfig = makeKubeconfig({
-      clusterName: config.clusterName,
-      server: config.apiserver,
-      caPem,
-      user: "tls-bootstrap-token-user",
-      credentials: { token: bootstrapToken(token) },
-    });
-    const bootstrap = { path: paths.bootstrapKubeletConf, mode: 0o600, content: kubeconfig, secret: true };
-    return { config, api, credentials: [caCertificate(caPem), bootstrap], hasJoined: false };
+    const credentials = [caCertificate(caPem), nodeKubeconfig(config, caPem, token)];
+    return { config, api, credentials, hasJoined: false };
   }
 
   /** Undefined if the node has no credential, or one that is good no more: it then needs a token again. */
@@ -264,7 +289,8 @@ class WorkerRun {
     const { signal } = this.#context;
     const ca = observed.files.get(`${paths.pki}/ca.crt`)?.content;
     // The kubelet writes its kubeconfig before it has got the certificate that this names.
-    const api = await apiByKubeconfig(helper, observed.files).catch((error: unknown) => {
+    const lasting = { ...helper, openTcp: (host: string, port: number) => this.#openTcp(host, port) };
+    const api = await apiByKubeconfig(lasting, observed.files).catch((error: unknown) => {
       if (error instanceof TsdeployError && error.problems[0]?.code === "KUBECONFIG_BROKEN") return undefined;
       throw error;
     });
@@ -305,7 +331,8 @@ class WorkerRun {
     const { isTTY, env } = this.#context;
     const token = this.#asked.token ?? (await new TokenStore(env).load(apiserver));
     if (token !== undefined) return token;
-    if (isTTY) return this.#context.askSecret(`Join token of ${apiserver} (\`tsdeploy token create\` on the master prints one): `);
+    const where = "`tsdeploy token create` on the master prints one";
+    if (isTTY) return this.#context.askSecret(`Join token of ${apiserver} (${where}): `);
     throw new TsdeployError("usage", {
       code: "TOKEN_MISSING",
       message: `a join token is needed to join the cluster at ${apiserver}`,

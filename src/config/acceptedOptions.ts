@@ -10,6 +10,8 @@ const stringMap = z.record(z.string(), z.string());
 const nodeShape = {
   image: z.string().optional(),
   registry: z.string().optional(),
+  registryMirrors: stringMap.default({}),
+  mirror: z.string().optional(),
   ip: z.string(),
   nodeName: z.string(),
   nodeLabels: stringMap,
@@ -36,18 +38,35 @@ const masterSchema = z.object({
   clusterDomain: z.string(),
   apiserverSans: z.array(z.string()),
   network: z.enum(["bridge", "none"]),
+  insecureApi: z.boolean().default(false),
+  proxyMode: z.enum(["iptables", "ipvs", "nftables"]).default("iptables"),
 });
 
 const workerSchema = z.object({ ...nodeShape, k8sVersion: z.string().optional() });
 
-type NodeKeys = "image" | "registry" | "nodeLabels" | "nodeTaints" | "extraArgs" | "patches" | "restartPolicy";
+type NodeKeys =
+  | "image"
+  | "registry"
+  | "registryMirrors"
+  | "mirror"
+  | "nodeLabels"
+  | "nodeTaints"
+  | "extraArgs"
+  | "patches"
+  | "restartPolicy";
+type ClusterKeys =
+  | "clusterName"
+  | "podCidr"
+  | "serviceCidr"
+  | "clusterDomain"
+  | "apiserverSans"
+  | "network"
+  | "insecureApi"
+  | "proxyMode";
 type FoundNode = { readonly ip: string; readonly nodeName: string };
 
 /** What a run of `master` accepted, defaults and found values included: later runs follow it unless told otherwise. */
-export type AcceptedOptions = Pick<
-  MasterOptions,
-  NodeKeys | "clusterName" | "podCidr" | "serviceCidr" | "clusterDomain" | "apiserverSans" | "network"
-> &
+export type AcceptedOptions = Pick<MasterOptions, NodeKeys | ClusterKeys> &
   FoundNode & { readonly k8sVersion: string };
 
 /** The same of a run of `worker`. Version and image are there only if the person chose them; else the master says. */

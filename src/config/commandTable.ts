@@ -96,9 +96,62 @@ export const commandTable: readonly CommandRow[] = [
       ["tsdeploy logs apiserver --follow", "until Ctrl-C"],
     ],
   },
+  {
+    name: "image build",
+    summary: "build an image with all that a node needs, from the projects' release files",
+    description:
+      "Downloads Kubernetes, etcd, the CNI plugins and cri-dockerd, checks them, and makes one image of them in Docker. " +
+      "`master` and `worker` do the same when they need an image that nobody publishes.",
+    examples: [
+      ["tsdeploy image build", "of the default version"],
+      ["tsdeploy image build --k8s-version v1.30.4 --arch arm64", "of another one, for other machines"],
+      ["tsdeploy image build --binaries ./bin --base debian:13-slim", "with programs that are here"],
+    ],
+  },
+  {
+    name: "image list",
+    summary: "list the images here that a node can run from",
+    description: "Kubernetes version, architecture, size and contents of each.",
+    examples: [["tsdeploy image list", ""]],
+  },
+  {
+    name: "image save",
+    summary: "write all images of a cluster into one file",
+    description:
+      "For places without a network: the image of --k8s-version, and pause and etcd where it does not hold them. What is " +
+      "not here is pulled or built first. The file is there when it is whole, or not at all.",
+    examples: [
+      ["tsdeploy image save kubernetes.tar", "for `tsdeploy image load` elsewhere"],
+      ["tsdeploy image save - --k8s-version v1.30.4 | zstd >kubernetes.tar.zst", "compressed"],
+    ],
+  },
+  {
+    name: "image load",
+    summary: "take the images of such a file",
+    description: "Takes an archive of images into Docker, plain or compressed by gzip, bzip2, xz or zstd as Docker can.",
+    examples: [
+      ["tsdeploy image load kubernetes.tar", ""],
+      ["tsdeploy image load kubernetes.tar --host ssh://root@10.0.0.6", "into another machine's Docker"],
+    ],
+  },
+  {
+    name: "image copy",
+    summary: "copy all images of a cluster into another machine's Docker",
+    description:
+      "From the Docker of --host into that of --to, without a file in between. What is there already is not sent again.",
+    examples: [["tsdeploy image copy --to ssh://root@10.0.0.6", "from this machine's Docker"]],
+  },
+  {
+    name: "versions",
+    summary: "list the versions of Kubernetes that can be run",
+    description:
+      "What differs between them, which is the default, which were tried, and where their images come from. Asks nobody.",
+    examples: [["tsdeploy versions", ""]],
+  },
 ];
 
 /** Commands that have commands of their own. */
 export const groupTable: readonly { readonly name: string; readonly summary: string }[] = [
   { name: "token", summary: "join tokens: create, list, revoke" },
+  { name: "image", summary: "images that nodes run from: build, list, save, load, copy" },
 ];

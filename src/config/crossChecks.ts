@@ -1,6 +1,9 @@
+import { checkProxyMode } from "../kubernetes/proxyConfiguration.js";
+import { checkInsecureApi, featuresOf } from "../kubernetes/versions.js";
 import { contains, overlap } from "./networkReaders.js";
 import type { CommandName } from "./optionTable.js";
-import type { Complaint } from "./reader.js";
+import type { ProxyMode } from "./options.js";
+import { type Complaint, ownProblems } from "./reader.js";
 import { isRestrictedLabel } from "./restrictedLabels.js";
 
 /** The values of a run that were read without complaint, and who gave them. */
@@ -18,9 +21,8 @@ export interface CrossComplaint extends Complaint {
 
 /** What is wrong between options that are right one by one. Pure. */
 export function crossChecks(options: ReadOptions): CrossComplaint[] {
-  return [rangesOverlap, addressInRange, restrictedLabels, foreignArgs, impossiblePairs, missing].flatMap((check) =>
-    check(options),
-  );
+  const checks = [rangesOverlap, addressInRange, restrictedLabels, foreignArgs, ofVersion, impossiblePairs, missing];
+  return checks.flatMap((check) => check(options));
 }
 
 const ranges = [
@@ -87,7 +89,28 @@ function foreignArgs({ command, get, sourceOf }: ReadOptions): CrossComplaint[] 
     }));
 }
 
-function impossiblePairs({ get, sourceOf }: ReadOptions): CrossComplaint[] {
+/** What the version that is asked for cannot do. One that an earlier run accepted is looked at when it is known. */
+function ofVersion({ get }: ReadOptions): CrossComplaint[] {
+  const [version, insecureApi, mode] = [get("k8sVersion"), get("insecureApi"), get("proxyMode")];
+  if (typeof version !== "string") return [];
+  const features = featuresOf(version);
+  const complaints: CrossComplaint[] = [];
+  const check = (key: string, ask: () => void): void => {
+    ownProblems(ask, (complaint) => complaints.push({ key, ...complaint }));
+  };
+  check("insecureApi", () => {
+    checkInsecureApi({ insecureApi: insecureApi === true }, features);
+  });
+  if (mode !== undefined) {
+    check("proxyMode", () => {
+      // Read as one of the choices.
+      checkProxyMode(mode as ProxyMode, features);
+    });
+  }
+  return complaints;
+}
+
+function impossiblePairs({ command, get, sourceOf }: ReadOptions): CrossComplaint[] {
   const complaints: CrossComplaint[] = [];
   const conflict = (key: string, message: string, hint: string): void => {
     complaints.push({ key, code: "OPTION_CONFLICT", message, hint });
@@ -101,6 +124,9 @@ function impossiblePairs({ get, sourceOf }: ReadOptions): CrossComplaint[] {
   if (get("follow") === true && get("output") === "json") {
     conflict("follow", "has no end, and so no JSON document", "Leave out --follow, or --output json.");
   }
+  if (get("file") === "-" && command === "image save" && get("output") === "json") {
+    conflict("file", "cannot be standard output, which is for the JSON document", "Name a file, or leave out --output json.");
+  }
   if (get("merge") === true && sourceOf("kubeconfig") !== undefined && get("kubeconfig") === undefined) {
     conflict("merge", "needs a kubeconfig to merge into", "Leave out --no-kubeconfig.");
   }
@@ -108,6 +134,10 @@ function impossiblePairs({ get, sourceOf }: ReadOptions): CrossComplaint[] {
 }
 
 function missing({ command, sourceOf }: ReadOptions): CrossComplaint[] {
+  if (command === "image copy" && sourceOf("to") === undefined) {
+    const message = "is needed: the Docker that gets the images";
+    return [{ key: "to", code: "OPTION_MISSING", message, hint: "Write it as --to ssh://root@10.0.0.6." }];
+  }
   if (command === "worker" && sourceOf("master") === undefined) {
     return [
       {

@@ -7,6 +7,11 @@ import { type ConfigFile, readConfigFile } from "./configFile.js";
 import { crossChecks } from "./crossChecks.js";
 import { nearest } from "./nearest.js";
 import type {
+  ImageBuildOptions,
+  ImageCopyOptions,
+  ImageListOptions,
+  ImageLoadOptions,
+  ImageSaveOptions,
   KubeconfigOptions,
   LogsOptions,
   MasterOptions,
@@ -15,6 +20,7 @@ import type {
   TokenCreateOptions,
   TokenListOptions,
   TokenRevokeOptions,
+  VersionsOptions,
   WorkerOptions,
 } from "./options.js";
 import { type CommandName, type OptionRow, optionsOf, optionTable, propertyOf, variableOf } from "./optionTable.js";
@@ -32,6 +38,12 @@ export interface CommandOptions {
   readonly "token list": TokenListOptions;
   readonly "token revoke": TokenRevokeOptions;
   readonly logs: LogsOptions;
+  readonly "image build": ImageBuildOptions;
+  readonly "image list": ImageListOptions;
+  readonly "image save": ImageSaveOptions;
+  readonly "image load": ImageLoadOptions;
+  readonly "image copy": ImageCopyOptions;
+  readonly versions: VersionsOptions;
 }
 
 /** Where options come from besides the configuration file. */
@@ -222,6 +234,10 @@ class Loader {
     if (this.#command === "master" && !this.#given.has("kubeconfig")) {
       values.set("kubeconfig", kubeconfigPath(undefined, this.#sources.env, this.#home));
     }
+    for (const key of ["binaries", "file"]) {
+      const path = this.#pathOf(key);
+      if (path !== undefined && values.get(key) !== "-") values.set(key, path);
+    }
     const result: Record<string, unknown> = { given: new Set(this.#given.keys()) };
     for (const row of this.#rows) {
       const value = values.get(row.key) ?? emptyOf(row);
@@ -238,7 +254,7 @@ class Loader {
 function emptyOf(row: OptionRow): unknown {
   if (row.type === "boolean") return false;
   if (row.type === "names" || row.type === "taints") return [];
-  return row.type === "labels" || row.type === "extraArgs" ? {} : undefined;
+  return ["labels", "extraArgs", "registryMirrors"].includes(row.type) ? {} : undefined;
 }
 
 function unusableKey(key: string, row: OptionRow | undefined, place: string): Problem {

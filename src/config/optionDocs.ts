@@ -1,4 +1,5 @@
 import { commandTable } from "./commandTable.js";
+import { defaultVersion } from "../kubernetes/versions.js";
 import { exitCodeMeanings } from "./exitCodeMeanings.js";
 import { isRepeatable, type OptionRow, optionTable, variableOf } from "./optionTable.js";
 
@@ -23,7 +24,9 @@ cluster: each command takes the keys that are its own. Paths in it are relative 
 
 \`\`\`yaml
 # cluster.yaml
-k8sVersion: v1.20.2
+k8sVersion: ${defaultVersion}
+registryMirrors:
+  registry.k8s.io: mirror.example.com:5000/k8s
 podCidr: 10.244.0.0/16
 nodeLabels:
   disk: ssd

@@ -1,3 +1,5 @@
+import { defaultVersion } from "../kubernetes/versions.js";
+
 /** The verbs, as a person types them. */
 export type CommandName =
   | "master"
@@ -8,7 +10,13 @@ export type CommandName =
   | "token create"
   | "token list"
   | "token revoke"
-  | "logs";
+  | "logs"
+  | "image build"
+  | "image list"
+  | "image save"
+  | "image load"
+  | "image copy"
+  | "versions";
 
 /** What a value has to look like; `readers.ts` has one reader for each. */
 export type OptionType =
@@ -27,11 +35,14 @@ export type OptionType =
   | "version"
   | "image"
   | "registry"
+  | "registryMirrors"
+  | "url"
   | "names"
   | "labels"
   | "taints"
   | "extraArgs"
   | "path"
+  | "folder"
   | "patches"
   | "optionalPath"
   | "component"
@@ -52,6 +63,8 @@ export interface OptionRow {
   readonly optional?: boolean;
   readonly type: OptionType;
   readonly choices?: readonly string[];
+  /** Whether there is a `--no-…` as well. */
+  readonly hasNegative?: true;
   readonly description: string;
   /** As a person would write it. */
   readonly default?: string;
@@ -77,9 +90,17 @@ const everywhere: readonly CommandName[] = [
   "token list",
   "token revoke",
   "logs",
+  "image build",
+  "image list",
+  "image save",
+  "image load",
+  "image copy",
+  "versions",
 ];
 const onMaster: readonly CommandName[] = ["master"];
 const onNodes: readonly CommandName[] = ["master", "worker"];
+const onImageSets: readonly CommandName[] = ["image save", "image copy"];
+const onImages: readonly CommandName[] = [...onNodes, "image build", ...onImageSets];
 
 /** Every option there is, in the order in which help shows them. */
 export const optionTable: readonly OptionRow[] = [
@@ -132,8 +153,19 @@ export const optionTable: readonly OptionRow[] = [
     argument: "VERSION",
     type: "version",
     description: "version of Kubernetes",
-    otherwise: "the cluster's; v1.20.2 for a new one",
+    otherwise: `the cluster's; ${defaultVersion} for a new one`,
     commands: onNodes,
+    group: "Cluster",
+    inFile: true,
+  },
+  {
+    key: "k8sVersion",
+    flag: "--k8s-version",
+    argument: "VERSION",
+    type: "version",
+    description: "version of Kubernetes",
+    default: defaultVersion,
+    commands: ["image build", ...onImageSets],
     group: "Cluster",
     inFile: true,
   },
@@ -143,8 +175,10 @@ export const optionTable: readonly OptionRow[] = [
     argument: "IMAGE",
     type: "image",
     description: "hyperkube image that everything runs from",
-    otherwise: "`hyperkube:VERSION` of the registry; workers follow the master",
-    commands: onNodes,
+    otherwise:
+      "one here of that version, `hyperkube:VERSION` of the registry, the published one of v1.3 to v1.18, else built; " +
+      "workers follow the master",
+    commands: [...onNodes, ...onImageSets],
     group: "Cluster",
     inFile: true,
   },
@@ -154,8 +188,31 @@ export const optionTable: readonly OptionRow[] = [
     argument: "REGISTRY",
     type: "registry",
     description: "where images come from, such as registry.example.com/kubernetes",
-    otherwise: "images named `tsdeploy/…`; workers follow the master",
-    commands: onNodes,
+    otherwise: "the projects' own registries; workers follow the master",
+    commands: [...onNodes, ...onImageSets],
+    group: "Cluster",
+    inFile: true,
+  },
+  {
+    key: "registryMirrors",
+    flag: "--registry-mirror",
+    argument: "REGISTRY=MIRROR",
+    type: "registryMirrors",
+    description:
+      "registry to pull from in place of another, such as registry.k8s.io=mirror.example.com:5000/k8s; repeatable",
+    commands: onImages,
+    group: "Cluster",
+    inFile: true,
+  },
+  {
+    key: "mirror",
+    flag: "--mirror",
+    argument: "URL",
+    type: "url",
+    description:
+      "server of release files, for an image that is built: https://dl.k8s.io/PATH is URL/dl.k8s.io/PATH there",
+    otherwise: "the projects' own servers",
+    commands: onImages,
     group: "Cluster",
     inFile: true,
   },
@@ -200,6 +257,30 @@ export const optionTable: readonly OptionRow[] = [
     choices: ["bridge", "none"],
     description: "pod network: `bridge` on each node, with routes that your network has; `none` is left to you",
     default: "bridge",
+    commands: onMaster,
+    group: "Cluster",
+    inFile: true,
+  },
+  {
+    key: "proxyMode",
+    flag: "--proxy-mode",
+    argument: "MODE",
+    type: "choice",
+    choices: ["iptables", "ipvs", "nftables"],
+    description: "how kube-proxy gets Services' traffic to their pods",
+    default: "iptables",
+    commands: onMaster,
+    group: "Cluster",
+    inFile: true,
+  },
+  {
+    key: "insecureApi",
+    flag: "--insecure-api",
+    type: "boolean",
+    description:
+      "open the API to everybody, without TLS, on port 8080: of versions before v1.20, and never in earnest; " +
+      "`--no-insecure-api` closes it again",
+    hasNegative: true,
     commands: onMaster,
     group: "Cluster",
     inFile: true,
@@ -310,6 +391,78 @@ export const optionTable: readonly OptionRow[] = [
     inFile: false,
   },
   {
+    key: "file",
+    argument: "file",
+    type: "path",
+    description: "archive of images to write; `-` is standard output",
+    commands: ["image save"],
+    group: "Run",
+    inFile: false,
+  },
+  {
+    key: "file",
+    argument: "file",
+    type: "path",
+    description: "archive of images to read; `-` is standard input",
+    commands: ["image load"],
+    group: "Run",
+    inFile: false,
+  },
+  {
+    key: "to",
+    flag: "--to",
+    argument: "URL",
+    type: "dockerHost",
+    description: "Docker Engine that gets the images: unix://, tcp:// or ssh://; required",
+    commands: ["image copy"],
+    group: "Run",
+    inFile: false,
+  },
+  {
+    key: "arch",
+    flag: "--arch",
+    argument: "ARCHITECTURE",
+    type: "choice",
+    choices: ["amd64", "arm64"],
+    description: "what the image is to run on",
+    otherwise: "what the Docker that is used runs on",
+    commands: ["image build", "image save"],
+    group: "Run",
+    inFile: false,
+  },
+  {
+    key: "binaries",
+    flag: "--binaries",
+    argument: "DIR",
+    type: "folder",
+    description: "folder of programs to take instead of downloading them; the rest is downloaded",
+    commands: ["image build"],
+    group: "Run",
+    inFile: true,
+  },
+  {
+    key: "base",
+    flag: "--base",
+    argument: "IMAGE",
+    type: "image",
+    description: "image that the programs are added to",
+    otherwise: "a small Debian",
+    commands: ["image build"],
+    group: "Run",
+    inFile: true,
+  },
+  {
+    key: "tag",
+    flag: "--tag",
+    argument: "IMAGE",
+    type: "image",
+    description: "what the image is called",
+    otherwise: "tsdeploy/hyperkube:VERSION",
+    commands: ["image build"],
+    group: "Run",
+    inFile: false,
+  },
+  {
     key: "id",
     argument: "id",
     type: "tokenId",
@@ -364,6 +517,7 @@ export const optionTable: readonly OptionRow[] = [
     flag: "--kubeconfig",
     argument: "PATH",
     type: "optionalPath",
+    hasNegative: true,
     description: "your kubeconfig; `--no-kubeconfig` leaves it alone",
     otherwise: "`$KUBECONFIG`, else ~/.kube/config; for `status` that of the host",
     commands: ["master", "status", "kubeconfig"],
@@ -386,9 +540,9 @@ export const optionTable: readonly OptionRow[] = [
     flag: "--pull-timeout",
     argument: "DURATION",
     type: "duration",
-    description: "how long a pull may take",
+    description: "how long it may take to pull an image, or to build one",
     default: "15m",
-    commands: onNodes,
+    commands: onImages,
     group: "Run",
     inFile: true,
   },
@@ -526,5 +680,5 @@ export function propertyOf(row: OptionRow): string {
 
 /** Whether the flag can be given several times. */
 export function isRepeatable(row: OptionRow): boolean {
-  return ["names", "labels", "taints", "extraArgs"].includes(row.type);
+  return ["names", "labels", "taints", "extraArgs", "registryMirrors"].includes(row.type);
 }

@@ -27,6 +27,12 @@ export interface Taint {
   readonly effect: "NoSchedule" | "PreferNoSchedule" | "NoExecute";
 }
 
+/** `registry.k8s.io` -> `mirror.example.com:5000/k8s` */
+export type RegistryMirrors = Readonly<Record<string, string>>;
+
+/** How kube-proxy does its work. */
+export type ProxyMode = "iptables" | "ipvs" | "nftables";
+
 /** Which Docker, and how to talk to the person. Known to every command. */
 export interface CommonOptions {
   /** `--host`/`DOCKER_HOST`: unix://, tcp://, ssh://. Wins over a context. */
@@ -45,6 +51,10 @@ export interface NodeOptions {
   readonly image?: string;
   /** Such as `registry.example.com/kubernetes`. */
   readonly registry?: string;
+  /** Registry, with or without a path -> what to pull from in its place. */
+  readonly registryMirrors: RegistryMirrors;
+  /** URL of a server with the projects' release files, for an image that has to be built. */
+  readonly mirror?: string;
   /** Such as `v1.20.2`. Default: the cluster's (worker, or master with data), else the table's. */
   readonly k8sVersion?: string;
   /** The node's address; default that of the default route's interface. */
@@ -58,7 +68,7 @@ export interface NodeOptions {
   readonly restartPolicy: "always" | "unless-stopped" | "on-failure";
   /** For each wait: API answers, node Ready, … */
   readonly timeoutMs: number;
-  /** For a pull. */
+  /** For a pull, or for a build. */
   readonly pullTimeoutMs: number;
   readonly dryRun: boolean;
   readonly keepOnFailure: boolean;
@@ -72,6 +82,9 @@ export interface MasterOptions extends CommonOptions, NodeOptions {
   readonly serviceCidr: string;
   readonly clusterDomain: string;
   readonly apiserverSans: readonly string[];
+  /** The API on port 8080 for everybody, where the version has such a port. */
+  readonly insecureApi: boolean;
+  readonly proxyMode: ProxyMode;
   /** Pod network; `bridge` is each node's own bridge, routes between nodes are the network's. */
   readonly network: "bridge" | "none";
   /** `~` resolved; undefined with `--no-kubeconfig`. */
@@ -122,8 +135,60 @@ export type TokenListOptions = CommonOptions;
 
 export interface TokenCreateOptions extends CommonOptions {
   readonly tokenTtlMs: number;
+  readonly given: ReadonlySet<string>;
 }
 
 export interface TokenRevokeOptions extends CommonOptions {
   readonly id: string;
 }
+
+/** Go's names of what images are built for. */
+export type Architecture = "amd64" | "arm64";
+
+export interface ImageBuildOptions extends CommonOptions {
+  readonly k8sVersion: string;
+  /** Default: that of the daemon. */
+  readonly arch?: Architecture;
+  /** Folder with some or all of the programs. */
+  readonly binaries?: string;
+  /** URL of a server with the projects' release files. */
+  readonly mirror?: string;
+  /** Image that the programs are added to. */
+  readonly base?: string;
+  readonly registryMirrors: RegistryMirrors;
+  /** What the image is called. */
+  readonly tag?: string;
+  /** For the whole build. */
+  readonly pullTimeoutMs: number;
+}
+
+export type ImageListOptions = CommonOptions;
+
+/** Which images a cluster needs, and where those come from that are not here. */
+export interface ImageSetOptions extends CommonOptions {
+  readonly k8sVersion: string;
+  readonly image?: string;
+  readonly registry?: string;
+  readonly registryMirrors: RegistryMirrors;
+  readonly mirror?: string;
+  readonly pullTimeoutMs: number;
+}
+
+export interface ImageSaveOptions extends ImageSetOptions {
+  /** `-` is standard output. */
+  readonly file: string;
+  /** Default: that of the daemon. */
+  readonly arch?: Architecture;
+}
+
+export interface ImageLoadOptions extends CommonOptions {
+  /** `-` is standard input. */
+  readonly file: string;
+}
+
+export interface ImageCopyOptions extends ImageSetOptions {
+  /** The other Docker: unix://, tcp://, ssh://. */
+  readonly to: string;
+}
+
+export type VersionsOptions = CommonOptions;

@@ -21,9 +21,9 @@ export type Complain = (complaint: Complaint) => void;
 /** Reads a value, or complains and returns undefined. Complains as often as there is a reason to. */
 export type Reader = (raw: RawValue, complain: Complain, row: OptionRow) => unknown;
 
-/** Text in quotes, for messages. */
+/** Text in quotes, for messages; of a long one the beginning. */
 export function quote(text: string): string {
-  return JSON.stringify(text);
+  return text.length > 200 ? `${JSON.stringify(text.slice(0, 200))}…` : JSON.stringify(text);
 }
 
 /** A reader of one piece of text. */

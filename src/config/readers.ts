@@ -2,6 +2,7 @@ import { readAddress, readApiserver, readCidr, readNames } from "./networkReader
 import { readClusterName, readDomain, readExtraArgs, readLabels, readNodeName, readTaints } from "./nodeReaders.js";
 import type { OptionType } from "./optionTable.js";
 import type { Reader } from "./reader.js";
+import { readRegistryMirrors } from "./readRegistryMirrors.js";
 import {
   readBoolean,
   readChoice,
@@ -12,6 +13,7 @@ import {
   readRegistry,
   readText,
   readTokenId,
+  readUrl,
   readVersion,
 } from "./scalarReaders.js";
 
@@ -32,11 +34,14 @@ export const readers: Readonly<Record<OptionType, Reader>> = {
   version: readVersion,
   image: readImage,
   registry: readRegistry,
+  registryMirrors: readRegistryMirrors,
+  url: readUrl,
   names: readNames,
   labels: readLabels,
   taints: readTaints,
   extraArgs: readExtraArgs,
   path: readText,
+  folder: readText,
   patches: readText,
   optionalPath: readText,
   component: readText,

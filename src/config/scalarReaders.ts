@@ -1,5 +1,5 @@
 import { parseDockerEndpoint } from "../docker/dockerEndpoint.js";
-import { resolveVersion } from "../kubernetes/versions.js";
+import { defaultVersion, resolveVersion } from "../kubernetes/versions.js";
 import { nearest } from "./nearest.js";
 import { ownProblems, patternReader, quote, type Reader, textReader } from "./reader.js";
 
@@ -62,18 +62,41 @@ export const readDockerHost: Reader = textReader((text, complain) => {
   return text;
 });
 
+/** A host of images, with or without a path. */
+export const registryPattern = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d+)?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)*$/;
+
 /** A folder or host of images: `registry.example.com:5000/kubernetes`. */
 export const readRegistry: Reader = patternReader(
-  /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d+)?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)*$/,
+  registryPattern,
   "a registry, with or without a path",
   "Write it as registry.example.com:5000/kubernetes: no https://, no / at the end, lower case.",
 );
 
+/** A server's URL, with or without a path; without the slash at its end. */
+export const readUrl: Reader = textReader((text, complain) => {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.username || url?.password) {
+    // It would be shown in errors and kept in files.
+    complain({ message: "has a user or a password in it", hint: "Name a server that asks for neither." });
+    return undefined;
+  }
+  if (url && /^https?:$/.test(url.protocol) && url.search === "" && url.hash === "") return text.replace(/\/+$/, "");
+  complain({ message: `${quote(text)} is not a server's URL`, hint: "Write it as https://mirror.example.com/files." });
+  return undefined;
+});
+
+const imagePattern = new RegExp(
+  // A name has at most 255 characters, with the `docker.io/library/` that Docker adds.
+  /^(?=.{1,237}?(:\w[\w.-]*)?(@|$))/.source +
+    /[A-Za-z0-9][A-Za-z0-9.-]*(:\d+(?=\/))?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)*/.source +
+    /(:\w[\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$/.source,
+);
+
 /** As distribution/reference defines it. */
 export const readImage: Reader = patternReader(
-  /^[A-Za-z0-9][A-Za-z0-9.-]*(:\d+(?=\/))?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:\w[\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$/,
+  imagePattern,
   "an image reference",
-  "Write it as registry.example.com/kubernetes/hyperkube:v1.20.2.",
+  `Write it as registry.example.com/kubernetes/hyperkube:${defaultVersion}.`,
 );
 
 /** The id, or the whole token, which is not shown. */

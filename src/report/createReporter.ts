@@ -34,7 +34,7 @@ export async function createReporter(options: ReporterOptions): Promise<Reporter
   const isWide = (stderr.columns ?? 0) > 20;
   const isLively = isTTY && isWide && env["TERM"] !== "dumb" && output === "text";
   const renderer: Renderer = isLively
-    ? new (await import("./terminal.js")).Terminal(stderr, style)
+    ? new (await import("./terminal.js")).Terminal(stderr, style, { verbose })
     : new PlainLines(write, style, { verbose });
   const document = (value: unknown): void => void stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
 

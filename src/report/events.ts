@@ -9,7 +9,20 @@ export type ReportEvent =
   /** What a wait saw last; shown beside the running phase. */
   | { readonly kind: "waiting"; readonly phase: string; readonly seen: string }
   | { readonly kind: "pull-progress"; readonly image: string; readonly progress: PullProgress }
-  | { readonly kind: "warning"; readonly message: string }
+  /** One of several files that are downloaded at once; `done` takes it off the screen. */
+  | {
+      readonly kind: "download-progress";
+      readonly file: string;
+      readonly bytesDone: number;
+      readonly bytesTotal?: number;
+      readonly done?: true;
+    }
+  /** Images on their way from one place to another. */
+  | { readonly kind: "transfer-progress"; readonly what: string; readonly bytesDone: number; readonly bytesTotal?: number }
+  /** What Docker says while it builds an image. */
+  | { readonly kind: "build-line"; readonly line: string }
+  /** `danger`: one that nobody should overlook. */
+  | { readonly kind: "warning"; readonly message: string; readonly danger?: true }
   | { readonly kind: "notice"; readonly message: string }
   /** A difference between what runs and what was asked for: `- old`, `+ new` lines. */
   | { readonly kind: "difference"; readonly subject: string; readonly lines: readonly string[] }

@@ -1,19 +1,20 @@
 import { unreachable } from "../errors.js";
 import type { ReportEvent } from "./events.js";
 import { formatDuration } from "./formatDuration.js";
+import { megabytes, progressBar } from "./progressBar.js";
 import { pullText } from "./pullText.js";
 import { lastingLines, type Renderer } from "./renderer.js";
 import type { Style } from "./style.js";
 
-/** How often the progress of a pull is told. */
-const pullIntervalMs = 10_000;
+/** How often progress is told, of each thing that makes some. */
+const progressIntervalMs = 10_000;
 
 /** For logs, pipes and CI: each event is a line, and none is ever taken back. */
 export class PlainLines implements Renderer {
   readonly #write: (text: string) => void;
   readonly #style: Style;
   readonly #verbose: boolean;
-  readonly #pullToldAt = new Map<string, number>();
+  readonly #toldAt = new Map<string, number>();
 
   constructor(write: (text: string) => void, style: Style, options: { readonly verbose: boolean }) {
     this.#write = write;
@@ -40,13 +41,15 @@ export class PlainLines implements Renderer {
         return `${event.phase}: failed after ${formatDuration(event.durationMs)}`;
       case "waiting":
         return this.#verbose ? `${event.phase}: ${event.seen}` : undefined;
-      case "pull-progress": {
-        const nowMs = performance.now();
-        const toldAt = this.#pullToldAt.get(event.image);
-        if (toldAt !== undefined && nowMs - toldAt < pullIntervalMs) return undefined;
-        this.#pullToldAt.set(event.image, nowMs);
-        return `${event.image}: ${pullText(event.progress)}`;
-      }
+      case "pull-progress":
+        return this.#nowAndThen(event.image, () => pullText(event.progress));
+      case "transfer-progress":
+        return this.#nowAndThen(event.what, () => progressBar(event.bytesDone, event.bytesTotal));
+      case "download-progress":
+        if (event.done === true) return `${event.file}: ${megabytes(event.bytesDone)} are here`;
+        return this.#nowAndThen(event.file, () => progressBar(event.bytesDone, event.bytesTotal));
+      case "build-line":
+        return this.#verbose ? event.line : undefined;
       case "warning":
       case "notice":
       case "difference":
@@ -55,5 +58,13 @@ export class PlainLines implements Renderer {
       default:
         return unreachable(event);
     }
+  }
+
+  #nowAndThen(subject: string, text: () => string): string | undefined {
+    const nowMs = performance.now();
+    const toldAt = this.#toldAt.get(subject);
+    if (toldAt !== undefined && nowMs - toldAt < progressIntervalMs) return undefined;
+    this.#toldAt.set(subject, nowMs);
+    return `${subject}: ${text()}`;
   }
 }

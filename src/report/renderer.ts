@@ -16,7 +16,9 @@ export interface Renderer {
 export function lastingLines(event: ReportEvent, style: Style): string | undefined {
   switch (event.kind) {
     case "warning":
-      return `${style.yellow("warning:")} ${event.message}`;
+      return event.danger === true
+        ? style.red(`DANGER: ${event.message}`)
+        : `${style.yellow("warning:")} ${event.message}`;
     case "notice":
       return event.message;
     case "difference":
@@ -28,6 +30,9 @@ export function lastingLines(event: ReportEvent, style: Style): string | undefin
     case "phase-failed":
     case "waiting":
     case "pull-progress":
+    case "download-progress":
+    case "transfer-progress":
+    case "build-line":
       return undefined;
     default:
       return unreachable(event);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import {
+  acceptedOptionsFile,
   acceptedWorkerFile,
   type AcceptedWorkerOptions,
   followAccepted,
@@ -13,6 +14,8 @@ const accepted: AcceptedWorkerOptions = {
   nodeLabels: { rack: "2" },
   nodeTaints: [{ key: "gpu", value: "yes", effect: "NoSchedule" }],
   extraArgs: { kubelet: { "max-pods": "50" } },
+  registryMirrors: { "registry.k8s.io": "mirror.example.com:5000/k8s" },
+  mirror: "https://files.example.com/mirror",
   patches: [{ target: "kubelet", type: "merge", body: { maxPods: 60 }, file: "kubelet.yaml" }],
   restartPolicy: "always",
 };
@@ -43,6 +46,31 @@ describe("what a worker accepted", () => {
     const image = "registry.example.com/hyperkube:v1.20.2";
     expect(followAccepted(options, { ...accepted, image, k8sVersion: "v1.20.2" })).not.toHaveProperty("image");
     expect(followAccepted(asked, { ...accepted, image, k8sVersion: "v1.20.2" })).toMatchObject({ image });
+  });
+});
+
+describe("what a master accepted", () => {
+  const { registryMirrors, mirror, ...older } = accepted;
+  const master = {
+    ...older,
+    clusterName: "tsdeploy",
+    k8sVersion: "v1.36.2",
+    podCidr: "10.244.0.0/16",
+    serviceCidr: "10.96.0.0/12",
+    clusterDomain: "cluster.local",
+    apiserverSans: [],
+    network: "bridge",
+  } as const;
+
+  test("comes back from its file as it was", () => {
+    const full = { ...master, registryMirrors, mirror: mirror ?? "", insecureApi: true, proxyMode: "nftables" } as const;
+    expect(parseAcceptedOptions(acceptedOptionsFile(full).content)).toEqual(full);
+  });
+
+  test("may be of a time when there was less to say", () => {
+    const file = Object.entries(master).map(([key, value]) => `${key}: ${JSON.stringify(value)}\n`).join("");
+    const added = { registryMirrors: {}, insecureApi: false, proxyMode: "iptables" };
+    expect(parseAcceptedOptions(file)).toEqual({ ...master, ...added });
   });
 });
 

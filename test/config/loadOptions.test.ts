@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type CommandOptions, loadOptions, type OptionSources } from "../../src/config/loadOptions.js";
 import type { CommandName } from "../../src/config/optionTable.js";
 import { type Problem, TsdeployError } from "../../src/errors.js";
+import { defaultVersion } from "../../src/kubernetes/versions.js";
 
 const token = `abcdef.0123456789abcdef.${"0a".repeat(32)}`;
 
@@ -69,6 +70,9 @@ describe("where options come from", () => {
       pullTimeoutMs: 900_000,
       tokenTtlMs: 86_400_000,
       apiserverSans: [],
+      insecureApi: false,
+      proxyMode: "iptables",
+      registryMirrors: {},
       nodeLabels: {},
       nodeTaints: [],
       extraArgs: {},
@@ -97,11 +101,15 @@ describe("where options come from", () => {
   it("reads every kind of value from the file as it does from flags", async () => {
     const fromFlags = await load("master", {
       flags: {
-        k8sVersion: "1.20.2",
         nodeLabels: ["disk=ssd", "rack=2,room=a"],
         nodeTaints: ["dedicated=db:NoSchedule", "spot:NoExecute"],
         extraArgs: ["apiserver:service-node-port-range=80-32767", "kube-proxy:v=4"],
         apiserverSans: ["k8s.example.com", "192.0.2.1"],
+        registryMirrors: ["registry.k8s.io=mirror.lab:5000/k8s,docker.io=mirror.lab:5000"],
+        mirror: "https://files.lab/mirror/",
+        proxyMode: "ipvs",
+        insecureApi: true,
+        k8sVersion: "1.19.4",
         timeout: "1m30s",
         dryRun: true,
       },
@@ -109,7 +117,13 @@ describe("where options come from", () => {
     const fromFile = await load("master", {
       flags: { dryRun: true },
       yaml: `
-k8sVersion: v1.20.2
+k8sVersion: v1.19.4
+registryMirrors:
+  registry.k8s.io: mirror.lab:5000/k8s
+  docker.io: mirror.lab:5000
+mirror: https://files.lab/mirror
+proxyMode: ipvs
+insecureApi: true
 nodeLabels: {disk: ssd, rack: 2, room: a}
 nodeTaints:
   - dedicated=db:NoSchedule
@@ -122,7 +136,8 @@ timeout: 90s
 `,
     });
     expect(fromFile).toEqual({ ...fromFlags, given: fromFile.given });
-    expect(fromFile.k8sVersion).toBe("v1.20.2");
+    expect(fromFile).toMatchObject({ k8sVersion: "v1.19.4", insecureApi: true, mirror: "https://files.lab/mirror" });
+    expect(fromFile.registryMirrors).toEqual({ "registry.k8s.io": "mirror.lab:5000/k8s", "docker.io": "mirror.lab:5000" });
     expect(fromFile.nodeTaints).toEqual([
       { key: "dedicated", value: "db", effect: "NoSchedule" },
       { key: "spot", effect: "NoExecute" },
@@ -148,6 +163,12 @@ timeout: 90s
   it("leaves the kubeconfig alone if asked to", async () => {
     expect(await load("master", { flags: { kubeconfig: false } })).not.toHaveProperty("kubeconfig");
     expect(await load("master", { yaml: "kubeconfig: none\n" })).not.toHaveProperty("kubeconfig");
+  });
+
+  it("takes back by a flag what the file says", async () => {
+    const options = await load("master", { yaml: "insecureApi: true\n", flags: { insecureApi: false } });
+    expect(options.insecureApi).toBe(false);
+    expect(options.given.has("insecureApi")).toBe(true);
   });
 
   it("finds paths of the file beside the file", async () => {
@@ -252,12 +273,49 @@ describe("what is wrong", () => {
     ["timeout", "5 minutes", "90s"],
     ["k8sVersion", "latest", "latest"],
     ["image", "https://x/y", "image reference"],
+    ["image", `${"a".repeat(240)}:v1`, "image reference"],
     ["registry", "https://registry.example.com", "no https://"],
+    ["registryMirrors", ["registry.k8s.io"], "registry.k8s.io=mirror.example.com:5000/k8s"],
+    ["registryMirrors", ["registry.k8s.io=https://mirror.lab"], "no https://"],
+    ["registryMirrors", ["UPPER=mirror.lab"], "UPPER"],
+    ["registryMirrors", ["a.b=c.d", "a.b=e.f"], "twice"],
+    ["mirror", "files.lab", "https://mirror.example.com/files"],
+    ["mirror", "ftp://files.lab", "ftp://files.lab"],
+    ["mirror", "https://files.lab/?a=b", "server's URL"],
+    ["proxyMode", "iptable", "Did you mean iptables?"],
     ["dockerHost", "banana://x", "banana"],
     ["restartPolicy", "no", "unless-stopped"],
     ["output", "yaml", "json"],
   ])("is seen in %s %j", async (flag, value, expected) => {
     expect(await said(flag, value)).toContain(expected);
+  });
+
+  it("is shown by its beginning if it is long", async () => {
+    expect((await said("registry", "X".repeat(5000))).length).toBeLessThan(600);
+  });
+
+  it("does not show the password of a mirror", async () => {
+    const list = await problems("master", { flags: { mirror: "https://me:pass-word@files.lab" } });
+    expect(list).toEqual([expect.objectContaining({ message: expect.stringContaining("a password") as string })]);
+    expect(JSON.stringify(list)).not.toContain("pass-word");
+  });
+
+  it.each([
+    [{ insecureApi: true, k8sVersion: "v1.20.0" }, "--insecure-api"],
+    [{ insecureApi: true, k8sVersion: "v1.36.2" }, "v1.36.2"],
+    [{ proxyMode: "ipvs", k8sVersion: "v1.6.0" }, "--proxy-mode"],
+    [{ proxyMode: "nftables", k8sVersion: "v1.20.2" }, "nftables"],
+  ])("includes what the version does not have: %j", async (flags, expected) => {
+    expect(await messages("master", { flags })).toEqual([expect.stringContaining(expected)]);
+  });
+
+  it.each([
+    { insecureApi: true, k8sVersion: "v1.19.16" },
+    { insecureApi: true },
+    { proxyMode: "nftables", k8sVersion: "v1.36.2" },
+    { proxyMode: "ipvs", k8sVersion: "v1.20.2" },
+  ])("does not include %j: the version has it, or is not known yet", async (flags) => {
+    expect(await messages("master", { flags })).toEqual([]);
   });
 
   it("includes ranges that overlap, whoever gave them", async () => {
@@ -286,6 +344,10 @@ describe("what is wrong", () => {
     expect((await load("worker", { flags: { master } })).master).toBe(master);
   });
 
+  it("includes a copy without a place to copy to", async () => {
+    expect(await problems("image copy", {})).toEqual([expect.objectContaining({ code: "OPTION_MISSING" })]);
+  });
+
   it("includes a worker without master", async () => {
     expect(await problems("worker", {})).toEqual([expect.objectContaining({ code: "OPTION_MISSING" })]);
   });
@@ -295,9 +357,35 @@ describe("what is wrong", () => {
     ["kubeconfig", { merge: true, kubeconfig: false }],
     ["status", { dockerHost: "tcp://a", dockerContext: "b" }],
     ["worker", { master: "10.0.0.5", token, tokenFile: "-" }],
+    ["image save", { file: "-", output: "json" }],
     ["worker", { master: "10.0.0.5", extraArgs: ["apiserver:v=1"] }],
   ] as const)("includes what does not go together: %s %j", async (command, flags) => {
     expect(await problems(command, { flags })).toHaveLength(1);
+  });
+});
+
+describe("commands for images", () => {
+  it("are for the version that a new cluster gets", async () => {
+    for (const command of ["image build", "image save", "image copy"] as const) {
+      const options = await load(command, { flags: { file: "x.tar", to: "ssh://other" } });
+      expect(options.k8sVersion).toBe(defaultVersion);
+      expect(options.pullTimeoutMs).toBe(900_000);
+    }
+  });
+
+  it("find files where they are named, and standard input and output as well", async () => {
+    const build = await load("image build", { yaml: "binaries: ../bin\n" });
+    expect(build.binaries).toBe(join(folder, "../bin"));
+    expect(await load("image save", { flags: { file: "~/x.tar" } })).toMatchObject({ file: join(folder, "x.tar") });
+    expect(await load("image load", { flags: { file: "x.tar" } })).toMatchObject({ file: join(folder, "x.tar") });
+    expect(await load("image load", { flags: { file: "-" } })).toMatchObject({ file: "-" });
+  });
+
+  it("take a cluster's file", async () => {
+    const yaml = "k8sVersion: v1.30.4\nregistryMirrors: {docker.io: mirror.lab}\npodCidr: 10.1.0.0/16\ntimeout: 5m\n";
+    const options = await load("image build", { yaml, flags: { arch: "arm64" } });
+    expect(options).toMatchObject({ k8sVersion: "v1.30.4", arch: "arm64", registryMirrors: { "docker.io": "mirror.lab" } });
+    expect(options).not.toHaveProperty("timeoutMs");
   });
 });
 

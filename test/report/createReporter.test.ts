@@ -14,6 +14,18 @@ const course: readonly ReportEvent[] = [
   { kind: "difference", subject: "replace container kubelet", lines: ["- old", "+ new"] },
 ];
 
+/** Two files at once; the second has no length, and the first is done. */
+const downloads: readonly ReportEvent[] = [
+  { kind: "phase-started", phase: "downloads" },
+  { kind: "download-progress", file: "kubelet", bytesDone: 0, bytesTotal: 58e6 },
+  { kind: "download-progress", file: "etcd", bytesDone: 3e6 },
+  { kind: "download-progress", file: "kubelet", bytesDone: 29e6, bytesTotal: 58e6 },
+  { kind: "notice", message: "half-way" },
+  { kind: "download-progress", file: "kubelet", bytesDone: 58e6, bytesTotal: 58e6, done: true },
+  { kind: "notice", message: "nearly done" },
+  { kind: "build-line", line: "Step 1/2 : FROM debian" },
+];
+
 const twoProblems = new TsdeployError("conflict", [
   { code: "PORT_TAKEN", message: "port 6443 is taken", hint: "Stop it." },
   { code: "SWAP_ON", message: "swap is on" },
@@ -76,6 +88,87 @@ describe("without a terminal", () => {
       report({ kind: "pull-progress", image: "hyperkube:v1.20.2", progress });
     }
     expect(err()).toBe("hyperkube:v1.20.2: [--------------------]   0 % of 260 MB, 1/7 layers\n");
+  });
+});
+
+describe("files that are downloaded at once", () => {
+  it("are lines where there is no terminal: when each begins and when it is here", async () => {
+    const { report, err } = await reporter();
+    downloads.forEach(report);
+    expect(err()).toBe(
+      [
+        "downloads …",
+        "kubelet: [--------------------]   0 % of 58 MB",
+        "etcd: 3 MB",
+        "half-way",
+        "kubelet: 58 MB are here",
+        "nearly done",
+        "",
+      ].join("\n"),
+    );
+  });
+
+  it("have a bar each on a terminal, until they are done", async () => {
+    const { report, err, pause } = await reporter({ isTTY: true, env: { TERM: "xterm", NO_COLOR: "1" } });
+    downloads.forEach(report);
+    report({ kind: "warning", message: "so that the line is drawn again" });
+    pause();
+    const [before = "", between = "", after = ""] = err().split(/half-way\n|again\n/);
+    expect(before).toContain("downloads 0 s");
+    expect(between).toMatch(/ {2}kubelet {2}\[##########-{10}\] {2}50 % of 58 MB\n {2}etcd {5}3 MB/);
+    expect(after).toMatch(/downloads 0 s: Step 1\/2 : FROM debian\n {2}etcd {2}3 MB/);
+    expect(after).not.toContain("kubelet");
+  });
+
+  it("are forgotten when their phase has failed", async () => {
+    const { report, err, pause } = await reporter({ isTTY: true });
+    report({ kind: "phase-started", phase: "other" });
+    downloads.forEach(report);
+    err();
+    report({ kind: "phase-failed", phase: "downloads", durationMs: 1 });
+    pause();
+    expect(err()).not.toContain("etcd");
+  });
+});
+
+describe("a build", () => {
+  it("is told line by line with --verbose", async () => {
+    const quiet = await reporter();
+    downloads.forEach(quiet.report);
+    expect(quiet.err()).not.toContain("FROM debian");
+    for (const isTTY of [false, true]) {
+      const { report, err, pause } = await reporter({ verbose: true, isTTY, env: { TERM: "xterm", NO_COLOR: "1" } });
+      downloads.forEach(report);
+      pause();
+      expect(err()).toContain("Step 1/2 : FROM debian\n");
+    }
+  });
+});
+
+describe("images on their way", () => {
+  it("are told with how much of them has gone", async () => {
+    const { report, err } = await reporter();
+    for (const bytesDone of [0, 5e6]) report({ kind: "transfer-progress", what: "images", bytesDone, bytesTotal: 10e6 });
+    expect(err()).toBe("images: [--------------------]   0 % of 10 MB\n");
+    const terminal = await reporter({ isTTY: true, env: { TERM: "xterm", NO_COLOR: "1" } });
+    terminal.report({ kind: "phase-started", phase: "copy" });
+    terminal.report({ kind: "transfer-progress", what: "images", bytesDone: 5e6, bytesTotal: 10e6 });
+    terminal.report({ kind: "notice", message: "." });
+    terminal.pause();
+    expect(terminal.err()).toContain("copy 0 s: images [##########----------] 50 % of 10 MB");
+  });
+});
+
+describe("a danger", () => {
+  const event: ReportEvent = { kind: "warning", message: "port 8080 is open to everybody", danger: true };
+
+  it("is red, and is called one where there are no colours", async () => {
+    const terminal = await reporter({ isTTY: true });
+    terminal.report(event);
+    expect(terminal.err()).toContain("\u001B[31mDANGER: port 8080 is open to everybody\u001B[39m\n");
+    const lines = await reporter();
+    lines.report(event);
+    expect(lines.err()).toBe("DANGER: port 8080 is open to everybody\n");
   });
 });
 

@@ -1,0 +1,32 @@
+import { chooseImage, type ImageChoice, type ImageWish } from "../apply/chooseImage.js";
+import type { ContainerEngine } from "../docker/containerEngine.js";
+import type { EngineFacts } from "../facts/hostFacts.js";
+import { labels } from "../plan/names.js";
+import { kubeletOf } from "../plan/ownership.js";
+import type { CommandContext } from "./context.js";
+
+/** Where nobody asks for an image, a node goes on with the one that it runs from; else as `chooseImage` says. */
+export async function chooseNodeImage(
+  engine: ContainerEngine,
+  facts: EngineFacts,
+  wish: Omit<ImageWish, "architecture">,
+): Promise<ImageChoice> {
+  const running = kubeletOf(facts.containers);
+  const isAsked = wish.asked.image !== undefined || wish.asked.registry !== undefined;
+  if (!isAsked && running?.labels[labels.version] === wish.version) {
+    const image = await engine.inspectImage(running.image);
+    // The tag may have gone on to another image.
+    if (image?.id === running.imageId) return { how: "present", reference: running.image };
+  }
+  return chooseImage(engine, { ...wish, architecture: facts.version.architecture });
+}
+
+/** For a dry run, which fetches nothing. */
+export function tellMissingImage({ reference, how }: ImageChoice, { report }: CommandContext): void {
+  report({
+    kind: "notice",
+    message:
+      `${reference} is not here and would be ${how === "build" ? "built" : "pulled"} first: ` +
+      "what follows is the plan for a new host, as far as it can be told without the image",
+  });
+}

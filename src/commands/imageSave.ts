@@ -1,0 +1,59 @@
+import { ensureImageSet, type NamedImage } from "../apply/ensureImageSet.js";
+import { withEngine } from "../apply/openHost.js";
+import type { ImageSaveOptions } from "../config/options.js";
+import { counted, transferFailure } from "../docker/copyImages.js";
+import type { ContainerEngine } from "../docker/containerEngine.js";
+import { TsdeployError } from "../errors.js";
+import type { CommandResult } from "../report/events.js";
+import { inPhase } from "../report/inPhase.js";
+import { megabytes } from "../report/progressBar.js";
+import { checkWritable, sendArchive, writeArchive } from "./archiveFile.js";
+import type { CommandContext } from "./context.js";
+
+/** `tsdeploy image save FILE`: all that a cluster of a version needs, as one file. */
+export async function imageSave(options: ImageSaveOptions, context: CommandContext): Promise<CommandResult> {
+  const { file, k8sVersion: version, arch } = options;
+  const isFile = file !== "-";
+  if (isFile) await checkWritable(file, (question) => context.confirm(question));
+  else if (process.stdout.isTTY) throw terminal();
+  return withEngine(options, context, async (engine) => {
+    const architecture = arch ?? (await engine.version()).architecture;
+    const set = await ensureImageSet(engine, options, architecture, context);
+    const sizeBytes = await inPhase("save", context.report, () => save(engine, set, file, context));
+    const references = set.map(({ reference }) => reference);
+    const text = `${isFile ? file : "The archive"} (${megabytes(sizeBytes)}) has ${references.join(", ")}`;
+    if (!isFile) context.report({ kind: "notice", message: text });
+    return { data: { file, sizeBytes, version, architecture, images: references }, text: isFile ? text : "" };
+  });
+}
+
+/** @returns bytes written */
+async function save(
+  engine: ContainerEngine,
+  set: readonly NamedImage[],
+  file: string,
+  { report, signal }: CommandContext,
+): Promise<number> {
+  const bytesTotal = set.reduce((sum, { image }) => sum + image.sizeBytes, 0);
+  let written = 0;
+  try {
+    const source = await engine.saveImages(set.map(({ reference }) => reference), signal);
+    const archive = counted(source, (bytesDone) => {
+      written = bytesDone;
+      report({ kind: "transfer-progress", what: "images", bytesDone, bytesTotal });
+    });
+    if (file === "-") await sendArchive(archive, process.stdout, signal);
+    else await writeArchive(file, archive, signal);
+  } catch (error) {
+    throw transferFailure(error, "save", engine);
+  }
+  return written;
+}
+
+function terminal(): TsdeployError {
+  return new TsdeployError("usage", {
+    code: "ARCHIVE_TO_TERMINAL",
+    message: "an archive of images is nothing for a terminal",
+    hint: "Name a file, or send standard output into one or into another program.",
+  });
+}
