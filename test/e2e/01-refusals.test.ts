@@ -1,23 +1,17 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { eventually } from "./support/eventually.js";
-import { differences, type Footprint, footprint } from "./support/footprint.js";
-import { machine1, machine2 } from "./support/machine.js";
-import { said, tryTsdeploy, tsdeploy, workFolder } from "./support/operator.js";
+import { differences, footprint, savedFootprint } from "./support/footprint.js";
+import { type Machine, machine1, machine2, machine3 } from "./support/machine.js";
+import { image, otherVersion, said, tryTsdeploy, tsdeploy, version, workFolder } from "./support/operator.js";
 import type { RunResult } from "./support/run.js";
 
 const noDocker = { env: { DOCKER_HOST: "unix:///nowhere/docker.sock" } };
 const wellFormedToken = `abcdef.0123456789abcdef.${"0".repeat(64)}`;
 
-let before: Footprint;
-
-beforeAll(async () => {
-  before = await footprint(machine1);
-});
-
 afterEach(async () => {
-  expect(differences(before, await footprint(machine1)), "left on the machine").toEqual([]);
+  expect(differences(savedFootprint(machine1), await footprint(machine1)), "left on the machine").toEqual([]);
 });
 
 describe("wrong options", () => {
@@ -55,6 +49,41 @@ describe("wrong options", () => {
   });
 });
 
+describe("a version", () => {
+  it.each([
+    ["that is none", "banana", "banana"],
+    ["that is too new", "v1.99.0", "v1.36"],
+    ["that is too old", "v1.2.7", "v1.3"],
+    ["that is too new, without its last number", "1.99", "v1.36"],
+  ])("%s is refused, before Docker is asked", async (_, asked, told) => {
+    const result = await tryTsdeploy(["master", "--k8s-version", asked], noDocker);
+    expect(result.stderr).toContain(asked);
+    expect(result.stderr).toContain(told);
+    expect(result.stderr).not.toContain("/nowhere/docker.sock");
+    expect(result.exitCode).toBe(2);
+  });
+
+  it("that has no insecure port refuses --insecure-api with that reason", async () => {
+    const result = await tryTsdeploy(["master", "--insecure-api"], { machine: machine1 });
+    expect(result.stderr).toMatch(/--insecure-api|insecure port/);
+    expect(result.stderr).toContain(version);
+    expect(result.exitCode).toBe(2);
+  });
+
+  it("other than the image's is refused before anything starts", async () => {
+    const args = ["--image", image, "--k8s-version", otherVersion];
+    const result = await tryTsdeploy(["master", ...args], { machine: machine1 });
+    expect(result.stderr).toContain(version);
+    expect(result.stderr).toContain(otherVersion);
+    expect(result.exitCode).toBe(3);
+  });
+
+  it("that is supported, and whether it was tried, is told without Docker", async () => {
+    const { stdout } = await tsdeploy(["versions"], noDocker);
+    for (const told of ["v1.3", "v1.36", version, "not tried"]) expect(stdout).toContain(told);
+  });
+});
+
 describe("a label that a kubelet may not give itself", () => {
   it("is refused with the kubectl line to use instead", async () => {
     const args = ["--master", "10.77.0.99", "--node-label", "node-role.kubernetes.io/database="];
@@ -89,7 +118,7 @@ describe("a machine that cannot run it", () => {
   });
 
   it("has no such image and cannot get it", async () => {
-    const image = "127.0.0.1:9/no/such/hyperkube:v1.20.2";
+    const image = `127.0.0.1:9/no/such/hyperkube:${version}`;
     const result = await tryTsdeploy(["master", "--image", image], { machine: machine1 });
     expect(result.stderr).toContain(image);
     expect([3, 5]).toContain(result.exitCode);
@@ -125,20 +154,20 @@ describe("--dry-run on a fresh machine", () => {
   });
 
   it("says what is unknown while the image is not here", async () => {
-    const image = "127.0.0.1:9/no/such/hyperkube:v1.20.2";
+    const image = `127.0.0.1:9/no/such/hyperkube:${version}`;
     const result = await tsdeploy(["master", "--dry-run", "--image", image], { machine: machine1 });
     expect(said(result)).toContain("unknown until the image is here");
   });
 });
 
-/** `tsdeploy master` on machine 1 that gets a signal as soon as a container with this label runs. */
-async function killedMaster(signal: NodeJS.Signals, label: string): Promise<RunResult> {
+/** `tsdeploy master` on a machine that gets a signal as soon as a container with this label runs there. */
+async function killedMaster(machine: Machine, signal: NodeJS.Signals, label: string): Promise<RunResult> {
   const kill = new AbortController();
-  const running = tryTsdeploy(["master"], { machine: machine1, kill: kill.signal });
+  const running = tryTsdeploy(["master"], { machine, kill: kill.signal });
   let ended = false;
   void running.finally(() => (ended = true));
   await eventually("the moment has come", async () => {
-    if (!ended && (await machine1.containers(`label=${label}`)).length === 0) throw new Error("not yet");
+    if (!ended && (await machine.containers(`label=${label}`)).length === 0) throw new Error("not yet");
   });
   kill.abort(signal);
   return running;
@@ -146,16 +175,17 @@ async function killedMaster(signal: NodeJS.Signals, label: string): Promise<RunR
 
 describe("master on a fresh machine", () => {
   it.each([
-    ["when the control plane starts", "io.tsdeploy.component=kubelet"],
-    ["when pods are starting", "io.kubernetes.container.name=apiserver"],
-  ])("leaves the machine as it was after Ctrl-C %s", async (_, label) => {
-    const result = await killedMaster("SIGINT", label);
+    ["when the control plane starts", machine2, "io.tsdeploy.component=kubelet"],
+    ["when pods are starting", machine3, "io.kubernetes.container.name=apiserver"],
+  ] as const)("leaves the machine as it was after Ctrl-C %s", async (_, machine, label) => {
+    const result = await killedMaster(machine, "SIGINT", label);
     expect(said(result)).toMatch(/ABORTED|stopped/i);
     expect(result.exitCode).toBe(130);
+    expect(differences(savedFootprint(machine), await footprint(machine))).toEqual([]);
   });
 
   it("that was killed leaves nothing that teardown does not take away", async () => {
-    await killedMaster("SIGKILL", "io.kubernetes.container.name=apiserver");
+    await killedMaster(machine1, "SIGKILL", "io.kubernetes.container.name=apiserver");
     await tsdeploy(["teardown", "--yes", "--purge"], { machine: machine1 });
   });
 });

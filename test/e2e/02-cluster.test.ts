@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { eventually } from "./support/eventually.js";
@@ -6,10 +5,9 @@ import { differences, footprint } from "./support/footprint.js";
 import { machine1, machine2, machine3, machines } from "./support/machine.js";
 import {
   apply,
-  home,
   kubectl,
-  kubectlProgram,
   said,
+  startKubectl,
   tryTsdeploy,
   tsdeploy,
   workFolder,
@@ -24,6 +22,7 @@ import {
   nodes,
   nodesReady,
   readyWebPods,
+  routePods,
   secretContent,
   toolbox,
   webPodOn,
@@ -103,8 +102,7 @@ describe("three commands make a cluster", () => {
 
 describe("the cluster does what one expects of Kubernetes", () => {
   it("a deployment's pods run on all three machines", async () => {
-    const routes = (await nodes()).map(({ metadata, spec }) => `${spec.podCIDR}=${metadata.name.replace("machine-", "")}`);
-    await runOk("scripts/dev/machines", ["routes", ...routes]);
+    await routePods();
     await apply(...workload);
     const pods = await readyWebPods();
     expect([...new Set(pods.map(({ spec }) => spec.nodeName))].sort()).toEqual(machines.map(({ name }) => name));
@@ -153,8 +151,7 @@ describe("the cluster does what one expects of Kubernetes", () => {
 
   it("kubectl port-forward reaches a pod on a worker", async () => {
     const pod = await webPodOn(machine2);
-    const env = { PATH: process.env["PATH"], HOME: home };
-    const forward = spawn(await kubectlProgram(), ["port-forward", `pod/${pod}`, ":8080"], { env });
+    const forward = startKubectl(["port-forward", `pod/${pod}`, ":8080"]);
     try {
       let output = "";
       forward.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "./support/eventually.js";
 import { type Machine, machine1, machine2, machine3, machines } from "./support/machine.js";
 import { kubectl } from "./support/operator.js";
-import { nodesReady, readyWebPods, secretContent, serviceReachesAll, webPodOn } from "./support/workload.js";
+import { everythingIsBack, nodesReady, readyWebPods, secretContent, webPodOn } from "./support/workload.js";
 
 beforeAll(() => nodesReady(machines));
 
@@ -44,21 +44,15 @@ describe("a restart of the kubelet container alone", () => {
 });
 
 describe("everything is back without a hand", () => {
-  const everythingIsBack = async (): Promise<void> => {
-    await eventually("the API answers", () => kubectl(["get", "--raw", "/healthz"]), 120_000);
-    await nodesReady(machines, Date.now());
-    await serviceReachesAll(machines);
-  };
-
   it("after a restart of dockerd on a worker", async () => {
     await machine3.restartDocker();
-    await everythingIsBack();
+    await everythingIsBack(machines);
   });
 
   it("after a reboot of a worker, volumes that lie on disk with their content", async () => {
     const pod = await webPodOn(machine2);
     await machine2.reboot();
-    await everythingIsBack();
+    await everythingIsBack(machines);
     expect(await webPodOn(machine2)).toBe(pod);
     expect(await kubectl(["exec", pod, "--", "cat", "/scratch/file"])).toBe("kept\n");
     expect(await kubectl(["exec", pod, "--", "cat", "/secret/content"])).toBe(secretContent);
@@ -66,14 +60,14 @@ describe("everything is back without a hand", () => {
 
   it("after a restart of dockerd on the master", async () => {
     await machine1.restartDocker();
-    await everythingIsBack();
+    await everythingIsBack(machines);
   });
 
   it("after a reboot of the master, with the identity it had", async () => {
     const identity = "sha256sum /etc/kubernetes/pki/*.crt /etc/kubernetes/pki/sa.pub";
     const before = await machine1.sh(identity);
     await machine1.reboot();
-    await everythingIsBack();
+    await everythingIsBack(machines);
     expect(await machine1.sh(identity)).toBe(before);
   });
 

@@ -8,9 +8,12 @@ const scripts = "scripts/dev/machines";
 /** A test machine as `scripts/dev/machines` makes it. */
 export class Machine {
   readonly number: number;
+  /** The Debian whose Docker it has, if that one could be had. */
+  readonly suite: string;
 
-  constructor(number: number) {
+  constructor(number: number, suite: string) {
     this.number = number;
+    this.suite = suite;
   }
 
   get name(): string {
@@ -69,5 +72,6 @@ export class Machine {
   }
 }
 
-export const machines = [new Machine(1), new Machine(2), new Machine(3)] as const;
+/** Docker of six years: 20.10, 26.1, and what is newest. */
+export const machines = [new Machine(1, "bookworm"), new Machine(2, "trixie"), new Machine(3, "sid")] as const;
 export const [machine1, machine2, machine3] = machines;

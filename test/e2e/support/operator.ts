@@ -1,14 +1,27 @@
+import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import type { Machine, Via } from "./machine.js";
-import { describe, run, runOk, type RunOptions, type RunResult } from "./run.js";
+import { describe, run, type RunOptions, type RunResult } from "./run.js";
 
 /** Where one run of the suite keeps its own things. */
 export const workFolder = join(tmpdir(), "tsdeploy-e2e");
 
 /** The home of who runs tsdeploy and kubectl, with the kubeconfig that `tsdeploy master` merges into. */
 export const home = join(workFolder, "home");
+
+/** The Kubernetes that the suite runs on; `TSDEPLOY_E2E_VERSION` names another one whose image is in this Docker. */
+export const version = process.env["TSDEPLOY_E2E_VERSION"] ?? "v1.20.2";
+export const image = `tsdeploy/hyperkube:${version}`;
+
+/** A version of the neighbouring minor, of which there is no image. */
+export const otherVersion = version.replace(/\d+\.\d+$/, (rest) => `${Number(rest.split(".")[0]) - 1}.0`);
+
+/** The programs of that image: cri-dockerd where it has one, the client that the suite uses. */
+export const programsFolder = join(workFolder, "programs");
+const kubectlProgram = join(programsFolder, "kubectl");
 
 export interface TsdeployOptions extends Omit<RunOptions, "env"> {
   /** Default: none, so Docker's own default. */
@@ -22,10 +35,11 @@ export interface TsdeployOptions extends Omit<RunOptions, "env"> {
   readonly withoutNetwork?: boolean;
 }
 
-/** Runs the built CLI as a person would. */
+/** Runs the built CLI as a person would. `master` is told the version by a variable, `worker` learns it. */
 export async function tryTsdeploy(args: readonly string[], options: TsdeployOptions = {}): Promise<RunResult> {
   const { machine, via = "socket", withoutNetwork = false, home: HOME = home, ...rest } = options;
-  const env = { PATH: process.env["PATH"], HOME, ...(await machine?.environment(via)), ...options.env };
+  const told = args[0] === "master" ? { TSDEPLOY_K8S_VERSION: version } : {};
+  const env = { PATH: process.env["PATH"], HOME, ...told, ...(await machine?.environment(via)), ...options.env };
   mkdirSync(HOME, { recursive: true });
   const command = ["node", "dist/cli.js", ...args];
   if (withoutNetwork) command.unshift("unshare", "--net");
@@ -45,18 +59,16 @@ export function said({ stdout, stderr }: RunResult): string {
   return `${stdout}\n${stderr}`;
 }
 
-let kubectlPath: Promise<string> | undefined;
-
-/** The client of the version under test. */
-export async function kubectlProgram(): Promise<string> {
-  kubectlPath ??= runOk("scripts/dev/kubernetes", ["--print"]).then((folder) => join(folder.trim(), "kubectl"));
-  return kubectlPath;
+/** kubectl with the operator's own kubeconfig, not yet ended. */
+export function startKubectl(args: readonly string[]): ChildProcessByStdio<null, Readable, Readable> {
+  const env = { PATH: process.env["PATH"], HOME: home };
+  return spawn(kubectlProgram, args, { env, stdio: ["ignore", "pipe", "pipe"] });
 }
 
-/** kubectl with the operator's own kubeconfig. */
+/** The same, to its end. */
 export async function tryKubectl(args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   const env = { PATH: process.env["PATH"], HOME: home, ...options.env };
-  return run(await kubectlProgram(), ["--request-timeout=20s", ...args], { ...options, env });
+  return run(kubectlProgram, ["--request-timeout=20s", ...args], { ...options, env });
 }
 
 /** The same for what has to succeed. @returns its stdout */

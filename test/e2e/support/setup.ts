@@ -1,40 +1,69 @@
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { saveFootprint } from "./footprint.js";
-import { machine3, machines } from "./machine.js";
-import { home, workFolder } from "./operator.js";
+import { type Machine, machine3, machines } from "./machine.js";
+import { ownersThings } from "./owner.js";
+import { home, image, programsFolder, version, workFolder } from "./operator.js";
 import { root, runOk } from "./run.js";
 
-/** What the owner of machine 3 has on it already. Nothing of it may ever change. */
-const ownersThings = `
-  docker run -d --name owners-container --restart always -v owners-volume:/data tsdeploy/workload:test >/dev/null
-  mkdir -p /etc/cni/net.d /opt/cni/bin /opt/owners-empty-folder
-  echo '{"cniVersion":"0.3.1","name":"owners","type":"loopback"}' >/etc/cni/net.d/99-owners.conf
-  echo owners >/opt/cni/bin/owners-plugin
-  iptables -N OWNERS-CHAIN
-  iptables -A OWNERS-CHAIN -p tcp --dport 9 -j DROP
-  iptables -A INPUT -j OWNERS-CHAIN
-  iptables -t nat -A POSTROUTING -s 192.0.2.0/24 -j MASQUERADE
-`;
+const images = [image, "tsdeploy/workload:test"];
+const numbers = machines.map(({ number }) => String(number));
 
 /**
- * Makes three fresh machines with the images. With TSDEPLOY_E2E_KEEP they are left as an earlier run left them, so that
- * one file of the suite can be run again by hand: `TSDEPLOY_E2E_KEEP=1 npm run test:e2e -- security`.
+ * Makes three fresh machines with the images, each with another release of Docker. With TSDEPLOY_E2E_KEEP they are left
+ * as an earlier run left them, so that one file of the suite can be run again by hand:
+ * `TSDEPLOY_E2E_KEEP=1 npm run test:e2e -- security`.
+ *
+ * @returns what tells at the end which Dockers they were
  */
-export async function setup(): Promise<void> {
+export async function setup(): Promise<() => Promise<void>> {
   if (!existsSync(join(root, "dist/cli.js"))) throw new Error("there is no dist/cli.js: run `npm run build` first");
-  await runOk("scripts/dev/image", [], { timeoutMs: 3_600_000 });
+  if (version === "v1.20.2") await runOk("scripts/dev/image", [], { timeoutMs: 3_600_000 });
   await runOk("scripts/dev/image", ["workload"]);
-  if (process.env["TSDEPLOY_E2E_KEEP"]) return;
+  if (process.env["TSDEPLOY_E2E_KEEP"]) return tellDockers;
 
   rmSync(workFolder, { recursive: true, force: true });
   mkdirSync(home, { recursive: true });
-  await runOk("scripts/dev/machines", ["down", ...machines.map(({ number }) => String(number))]);
-  await runOk("scripts/dev/machines", ["unroutes"]);
-  await runOk("scripts/dev/machines", ["up", String(machines.length)]);
-  for (const image of ["tsdeploy/hyperkube:v1.20.2", "tsdeploy/workload:test"]) {
-    await runOk("scripts/dev/machines", ["load", image]);
-  }
+  await copyPrograms();
+  await runOk("scripts/dev/machines", ["down", ...numbers]);
+  await runOk("scripts/dev/machines", ["unroutes", ...numbers]);
+  const suites = machines.map(({ suite }) => suite).join();
+  const up = ["up", "--only", numbers.join(), "--suite", suites, "--or-older"];
+  await runOk("scripts/dev/machines", up, { timeoutMs: 3_600_000 });
+  await Promise.all(machines.map(removeOtherImages));
+  for (const name of images) await runOk("scripts/dev/machines", ["load", name, ...numbers]);
   await machine3.sh(ownersThings);
   await Promise.all(machines.map(saveFootprint));
+  return tellDockers;
+}
+
+/** Images outlive machines, and which of them are there decides what tsdeploy takes. */
+async function removeOtherImages(machine: Machine): Promise<void> {
+  const there = (await machine.docker("images", "--format", "{{.Repository}}:{{.Tag}}")).split("\n").filter(Boolean);
+  const others = there.filter((name) => !images.includes(name) && !name.includes("<none>"));
+  if (others.length > 0) await machine.docker("rmi", ...others);
+  await machine.docker("image", "prune", "--force");
+}
+
+async function copyPrograms(): Promise<void> {
+  const docker = async (...args: string[]): Promise<string> => runOk("docker", args, { env: hostDocker });
+  const id = (await docker("create", image, "true")).trim();
+  await docker("cp", `${id}:/usr/local/bin`, programsFolder);
+  await docker("rm", id);
+}
+
+/** This machine's Docker, whatever `machines env` was evaluated before. */
+const hostDocker = { PATH: process.env["PATH"], DOCKER_HOST: "unix:///var/run/docker.sock" };
+
+/** Says, and leaves in a file for `scripts/test`, what this run was about. */
+async function tellDockers(): Promise<void> {
+  const listed = (await runOk("scripts/dev/machines", ["list"])).split("\n").map((line) => line.split("\t"));
+  const lines = machines.map(({ number, name, suite: wanted }) => {
+    const [, , , suite, docker] = listed.find(([listedNumber]) => listedNumber === String(number)) ?? [];
+    const warning = suite === wanted ? "" : `  WARNING: ${wanted} could not be had, nothing was tried on its Docker`;
+    return `  ${name}  Docker ${docker} of Debian ${suite}${warning}\n`;
+  });
+  const summary = `Kubernetes ${version} on\n${lines.join("")}`;
+  writeFileSync(join(workFolder, "summary"), summary);
+  console.log(`\n${summary}`);
 }

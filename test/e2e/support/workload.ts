@@ -1,6 +1,7 @@
 import { eventually } from "./eventually.js";
-import type { Machine } from "./machine.js";
-import { kubectl, kubectlJson } from "./operator.js";
+import { type Machine, machines } from "./machine.js";
+import { image, kubectl, kubectlJson } from "./operator.js";
+import { runOk } from "./run.js";
 
 export const replicas = 4;
 export const secretContent = "the-content-of-the-secret";
@@ -87,7 +88,7 @@ export function service(name: string, spec: object, nodePort?: number): object {
 
 /** A pod of the Kubernetes image, which has a shell, curl and openssl. */
 export function toolbox(name: string, { name: nodeName }: Machine, spec: { readonly hostNetwork: boolean }): object {
-  const container = { name, image: "tsdeploy/hyperkube:v1.20.2", imagePullPolicy: "IfNotPresent" };
+  const container = { name, image, imagePullPolicy: "IfNotPresent" };
   return {
     apiVersion: "v1",
     kind: "Pod",
@@ -136,12 +137,26 @@ export async function nodes(): Promise<Node[]> {
   return (await kubectlJson<{ items: Node[] }>("get", "nodes")).items;
 }
 
+export async function capacityOf({ name }: Machine): Promise<Readonly<Record<string, string>> | undefined> {
+  return (await nodes()).find(({ metadata }) => metadata.name === name)?.status.capacity;
+}
+
+/** Has the machines, and this one, reach each other's pods. */
+export async function routePods(): Promise<void> {
+  const routes = (await nodes()).map(({ metadata, spec }) => `${spec.podCIDR}=${metadata.name.replace("machine-", "")}`);
+  await runOk("scripts/dev/machines", ["routes", ...routes]);
+}
+
+export async function unroutePods(): Promise<void> {
+  await runOk("scripts/dev/machines", ["unroutes", ...machines.map(({ number }) => String(number))]);
+}
+
 /** Waits until these nodes are Ready and their kubelets have given a sign of life after the given moment. */
-export async function nodesReady(machines: readonly Machine[], sinceMs = 0): Promise<void> {
+export async function nodesReady(some: readonly Machine[], sinceMs = 0): Promise<void> {
   await eventually("nodes Ready", async () => {
     const all = await nodes();
     const leases = await kubectlJson<{ items: Lease[] }>("get", "leases", "-n", "kube-node-lease");
-    for (const { name } of machines) {
+    for (const { name } of some) {
       const node = all.find(({ metadata }) => metadata.name === name);
       const ready = node?.status.conditions.find(({ type }) => type === "Ready");
       if (ready?.status !== "True") throw new Error(`${name} is not: ${JSON.stringify(ready)}`);
@@ -167,15 +182,22 @@ export async function namesFromPod(pod: string, url: string): Promise<string[]> 
 }
 
 /** Waits until all web pods answer on the Service's address, from a pod on and from the host of each machine. */
-export async function serviceReachesAll(machines: readonly Machine[]): Promise<void> {
+export async function serviceReachesAll(some: readonly Machine[]): Promise<void> {
   await eventually("the Service reaches all pods", async () => {
     const all = names(await readyWebPods());
     const address = await clusterIp();
-    for (const machine of machines) {
+    for (const machine of some) {
       expectSame(`from ${machine.name}`, await namesFromHost(machine, address), all);
       expectSame(`from a pod on ${machine.name}`, await namesFromPod(await webPodOn(machine), `${address}:80`), all);
     }
   });
+}
+
+/** Waits until a cluster of these machines, some of which have just started, does all that it did. */
+export async function everythingIsBack(some: readonly Machine[]): Promise<void> {
+  await eventually("the API answers", () => kubectl(["get", "--raw", "/healthz"]), 120_000);
+  await nodesReady(some, Date.now());
+  await serviceReachesAll(some);
 }
 
 export function names(pods: readonly Pod[]): string[] {
