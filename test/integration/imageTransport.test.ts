@@ -264,7 +264,7 @@ describe("image load", () => {
 
   it("refuses a tar archive without images", async () => {
     await expect(load(join(folder, "layer.tar"))).rejects.toEqual(
-      refusal("failed", "IMAGE_LOAD_FAILED", `${there} did not take the images`),
+      refusal("usage", "IMAGE_ARCHIVE_INVALID", "a tar archive, but not one of images"),
     );
   });
 
