@@ -160,7 +160,7 @@ describe("what else an operator asks", () => {
   });
 
   it("logs of each component", async () => {
-    expect((await tsdeploy(["logs", "etcd"], { machine: machine1 })).stdout).toMatch(/etcd/);
+    expect((await tsdeploy(["logs", "etcd"], { machine: machine1 })).stdout).toMatch(/etcd|embed/);
     expect((await tsdeploy(["logs", "apiserver"], { machine: machine1 })).stdout).toMatch(/\w/);
     expect((await tsdeploy(["logs", "kubelet"], { machine: machine2, via: "tcp" })).stdout).toMatch(/kubelet/);
     const unknown = await tryTsdeploy(["logs", "no-such-component"], { machine: machine1 });
