@@ -186,7 +186,7 @@ async function withPackages(
     if (!(error instanceof EngineError)) throw error;
     const isForeignProgram = /exec format error/i.test(error.message);
     const hint = isForeignProgram
-      ? `Build on a Docker for ${architecture}, by --docker-host, or let this one run its programs (binfmt_misc with QEMU).`
+      ? `Build on a Docker for ${architecture}, by --host, or let this one run its programs (binfmt_misc with QEMU).`
       : `If ${reference} has no way to its packages' server, name a base that has the tools by --base.`;
     const message = `the base ${reference} could not be given ${packages.join(", ")}:\n${messageOf(error)}`;
     throw new TsdeployError("failed", { code: "BUILD_FAILED", message, hint }, { cause: error });
