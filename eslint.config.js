@@ -1,5 +1,41 @@
 import tseslint from "typescript-eslint";
 
+/** The folders of src/ from top to bottom (docs/architecture.md, "Rooms"): imports point down only. */
+const rooms = [
+  "commands",
+  "deploy",
+  "apply",
+  "plan",
+  "preflight",
+  "network",
+  "image",
+  "host",
+  "config",
+  "api",
+  "pki",
+  "kubernetes",
+  "docker",
+  "report",
+  "model",
+];
+
+const roomRules = rooms.map((room, index) => ({
+  files: [`src/${room}/**/*.ts`],
+  rules: {
+    "no-restricted-imports": [
+      "error",
+      {
+        patterns: [
+          {
+            group: ["../*.js", ...rooms.slice(0, index).map((above) => `../${above}/*`)],
+            message: `src/${room}/ imports only from the rooms below it: ${rooms.slice(index + 1).join(", ") || "none"}.`,
+          },
+        ],
+      },
+    ],
+  },
+}));
+
 export default tseslint.config(
   { ignores: ["dist", "node_modules", "coverage"] },
   ...tseslint.configs.strictTypeChecked,
@@ -12,5 +48,6 @@ export default tseslint.config(
       "max-len": ["error", { code: 120, ignoreStrings: true, ignoreTemplateLiterals: true, ignoreUrls: true }],
     },
   },
+  ...roomRules,
   { files: ["**/*.js", "**/*.mjs"], ...tseslint.configs.disableTypeChecked },
 );

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import type { CommandName } from "./config/optionTable.js";
-import type { Problem } from "./errors.js";
+import type { Problem } from "./model/errors.js";
 import type { Flags } from "./program.js";
 import type { Reporter } from "./report/createReporter.js";
 import type { CommandResult } from "./report/events.js";
@@ -48,7 +48,7 @@ async function main(): Promise<void> {
     // The command line could not be taken apart, but who wants JSON gets it.
     reporter ??= await openReporter(argv.some((word) => /^(-o|--output=)?json$/.test(word)) ? "json" : "text", false);
     reporter.error(failure.error);
-    const { TsdeployError } = await import("./errors.js");
+    const { TsdeployError } = await import("./model/errors.js");
     process.exitCode = failure.error instanceof TsdeployError ? failure.error.exitCode : 1;
   }
 }
@@ -83,7 +83,7 @@ async function runCommand<Name extends CommandName>(
   try {
     return await execute(options, { ...prompts, report: reporter.report, signal, env, isTTY, write });
   } catch (error) {
-    const { TsdeployError } = await import("./errors.js");
+    const { TsdeployError } = await import("./model/errors.js");
     if (!signal.aborted || error instanceof TsdeployError) throw error;
     throw new TsdeployError("aborted", { code: "ABORTED", message: "stopped by a signal" }, { cause: error });
   }

@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { Argument, Command, CommanderError, Option } from "commander";
-import type { CommandContext } from "./commands/context.js";
 import { type CommandRow, commandTable, groupTable } from "./config/commandTable.js";
 import { exitCodeMeanings } from "./config/exitCodeMeanings.js";
 import type { CommandOptions, OptionSources } from "./config/loadOptions.js";
 import { nearest } from "./config/nearest.js";
 import { type CommandName, isRepeatable, type OptionRow, optionsOf, optionTable } from "./config/optionTable.js";
-import { exitCodes, type Problem, TsdeployError } from "./errors.js";
+import { exitCodes, type Problem, TsdeployError } from "./model/errors.js";
 import type { CommandResult } from "./report/events.js";
+import type { RunContext } from "./report/runContext.js";
 
 export type Flags = OptionSources["flags"];
 
@@ -21,14 +21,14 @@ export interface ProgramActions {
 
 type CommandFunction<Name extends CommandName> = (
   options: CommandOptions[Name],
-  context: CommandContext,
+  context: RunContext,
 ) => Promise<CommandResult>;
 
 /** The commands' functions; each brings its own modules with it, and only when it runs. */
 export const commandFunctions: { readonly [Name in CommandName]: () => Promise<CommandFunction<Name>> } = {
-  master: async () => (await import("./commands/master.js")).master,
-  worker: async () => (await import("./commands/worker.js")).worker,
-  teardown: async () => (await import("./commands/teardown.js")).teardown,
+  master: async () => (await import("./deploy/master.js")).master,
+  worker: async () => (await import("./deploy/worker.js")).worker,
+  teardown: async () => (await import("./deploy/teardown.js")).teardown,
   status: async () => (await import("./commands/status.js")).status,
   kubeconfig: async () => (await import("./commands/kubeconfig.js")).kubeconfig,
   "token create": async () => (await import("./commands/token.js")).tokenCreate,

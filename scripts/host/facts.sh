@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints what src/facts/parseHostFacts.ts reads: lines of a key and its values, separated by blanks.
+# Prints what src/host/parseHostFacts.ts reads: lines of a key and its values, separated by blanks.
 set -euo pipefail
 
 usage() {

@@ -9,7 +9,7 @@ usage() {
 usage: teardown.sh show|clean [OPTION VALUE]...
 
 Run in the helper container: host network, host PIDs, privileged, the host's / at /host (rshared, for mounts to go).
-show prints lines of a kind and a value for what is there, as src/facts/footprint.ts reads them.
+show prints lines of a kind and a value for what is there, as src/host/footprint.ts reads them.
 clean removes it. What cannot be removed stays and is told by the next show.
 
   --network NAME       of the CNI rules that are ours

@@ -1,4 +1,4 @@
-import { type ErrorKind, messageOf, type Problem, TsdeployError } from "../errors.js";
+import { type ErrorKind, messageOf, type Problem, TsdeployError } from "../model/errors.js";
 
 /** The API server answered, with a refusal. Where nobody knows better, the user is told Kubernetes' own words. */
 export class ApiError extends TsdeployError {

@@ -1,12 +1,12 @@
 import type { Duplex } from "node:stream";
-import { TsdeployError } from "../errors.js";
 import { clusterConfigPath, parseClusterConfig } from "../kubernetes/bootstrapObjects.js";
-import type { ClusterConfig } from "../kubernetes/clusterConfig.js";
 import { clusterInfoPath, isSignatureOf, readClusterInfo } from "../kubernetes/clusterInfo.js";
-import type { JoinToken } from "../pki/identity.js";
+import type { ClusterConfig } from "../model/clusterConfig.js";
+import { TsdeployError } from "../model/errors.js";
+import type { JoinToken } from "../model/identity.js";
 import { bootstrapToken, caHash } from "../pki/joinToken.js";
 import { readCertificate } from "../pki/readCertificate.js";
-import { apiFault, ApiError, caMismatch, notKubernetes, tokenRefused } from "./apiFault.js";
+import { ApiError, apiFault, caMismatch, notKubernetes, tokenRefused } from "./apiFault.js";
 import { KubernetesClient, type RequestOptions } from "./kubernetesClient.js";
 
 export interface DiscoverOptions extends RequestOptions {

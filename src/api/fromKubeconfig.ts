@@ -1,6 +1,6 @@
 import type { Duplex } from "node:stream";
-import { messageOf, TsdeployError } from "../errors.js";
 import { type DataOrFile, readKubeconfig } from "../kubernetes/kubeconfig.js";
+import { messageOf, TsdeployError } from "../model/errors.js";
 import { KubernetesClient, type KubernetesClientOptions } from "./kubernetesClient.js";
 
 export interface FromKubeconfigOptions extends Pick<KubernetesClientOptions, "timeoutMs"> {

@@ -1,4 +1,4 @@
-import type { KubernetesObject } from "../kubernetes/kubernetesObject.js";
+import type { KubernetesObject } from "../model/kubernetesObject.js";
 
 /** Plural names of the kinds that we use; the true ones are not namespaced. */
 const kinds: Readonly<Record<string, readonly [plural: string, clusterWide?: true]>> = {

@@ -1,12 +1,11 @@
 import type { ContainerEngine } from "../docker/containerEngine.js";
-import { messageOf, TsdeployError, type Problem } from "../errors.js";
-import { cleanFootprint } from "../facts/footprint.js";
-import type { Helper } from "../facts/helperSession.js";
-import { isKubeletMade } from "../plan/ownership.js";
+import { cleanFootprint } from "../host/footprint.js";
+import type { Helper } from "../host/helperSession.js";
+import { messageOf, type Problem, TsdeployError } from "../model/errors.js";
+import { isKubeletMade } from "../model/ownership.js";
+import type { TeardownPlan } from "../model/teardownPlan.js";
 import { describeFootprint } from "../plan/planTeardown.js";
-import type { TeardownPlan } from "../plan/teardownPlan.js";
-import type { Report } from "../report/events.js";
-import type { PhaseTime } from "./runSteps.js";
+import type { PhaseTime, Report } from "../report/events.js";
 import { throwIfAborted } from "./waitFor.js";
 
 export interface ApplyTeardownOptions {

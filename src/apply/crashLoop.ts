@@ -1,7 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { ContainerEngine, ContainerSummary } from "../docker/containerEngine.js";
-import { TsdeployError } from "../errors.js";
-import { displayName, kubeletLabels, lastWords } from "./diagnose.js";
+import type { ContainerEngine } from "../docker/containerEngine.js";
+import type { ContainerSummary } from "../model/dockerObjects.js";
+import { TsdeployError } from "../model/errors.js";
+import { kubeletLabels } from "../model/kubeletLabels.js";
+import { displayName, lastWords } from "./diagnose.js";
 
 /** Docker restarts at once, then after 0.1 s, 0.2 s, …: so many restarts are no accident of the first second. */
 const mostRestarts = 3;

@@ -1,16 +1,7 @@
-import type { ContainerEngine, ContainerSummary } from "../docker/containerEngine.js";
-import { labels } from "../plan/names.js";
-
-/** Labels that kubelets give to the containers they make. */
-export const kubeletLabels = {
-  containerName: "io.kubernetes.container.name",
-  podName: "io.kubernetes.pod.name",
-  podNamespace: "io.kubernetes.pod.namespace",
-  podUid: "io.kubernetes.pod.uid",
-} as const;
-
-/** The sandbox of a pod carries this instead of a container name. */
-export const sandboxName = "POD";
+import type { ContainerEngine } from "../docker/containerEngine.js";
+import type { ContainerSummary } from "../model/dockerObjects.js";
+import { labels } from "../model/hostLayout.js";
+import { kubeletLabels, sandboxName } from "../model/kubeletLabels.js";
 
 /**
  * The last log lines of what looks ill on this host: our own containers that are not running or were restarted, and

@@ -1,5 +1,5 @@
 import { ApiError, type KubernetesClient } from "../api/kubernetesClient.js";
-import { TsdeployError } from "../errors.js";
+import { TsdeployError } from "../model/errors.js";
 import { DeadlineError, waitFor } from "./waitFor.js";
 
 interface Pod {

@@ -1,7 +1,7 @@
 import { ApiError, type KubernetesClient } from "../api/kubernetesClient.js";
-import { messageOf, TsdeployError } from "../errors.js";
-import type { Helper } from "../facts/helperSession.js";
-import { apiserverPort } from "../plan/names.js";
+import type { Helper } from "../host/helperSession.js";
+import { messageOf, TsdeployError } from "../model/errors.js";
+import { apiserverPort } from "../model/hostLayout.js";
 import type { Sight } from "./waitFor.js";
 
 /** What we read of a Node object. */

@@ -1,14 +1,6 @@
-import { messageOf } from "../errors.js";
-import type { Step } from "../plan/plan.js";
-import type { Report } from "../report/events.js";
-
-/** How long each phase took, in the order in which they ended. */
-export interface PhaseTime {
-  readonly phase: string;
-  readonly durationMs: number;
-  /** When it ended, in ms since this process began. */
-  readonly endedAtMs: number;
-}
+import { messageOf } from "../model/errors.js";
+import type { Step } from "../model/plan.js";
+import type { PhaseTime, Report } from "../report/events.js";
 
 /** What a step leaves to be done later. */
 export interface Aftermath {

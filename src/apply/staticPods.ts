@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { ContainerEngine } from "../docker/containerEngine.js";
-import { paths } from "../plan/names.js";
-import type { HostFile } from "../plan/plan.js";
-import { kubeletLabels, sandboxName } from "./diagnose.js";
+import type { HostFile } from "../model/hostFile.js";
+import { paths } from "../model/hostLayout.js";
+import { kubeletLabels, sandboxName } from "../model/kubeletLabels.js";
 import type { Sight } from "./waitFor.js";
 
 const manifest = z.object({

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { TsdeployError } from "../errors.js";
+import { TsdeployError } from "../model/errors.js";
 
 /** What a probe saw: `done`, or a few words on how far it is. */
 export type Sight = { readonly done: true } | { readonly done: false; readonly seen: string };

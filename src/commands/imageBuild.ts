@@ -1,12 +1,12 @@
-import { buildImage } from "../apply/buildImage.js";
-import { withEngine } from "../apply/openHost.js";
-import type { ImageBuildOptions } from "../config/options.js";
+import { withEngine } from "../deploy/withEngine.js";
+import { buildImage } from "../image/buildImage.js";
+import type { ImageBuildOptions } from "../model/options.js";
 import type { CommandResult } from "../report/events.js";
+import type { RunContext } from "../report/runContext.js";
 import { textTable } from "../report/textTable.js";
-import type { CommandContext } from "./context.js";
 
 /** `tsdeploy image build`: an image with all that a node of a version needs. */
-export async function imageBuild(options: ImageBuildOptions, context: CommandContext): Promise<CommandResult> {
+export async function imageBuild(options: ImageBuildOptions, context: RunContext): Promise<CommandResult> {
   const { k8sVersion: version, arch } = options;
   return withEngine(options, context, async (engine) => {
     const architecture = arch ?? (await engine.version()).architecture;

@@ -1,15 +1,15 @@
-import { ensureImageSet, type NamedImage } from "../apply/ensureImageSet.js";
-import { withEngine } from "../apply/openHost.js";
-import type { ImageCopyOptions } from "../config/options.js";
+import { withEngine } from "../deploy/withEngine.js";
 import type { ContainerEngine } from "../docker/containerEngine.js";
 import { copyImages, isSameImage } from "../docker/copyImages.js";
-import { TsdeployError } from "../errors.js";
+import { ensureImageSet, type NamedImage } from "../image/ensureImageSet.js";
+import { TsdeployError } from "../model/errors.js";
+import type { ImageCopyOptions } from "../model/options.js";
 import type { CommandResult } from "../report/events.js";
 import { inPhase } from "../report/inPhase.js";
-import type { CommandContext } from "./context.js";
+import type { RunContext } from "../report/runContext.js";
 
 /** `tsdeploy image copy --to HOST`: all that a cluster of a version needs, from one Docker into another. */
-export async function imageCopy(options: ImageCopyOptions, context: CommandContext): Promise<CommandResult> {
+export async function imageCopy(options: ImageCopyOptions, context: RunContext): Promise<CommandResult> {
   return withEngine(options, context, (from) =>
     withEngine({ dockerHost: options.to }, context, async (to) => {
       await refuseItself(from, to);
@@ -34,7 +34,7 @@ async function copy(
   images: readonly NamedImage[],
   from: ContainerEngine,
   to: ContainerEngine,
-  { report, signal }: CommandContext,
+  { report, signal }: RunContext,
 ): Promise<void> {
   const bytesTotal = images.reduce((sum, { image }) => sum + image.sizeBytes, 0);
   const references = images.map(({ reference }) => reference);

@@ -1,13 +1,13 @@
-import { withEngine } from "../apply/openHost.js";
-import type { ImageListOptions } from "../config/options.js";
+import { withEngine } from "../deploy/withEngine.js";
+import { imageRow, isHyperkube } from "../image/imageRow.js";
+import type { ImageListOptions } from "../model/options.js";
 import type { CommandResult } from "../report/events.js";
 import { megabytes } from "../report/progressBar.js";
+import type { RunContext } from "../report/runContext.js";
 import { textTable } from "../report/textTable.js";
-import type { CommandContext } from "./context.js";
-import { imageRow, isHyperkube } from "./imageRow.js";
 
 /** `tsdeploy image list`: the images here that a node can run from, a line for each of their names. */
-export async function imageList(options: ImageListOptions, context: CommandContext): Promise<CommandResult> {
+export async function imageList(options: ImageListOptions, context: RunContext): Promise<CommandResult> {
   return withEngine(options, context, async (engine) => {
     const images = (await engine.listImages([]))
       .filter(isHyperkube)

@@ -1,17 +1,17 @@
-import { withEngine } from "../apply/openHost.js";
-import type { ImageLoadOptions } from "../config/options.js";
+import { withEngine } from "../deploy/withEngine.js";
 import type { ContainerEngine } from "../docker/containerEngine.js";
 import { counted, transferFailure } from "../docker/copyImages.js";
-import { TsdeployError } from "../errors.js";
+import { checkedArchive, type OpenArchive, openArchive } from "../image/archiveFile.js";
+import { type ImageRow, imageRow } from "../image/imageRow.js";
+import { TsdeployError } from "../model/errors.js";
+import type { ImageLoadOptions } from "../model/options.js";
 import type { CommandResult } from "../report/events.js";
 import { inPhase } from "../report/inPhase.js";
 import { megabytes } from "../report/progressBar.js";
-import { checkedArchive, openArchive, type OpenArchive } from "./archiveFile.js";
-import type { CommandContext } from "./context.js";
-import { type ImageRow, imageRow } from "./imageRow.js";
+import type { RunContext } from "../report/runContext.js";
 
 /** `tsdeploy image load FILE`: the images of an archive into Docker. */
-export async function imageLoad(options: ImageLoadOptions, context: CommandContext): Promise<CommandResult> {
+export async function imageLoad(options: ImageLoadOptions, context: RunContext): Promise<CommandResult> {
   const archive = await open(options.file);
   try {
     return await withEngine(options, context, async (engine) => {
@@ -48,7 +48,7 @@ async function load(
   engine: ContainerEngine,
   { stream, sizeBytes }: OpenArchive,
   file: string,
-  { report, signal }: CommandContext,
+  { report, signal }: RunContext,
 ): Promise<ImageRow[]> {
   const archive = counted(stream, (bytesDone) => {
     const total = sizeBytes === undefined ? {} : { bytesTotal: sizeBytes };

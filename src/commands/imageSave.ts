@@ -1,17 +1,17 @@
-import { ensureImageSet, type NamedImage } from "../apply/ensureImageSet.js";
-import { withEngine } from "../apply/openHost.js";
-import type { ImageSaveOptions } from "../config/options.js";
-import { counted, transferFailure } from "../docker/copyImages.js";
+import { withEngine } from "../deploy/withEngine.js";
 import type { ContainerEngine } from "../docker/containerEngine.js";
-import { TsdeployError } from "../errors.js";
+import { counted, transferFailure } from "../docker/copyImages.js";
+import { checkWritable, sendArchive, writeArchive } from "../image/archiveFile.js";
+import { ensureImageSet, type NamedImage } from "../image/ensureImageSet.js";
+import { TsdeployError } from "../model/errors.js";
+import type { ImageSaveOptions } from "../model/options.js";
 import type { CommandResult } from "../report/events.js";
 import { inPhase } from "../report/inPhase.js";
 import { megabytes } from "../report/progressBar.js";
-import { checkWritable, sendArchive, writeArchive } from "./archiveFile.js";
-import type { CommandContext } from "./context.js";
+import type { RunContext } from "../report/runContext.js";
 
 /** `tsdeploy image save FILE`: all that a cluster of a version needs, as one file. */
-export async function imageSave(options: ImageSaveOptions, context: CommandContext): Promise<CommandResult> {
+export async function imageSave(options: ImageSaveOptions, context: RunContext): Promise<CommandResult> {
   const { file, k8sVersion: version, arch } = options;
   const isFile = file !== "-";
   if (isFile) await checkWritable(file, (question) => context.confirm(question));
@@ -32,7 +32,7 @@ async function save(
   engine: ContainerEngine,
   set: readonly NamedImage[],
   file: string,
-  { report, signal }: CommandContext,
+  { report, signal }: RunContext,
 ): Promise<number> {
   const bytesTotal = set.reduce((sum, { image }) => sum + image.sizeBytes, 0);
   let written = 0;

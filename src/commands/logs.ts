@@ -1,13 +1,14 @@
-import { withEngine } from "../apply/openHost.js";
-import type { LogsOptions } from "../config/options.js";
-import type { ContainerEngine, ContainerSummary } from "../docker/containerEngine.js";
-import { TsdeployError } from "../errors.js";
+import { componentsOf } from "../deploy/components.js";
+import { withEngine } from "../deploy/withEngine.js";
+import type { ContainerEngine } from "../docker/containerEngine.js";
+import type { ContainerSummary } from "../model/dockerObjects.js";
+import { TsdeployError } from "../model/errors.js";
+import type { LogsOptions } from "../model/options.js";
 import type { CommandResult } from "../report/events.js";
-import { componentsOf } from "./components.js";
-import type { CommandContext } from "./context.js";
+import type { RunContext } from "../report/runContext.js";
 
 /** Without a component: which ones there are. With one: its newest container's log, running or not. */
-export async function logs(options: LogsOptions, context: CommandContext): Promise<CommandResult> {
+export async function logs(options: LogsOptions, context: RunContext): Promise<CommandResult> {
   return withEngine(options, context, async (engine) => {
     const containers = componentsOf(await engine.listContainers());
     const { component } = options;
@@ -39,7 +40,7 @@ async function showLog(
   engine: ContainerEngine,
   container: ContainerSummary,
   { tail, follow }: LogsOptions,
-  context: CommandContext,
+  context: RunContext,
 ): Promise<CommandResult> {
   if (follow) {
     const stream = await engine.followLogs(container.id, { tail, signal: context.signal });

@@ -1,20 +1,20 @@
 import { readFile } from "node:fs/promises";
 import { fromKubeconfig } from "../api/fromKubeconfig.js";
 import type { KubernetesClient } from "../api/kubernetesClient.js";
-import { apiByKubeconfig } from "../apply/hostApi.js";
+import { openDirectly } from "../api/openDirectly.js";
 import type { Node } from "../apply/probes.js";
-import type { StatusOptions } from "../config/options.js";
-import type { ContainerSummary } from "../docker/containerEngine.js";
-import { messageOf } from "../errors.js";
-import type { ExistingFile } from "../facts/hostFacts.js";
-import { type CertificateExpiry, certificateExpiries } from "../pki/certificateExpiries.js";
-import { labels, paths } from "../plan/names.js";
-import { isOurs } from "../plan/ownership.js";
+import { componentsOf } from "../deploy/components.js";
+import { apiByKubeconfig } from "../deploy/hostApi.js";
+import { type LookedAtHost, withHelper } from "../deploy/withHelper.js";
+import type { ContainerSummary } from "../model/dockerObjects.js";
+import { messageOf } from "../model/errors.js";
+import type { ExistingFile } from "../model/hostFacts.js";
+import { labels, paths } from "../model/hostLayout.js";
+import type { StatusOptions } from "../model/options.js";
+import { isOurs } from "../model/ownership.js";
+import { certificateExpiries, type CertificateExpiry } from "../pki/certificateExpiries.js";
 import type { CommandResult } from "../report/events.js";
-import { componentsOf } from "./components.js";
-import { openDirectly } from "./openDirectly.js";
-import type { CommandContext } from "./context.js";
-import { type LookedAtHost, withHelper } from "./withHelper.js";
+import type { RunContext } from "../report/runContext.js";
 
 interface NodeRow {
   readonly name: string;
@@ -26,7 +26,7 @@ interface NodeRow {
 const dayMs = 24 * 60 * 60 * 1000;
 
 /** `tsdeploy status`: what runs on this host, in which version, how well, and until when its certificates are good. */
-export async function status(options: StatusOptions, context: CommandContext): Promise<CommandResult> {
+export async function status(options: StatusOptions, context: RunContext): Promise<CommandResult> {
   return withHelper(options, context, async (host) => {
     const files = await host.helper.readFiles();
     const components = componentsOf(host.containers);
@@ -69,7 +69,7 @@ async function lookAtCluster(
   { helper }: LookedAtHost,
   files: ReadonlyMap<string, ExistingFile>,
   { kubeconfig }: StatusOptions,
-  { signal }: CommandContext,
+  { signal }: RunContext,
 ): Promise<ClusterView> {
   const isMaster = files.has(paths.adminConf);
   let api: KubernetesClient | undefined;

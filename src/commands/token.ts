@@ -1,15 +1,22 @@
-import { adminApi } from "../apply/hostApi.js";
 import { ApiError } from "../api/apiFault.js";
 import type { KubernetesClient } from "../api/kubernetesClient.js";
-import type { TokenCreateOptions, TokenListOptions, TokenRevokeOptions } from "../config/options.js";
-import { TsdeployError } from "../errors.js";
+import {
+  describeFixedToken,
+  type FixedToken,
+  fixedTokenOf,
+  listFixedToken,
+  noSuchToken,
+  refuseToRevoke,
+} from "../deploy/fixedToken.js";
+import { adminApi } from "../deploy/hostApi.js";
+import { withHelper } from "../deploy/withHelper.js";
 import { clusterConfigPath, parseClusterConfig } from "../kubernetes/bootstrapObjects.js";
 import { clusterInfoPath, clusterInfoSignature, readClusterInfo, tokenSecret } from "../kubernetes/clusterInfo.js";
+import { TsdeployError } from "../model/errors.js";
+import type { TokenCreateOptions, TokenListOptions, TokenRevokeOptions } from "../model/options.js";
 import { formatJoinToken, makeJoinToken } from "../pki/joinToken.js";
 import type { CommandResult } from "../report/events.js";
-import type { CommandContext } from "./context.js";
-import { describeFixedToken, type FixedToken, fixedTokenOf, listFixedToken, noSuchToken, refuseToRevoke } from "./fixedToken.js";
-import { withHelper } from "./withHelper.js";
+import type { RunContext } from "../report/runContext.js";
 
 interface TokenSecret {
   readonly metadata: { readonly name: string };
@@ -18,7 +25,7 @@ interface TokenSecret {
 }
 
 /** `tsdeploy token create`: a join token, and the line to run on a worker. */
-export async function tokenCreate(options: TokenCreateOptions, context: CommandContext): Promise<CommandResult> {
+export async function tokenCreate(options: TokenCreateOptions, context: RunContext): Promise<CommandResult> {
   return onMaster(options, context, async ({ api, fixed }) => {
     const { signal } = context;
     if (fixed) {
@@ -44,7 +51,7 @@ export async function tokenCreate(options: TokenCreateOptions, context: CommandC
 }
 
 /** `tsdeploy token list`: ids and ends; never secrets. */
-export async function tokenList(options: TokenListOptions, context: CommandContext): Promise<CommandResult> {
+export async function tokenList(options: TokenListOptions, context: RunContext): Promise<CommandResult> {
   return onMaster(options, context, async ({ api, fixed }) => {
     if (fixed) return listFixedToken(fixed);
     const secrets = await api.list<TokenSecret>("/api/v1/namespaces/kube-system/secrets", {
@@ -66,7 +73,7 @@ export async function tokenList(options: TokenListOptions, context: CommandConte
 }
 
 /** `tsdeploy token revoke ID`. */
-export async function tokenRevoke(options: TokenRevokeOptions, context: CommandContext): Promise<CommandResult> {
+export async function tokenRevoke(options: TokenRevokeOptions, context: RunContext): Promise<CommandResult> {
   return onMaster(options, context, async ({ api, fixed }) => {
     if (fixed) return refuseToRevoke(fixed, options);
     // Whoever pastes a whole token means its id, and its secret is not for our messages.
@@ -82,7 +89,7 @@ export async function tokenRevoke(options: TokenRevokeOptions, context: CommandC
 
 async function onMaster<T>(
   options: TokenListOptions,
-  context: CommandContext,
+  context: RunContext,
   use: (master: { readonly api: KubernetesClient; readonly fixed: FixedToken | undefined }) => Promise<T>,
 ): Promise<T> {
   return withHelper(options, context, async ({ helper }) => {

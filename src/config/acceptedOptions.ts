@@ -1,9 +1,9 @@
 import { parse, stringify } from "yaml";
 import { z } from "zod";
-import { messageOf, TsdeployError } from "../errors.js";
-import { paths } from "../plan/names.js";
-import type { HostFile } from "../plan/plan.js";
-import type { MasterOptions, WorkerOptions } from "./options.js";
+import { messageOf, TsdeployError } from "../model/errors.js";
+import type { HostFile } from "../model/hostFile.js";
+import { paths } from "../model/hostLayout.js";
+import type { MasterOptions, WorkerOptions } from "../model/options.js";
 
 const stringMap = z.record(z.string(), z.string());
 

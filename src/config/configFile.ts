@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { Document, LineCounter, Node, Pair } from "yaml";
-import { messageOf, type Problem } from "../errors.js";
+import { messageOf, type Problem } from "../model/errors.js";
 import type { RawValue } from "./reader.js";
 
 /** A YAML file of options, read but not understood. */

@@ -1,8 +1,8 @@
 import { checkProxyMode } from "../kubernetes/proxyConfiguration.js";
 import { checkInsecureApi, featuresOf } from "../kubernetes/versions.js";
+import type { ProxyMode } from "../model/options.js";
 import { contains, overlap } from "./networkReaders.js";
 import type { CommandName } from "./optionTable.js";
-import type { ProxyMode } from "./options.js";
 import { type Complaint, ownProblems } from "./reader.js";
 import { isRestrictedLabel } from "./restrictedLabels.js";
 

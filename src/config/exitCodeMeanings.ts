@@ -1,4 +1,4 @@
-import { exitCodes, type ErrorKind } from "../errors.js";
+import { type ErrorKind, exitCodes } from "../model/errors.js";
 
 const meanings: Readonly<Record<ErrorKind, string>> = {
   usage: "options, configuration file or arguments are wrong; Docker was not asked",

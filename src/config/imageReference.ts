@@ -1,6 +1,6 @@
 import { parseImageReference } from "../docker/imageReference.js";
 import { featuresOf } from "../kubernetes/versions.js";
-import type { Architecture, RegistryMirrors } from "./options.js";
+import type { Architecture, RegistryMirrors } from "../model/options.js";
 
 /** Where our own images are named, when nobody says otherwise. */
 const localRepository = "tsdeploy";

@@ -3,7 +3,7 @@ import { chown, mkdir, open, readFile, realpath, rename, stat, unlink, writeFile
 import { existsSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { messageOf, TsdeployError } from "../errors.js";
+import { messageOf, TsdeployError } from "../model/errors.js";
 
 /**
  * Which kubeconfig to write, by kubectl's rules: the one that was named; else the first of `$KUBECONFIG` that is there,

@@ -1,11 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { messageOf, type Problem, TsdeployError } from "../errors.js";
-import { kubeconfigPath } from "./kubeconfigFile.js";
-import { type ConfigFile, readConfigFile } from "./configFile.js";
-import { crossChecks } from "./crossChecks.js";
-import { nearest } from "./nearest.js";
+import { messageOf, type Problem, TsdeployError } from "../model/errors.js";
 import type {
   ImageBuildOptions,
   ImageCopyOptions,
@@ -22,7 +18,11 @@ import type {
   TokenRevokeOptions,
   VersionsOptions,
   WorkerOptions,
-} from "./options.js";
+} from "../model/options.js";
+import { type ConfigFile, readConfigFile } from "./configFile.js";
+import { crossChecks } from "./crossChecks.js";
+import { kubeconfigPath } from "./kubeconfigFile.js";
+import { nearest } from "./nearest.js";
 import { type CommandName, type OptionRow, optionsOf, optionTable, propertyOf, variableOf } from "./optionTable.js";
 import { type Complain, type Complaint, ownProblems, type RawValue } from "./reader.js";
 import { readers } from "./readers.js";

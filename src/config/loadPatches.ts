@@ -1,8 +1,8 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { messageOf } from "../errors.js";
 import { checkPatchTargets } from "../kubernetes/renderManifests.js";
-import type { Patch } from "./options.js";
+import { messageOf } from "../model/errors.js";
+import type { Patch } from "../model/options.js";
 import { type Complain, ownProblems } from "./reader.js";
 
 const types: readonly string[] = ["strategic", "merge", "json"] satisfies Patch["type"][];

@@ -1,6 +1,6 @@
+import type { PatchableComponent, Taint } from "../model/options.js";
 import { isLabelKey, isLabelValue, isSubdomain } from "./names.js";
 import { nearest } from "./nearest.js";
-import type { PatchableComponent, Taint } from "./options.js";
 import {
   type Complain,
   type Complaint,

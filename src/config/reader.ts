@@ -1,4 +1,4 @@
-import { TsdeployError } from "../errors.js";
+import { TsdeployError } from "../model/errors.js";
 import type { OptionRow } from "./optionTable.js";
 
 /** A value as it was written: flags and variables are text, YAML's scalars too; repeated flags are a list. */

@@ -1,4 +1,4 @@
-import type { Bind, ContainerSpec } from "../plan/containerSpec.js";
+import type { Bind, ContainerSpec } from "../model/containerSpec.js";
 
 /** The body of `POST /containers/create`. All containers of ours are on the host's network. */
 export function containerBody(spec: ContainerSpec) {

@@ -1,6 +1,7 @@
 import { pipeline, type Readable, Transform } from "node:stream";
-import { TsdeployError } from "../errors.js";
-import { type ContainerEngine, EngineError, type ImageDetails } from "./containerEngine.js";
+import type { ImageDetails } from "../model/dockerObjects.js";
+import { TsdeployError } from "../model/errors.js";
+import { type ContainerEngine, EngineError } from "./containerEngine.js";
 
 /** Passes a stream on, telling how much of it has gone by; the end of either by an error is the end of both. */
 export function counted(source: Readable, onBytes: (bytesDone: number) => void): Readable {

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { messageOf, TsdeployError } from "../errors.js";
+import { messageOf, TsdeployError } from "../model/errors.js";
 
 const schema = z.object({
   currentContext: z.string().optional(),

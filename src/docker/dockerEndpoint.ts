@@ -1,4 +1,4 @@
-import { TsdeployError } from "../errors.js";
+import { TsdeployError } from "../model/errors.js";
 
 /** Certificates of a `tcp://` endpoint, PEM. */
 export interface EndpointTls {

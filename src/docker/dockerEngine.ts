@@ -4,21 +4,18 @@ import type { Socket } from "node:net";
 import { type Duplex, PassThrough, type Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import Docker from "dockerode";
-import { messageOf, TsdeployError } from "../errors.js";
-import type { ContainerSpec } from "../plan/containerSpec.js";
+import type { ContainerSpec } from "../model/containerSpec.js";
+import type {
+  ContainerDetails,
+  ContainerSummary,
+  EngineInfo,
+  EngineVersion,
+  ImageDetails,
+  PullProgress,
+} from "../model/dockerObjects.js";
+import { messageOf, TsdeployError } from "../model/errors.js";
 import { containerBody } from "./containerBody.js";
-import {
-  type AttachedContainer,
-  type ContainerDetails,
-  type ContainerEngine,
-  type ContainerSummary,
-  EngineError,
-  type EngineInfo,
-  type EngineVersion,
-  type ExecResult,
-  type ImageDetails,
-  type PullProgress,
-} from "./containerEngine.js";
+import { type AttachedContainer, type ContainerEngine, EngineError, type ExecResult } from "./containerEngine.js";
 import { decodeLog, demultiplex } from "./demultiplexer.js";
 import { dialWhole } from "./dialWhole.js";
 import type { EndpointTls } from "./dockerEndpoint.js";

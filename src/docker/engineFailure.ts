@@ -1,4 +1,4 @@
-import { messageOf, TsdeployError } from "../errors.js";
+import { messageOf, TsdeployError } from "../model/errors.js";
 import { EngineError } from "./containerEngine.js";
 
 /** For messages: the endpoint, and what its tunnel said, if it has one. */

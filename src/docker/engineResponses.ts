@@ -5,7 +5,7 @@ import type {
   EngineInfo,
   EngineVersion,
   ImageDetails,
-} from "./containerEngine.js";
+} from "../model/dockerObjects.js";
 
 /** The daemon's JSON in our own types. Go leaves empty lists and maps out, or says null. */
 const strings = z

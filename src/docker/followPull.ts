@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import type { PullProgress } from "./containerEngine.js";
+import type { PullProgress } from "../model/dockerObjects.js";
 import { type EngineMessage, messageStream } from "./messageStream.js";
 
 interface Layer {

@@ -1,4 +1,4 @@
-import { TsdeployError } from "../errors.js";
+import { TsdeployError } from "../model/errors.js";
 
 /** An image's name taken apart, as Docker's own normalisation has it. */
 export interface ImageReference {

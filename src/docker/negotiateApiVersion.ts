@@ -1,5 +1,5 @@
-import { TsdeployError } from "../errors.js";
-import type { EngineVersion } from "./containerEngine.js";
+import type { EngineVersion } from "../model/dockerObjects.js";
+import { TsdeployError } from "../model/errors.js";
 
 /** The newest API version that we know; a daemon that knows less is asked in its own. */
 const newestApiVersion = "1.47";

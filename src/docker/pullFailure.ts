@@ -1,4 +1,4 @@
-import { type ErrorKind, TsdeployError } from "../errors.js";
+import { type ErrorKind, TsdeployError } from "../model/errors.js";
 import type { EngineError } from "./containerEngine.js";
 
 /** What went wrong with a pull, in a person's words, and whether another try may go better. */

@@ -1,6 +1,7 @@
 import pRetry from "p-retry";
-import { messageOf, TsdeployError } from "../errors.js";
-import { type ContainerEngine, EngineError, type PullProgress } from "./containerEngine.js";
+import type { PullProgress } from "../model/dockerObjects.js";
+import { messageOf, TsdeployError } from "../model/errors.js";
+import { type ContainerEngine, EngineError } from "./containerEngine.js";
 import { type PullFailure, pullFailure, pullTimeout } from "./pullFailure.js";
 
 export interface PullOptions {

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 import { z } from "zod";
-import { messageOf } from "../errors.js";
+import { messageOf } from "../model/errors.js";
 import { type DockerConfigFile, readDockerConfigFile } from "./dockerConfigFile.js";
 
 /** The content of Docker's `X-Registry-Auth` header. */

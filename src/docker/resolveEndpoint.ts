@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { messageOf, TsdeployError } from "../errors.js";
+import { messageOf, TsdeployError } from "../model/errors.js";
 import { readDockerConfigFile } from "./dockerConfigFile.js";
-import { defaultSocketPath, parseDockerEndpoint, type DockerEndpoint, type EndpointTls } from "./dockerEndpoint.js";
+import { defaultSocketPath, type DockerEndpoint, type EndpointTls, parseDockerEndpoint } from "./dockerEndpoint.js";
 
 /** What a person may say about which Docker is meant. */
 export interface EndpointOptions {

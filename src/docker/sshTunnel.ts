@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { TsdeployError } from "../errors.js";
+import { TsdeployError } from "../model/errors.js";
 import type { DockerEndpoint } from "./dockerEndpoint.js";
 
 /** A far Docker's socket, here. */

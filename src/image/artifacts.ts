@@ -1,7 +1,7 @@
 import semver from "semver";
-import type { Architecture } from "../config/options.js";
-import { type Problem, TsdeployError } from "../errors.js";
 import type { VersionFeatures } from "../kubernetes/versions.js";
+import { type Problem, TsdeployError } from "../model/errors.js";
+import type { Architecture } from "../model/options.js";
 import { hyperkubePath, hyperkubeScripts } from "./hyperkubeScripts.js";
 import { imagePaths, type KubernetesProgram, kubernetesPrograms, type Part } from "./imageContents.js";
 import { criDockerdArchives, hyperkubePrograms, serverArchives, wholeArchives } from "./pinnedChecksums.js";

@@ -1,10 +1,10 @@
 import { rm } from "node:fs/promises";
 import { mirrored } from "../config/imageReference.js";
-import type { Architecture, RegistryMirrors } from "../config/options.js";
 import type { ContainerEngine } from "../docker/containerEngine.js";
 import { parseImageReference } from "../docker/imageReference.js";
 import { featuresOf } from "../kubernetes/versions.js";
-import { imageLabels } from "../plan/images.js";
+import { imageLabels } from "../model/imageLabels.js";
+import type { Architecture, RegistryMirrors } from "../model/options.js";
 import type { Report } from "../report/events.js";
 import { inPhase } from "../report/inPhase.js";
 import { artifactsFor } from "./artifacts.js";

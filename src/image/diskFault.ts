@@ -1,4 +1,4 @@
-import { messageOf, TsdeployError } from "../errors.js";
+import { messageOf, TsdeployError } from "../model/errors.js";
 
 /** What the disk of a folder refused, as a TsdeployError `environment`; any other error as it is. */
 export function diskFault(folder: string, error: unknown): unknown {

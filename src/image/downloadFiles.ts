@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { nanoid } from "nanoid";
 import { z } from "zod";
-import { type Problem, TsdeployError } from "../errors.js";
+import { type Problem, TsdeployError } from "../model/errors.js";
 import type { Artifact, Checksum, ChecksumSource } from "./artifacts.js";
 import { diskFault, noSpace } from "./diskFault.js";
 import { fetchFile, sumOfFile } from "./fetchFile.js";

@@ -1,5 +1,5 @@
-import type { Architecture } from "../config/options.js";
-import { TsdeployError } from "../errors.js";
+import { TsdeployError } from "../model/errors.js";
+import type { Architecture } from "../model/options.js";
 import type { Report } from "../report/events.js";
 import { inPhase } from "../report/inPhase.js";
 import type { Artifact } from "./artifacts.js";

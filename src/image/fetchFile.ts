@@ -1,7 +1,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { TsdeployError } from "../errors.js";
+import { TsdeployError } from "../model/errors.js";
 import type { Checksum } from "./artifacts.js";
 import { openPartFile } from "./partFile.js";
 import { fileKind, headLength } from "./readBinary.js";

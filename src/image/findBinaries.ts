@@ -2,9 +2,9 @@ import { createReadStream } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join, relative } from "node:path";
 import semver from "semver";
-import type { Architecture } from "../config/options.js";
-import { messageOf, type Problem, TsdeployError } from "../errors.js";
 import type { VersionFeatures } from "../kubernetes/versions.js";
+import { messageOf, type Problem, TsdeployError } from "../model/errors.js";
+import type { Architecture } from "../model/options.js";
 import { hyperkubePath, hyperkubeScripts } from "./hyperkubeScripts.js";
 import {
   cniPlugins,

@@ -1,10 +1,10 @@
 import { Transform } from "node:stream";
 import { nanoid } from "nanoid";
-import type { Architecture } from "../config/options.js";
 import { type ContainerEngine, EngineError } from "../docker/containerEngine.js";
-import { messageOf, TsdeployError } from "../errors.js";
 import type { VersionFeatures } from "../kubernetes/versions.js";
-import { imageLabels } from "../plan/images.js";
+import { messageOf, TsdeployError } from "../model/errors.js";
+import { imageLabels } from "../model/imageLabels.js";
+import type { Architecture } from "../model/options.js";
 import type { Report } from "../report/events.js";
 import { addLayer } from "./addLayer.js";
 import { noSpace } from "./diskFault.js";

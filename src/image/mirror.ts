@@ -1,4 +1,4 @@
-import { TsdeployError } from "../errors.js";
+import { TsdeployError } from "../model/errors.js";
 
 /**
  * Reads `--mirror`, a server that has the projects' release files under their URLs without the scheme:

@@ -1,4 +1,4 @@
-import type { Architecture } from "../config/options.js";
+import type { Architecture } from "../model/options.js";
 
 /**
  * SHA-256s, and SHA-512s where they are longer, of release files whose projects publish none, or weak ones, beside

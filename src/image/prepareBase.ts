@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
 import semver from "semver";
 import { pack } from "tar-stream";
-import type { Architecture } from "../config/options.js";
-import { type ContainerEngine, EngineError, type ImageDetails } from "../docker/containerEngine.js";
+import { type ContainerEngine, EngineError } from "../docker/containerEngine.js";
 import { pullWithRetry } from "../docker/pullWithRetry.js";
-import { messageOf, TsdeployError } from "../errors.js";
 import type { VersionFeatures } from "../kubernetes/versions.js";
-import { imageLabels } from "../plan/images.js";
+import type { ImageDetails } from "../model/dockerObjects.js";
+import { messageOf, TsdeployError } from "../model/errors.js";
+import { imageLabels } from "../model/imageLabels.js";
+import type { Architecture } from "../model/options.js";
 import type { Report } from "../report/events.js";
 import { allPackages, hostToolsFor, packagesDockerfile } from "./hostTools.js";
 import { asReadable } from "./layer.js";

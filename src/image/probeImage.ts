@@ -1,7 +1,7 @@
 import { nanoid } from "nanoid";
 import { type ContainerEngine, EngineError } from "../docker/containerEngine.js";
-import { messageOf, TsdeployError } from "../errors.js";
-import { containerName, labels } from "../plan/names.js";
+import { messageOf, TsdeployError } from "../model/errors.js";
+import { containerName, labels } from "../model/hostLayout.js";
 import { imagePath } from "./imageContents.js";
 import { imageScript } from "./imageScript.js";
 

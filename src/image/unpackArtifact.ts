@@ -5,7 +5,7 @@ import { type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { extract } from "tar-stream";
-import { messageOf, TsdeployError } from "../errors.js";
+import { messageOf, TsdeployError } from "../model/errors.js";
 import type { Artifact, ArtifactContents } from "./artifacts.js";
 import type { LayerFile } from "./layer.js";
 

@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 import { EnvHttpProxyAgent, request } from "undici";
-import { type ErrorKind, messageOf, type Problem, TsdeployError } from "../errors.js";
+import { type ErrorKind, messageOf, type Problem, TsdeployError } from "../model/errors.js";
 
 /** The head of an answer, and its body still to come. */
 export interface WebAnswer {

@@ -1,6 +1,6 @@
 import jsonPatch from "fast-json-patch";
-import type { Patch } from "../config/options.js";
-import { messageOf, TsdeployError, unreachable } from "../errors.js";
+import { messageOf, TsdeployError, unreachable } from "../model/errors.js";
+import type { Patch } from "../model/options.js";
 
 /** By which field a strategic merge matches the elements of these lists; other lists are replaced as a whole. */
 const mergeKeys: Readonly<Record<string, string>> = {

@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { TsdeployError } from "../errors.js";
-import type { JoinToken } from "../pki/identity.js";
+import type { ClusterConfig } from "../model/clusterConfig.js";
+import { TsdeployError } from "../model/errors.js";
+import type { JoinToken } from "../model/identity.js";
+import type { KubernetesObject } from "../model/kubernetesObject.js";
 import { bootstrapGroup, clusterInfo } from "./clusterInfo.js";
-import type { ClusterConfig } from "./clusterConfig.js";
 import { configurationMapNames, configurationMaps } from "./configurationMaps.js";
-import type { KubernetesObject } from "./kubernetesObject.js";
 import type { VersionFeatures } from "./versions.js";
 
 /** Where nodes and their administrators read what every node has to know. */

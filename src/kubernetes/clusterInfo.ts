@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { parse, stringify } from "yaml";
-import type { JoinToken } from "../pki/identity.js";
-import type { KubernetesObject } from "./kubernetesObject.js";
+import type { JoinToken } from "../model/identity.js";
+import type { KubernetesObject } from "../model/kubernetesObject.js";
 
 /** The group of everyone who holds a join token. */
 export const bootstrapGroup = "system:bootstrappers:tsdeploy:default-node-token";

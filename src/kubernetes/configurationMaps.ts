@@ -1,12 +1,12 @@
 import { parse, stringify } from "yaml";
 import { z } from "zod";
-import { TsdeployError } from "../errors.js";
-import { labels } from "../plan/names.js";
-import { specDigest } from "../plan/specDigest.js";
-import type { ClusterConfig } from "./clusterConfig.js";
+import type { ClusterConfig } from "../model/clusterConfig.js";
+import { TsdeployError } from "../model/errors.js";
+import { labels } from "../model/hostLayout.js";
+import type { KubernetesObject } from "../model/kubernetesObject.js";
+import { specDigest } from "../model/specDigest.js";
 import type { ConfigurationDocument } from "./fieldValues.js";
 import { clusterKubeletConfiguration } from "./kubeletConfiguration.js";
-import type { KubernetesObject } from "./kubernetesObject.js";
 import { clusterProxyConfiguration } from "./proxyConfiguration.js";
 import type { VersionFeatures } from "./versions.js";
 

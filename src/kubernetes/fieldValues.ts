@@ -1,4 +1,4 @@
-import { TsdeployError } from "../errors.js";
+import { TsdeployError } from "../model/errors.js";
 import type { FieldType } from "./fieldFlags.js";
 
 /** A configuration file as an object. */

@@ -1,7 +1,7 @@
-import type { NodeOptions, Patch } from "../config/options.js";
-import type { ObservedHost } from "../facts/hostFacts.js";
-import { criSocket, paths } from "../plan/names.js";
-import type { ClusterConfig } from "./clusterConfig.js";
+import type { ClusterConfig } from "../model/clusterConfig.js";
+import type { ObservedHost } from "../model/hostFacts.js";
+import { criSocket, paths } from "../model/hostLayout.js";
+import type { NodeOptions, Patch } from "../model/options.js";
 import { kubeletFieldFlags } from "./fieldFlags.js";
 import { asDocument, type ConfigurationDocument, withFields, withoutField } from "./fieldValues.js";
 import { fieldTable } from "./flagTable.js";

@@ -1,11 +1,11 @@
-import type { ExtraArgs, NodeOptions } from "../config/options.js";
-import { paths } from "../plan/names.js";
+import { paths } from "../model/hostLayout.js";
+import type { ExtraArgs, NodeOptions } from "../model/options.js";
+import { cniBinDirs, hostCniBin } from "./cniFolders.js";
 import { type FlagContext, type Flags, versionFlags } from "./commandFlags.js";
 import { kubeletFieldFlags } from "./fieldFlags.js";
 import { type ConfigurationDocument, fieldOf, flagText, refuseOtherFields } from "./fieldValues.js";
 import { type KubeletConfigurationInput, settingsBesideFile } from "./kubeletConfiguration.js";
 import { apiserverOf } from "./networks.js";
-import { cniBinDirs, hostCniBin } from "./podNetwork.js";
 import type { VersionFeatures } from "./versions.js";
 
 export interface KubeletFlagsInput extends KubeletConfigurationInput {

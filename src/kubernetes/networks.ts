@@ -1,6 +1,6 @@
 import ipaddr from "ipaddr.js";
-import { apiserverPort } from "../plan/names.js";
-import type { ClusterConfig } from "./clusterConfig.js";
+import type { ClusterConfig } from "../model/clusterConfig.js";
+import { apiserverPort } from "../model/hostLayout.js";
 
 /** The address at a place in an IPv4 network: 1 is the API server's in a Service CIDR, 10 that of DNS. */
 export function addressAt(cidr: string, index: number): string {

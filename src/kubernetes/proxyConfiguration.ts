@@ -1,8 +1,8 @@
-import type { Patch } from "../config/options.js";
-import { TsdeployError } from "../errors.js";
-import type { ObservedHost } from "../facts/hostFacts.js";
-import { paths } from "../plan/names.js";
-import type { ClusterConfig } from "./clusterConfig.js";
+import type { ClusterConfig } from "../model/clusterConfig.js";
+import { TsdeployError } from "../model/errors.js";
+import type { ObservedHost } from "../model/hostFacts.js";
+import { paths } from "../model/hostLayout.js";
+import type { Patch } from "../model/options.js";
 import { type Flags, versionFlags } from "./commandFlags.js";
 import { proxyFieldFlags, proxyFlagsBesideConfig } from "./fieldFlags.js";
 import {

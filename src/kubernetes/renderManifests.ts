@@ -1,10 +1,10 @@
 import { z } from "zod";
-import type { ExtraArgs, Patch, PatchableComponent } from "../config/options.js";
-import { TsdeployError } from "../errors.js";
-import { apiserverPort, labels } from "../plan/names.js";
-import { specDigest } from "../plan/specDigest.js";
+import type { ClusterConfig } from "../model/clusterConfig.js";
+import { TsdeployError } from "../model/errors.js";
+import { apiserverPort, labels } from "../model/hostLayout.js";
+import type { ExtraArgs, Patch, PatchableComponent } from "../model/options.js";
+import { specDigest } from "../model/specDigest.js";
 import { applyPatch } from "./applyPatch.js";
-import type { ClusterConfig } from "./clusterConfig.js";
 import { fillText, type Flags, fromArguments, toArguments, versionFlags } from "./commandFlags.js";
 import { addressAt, apiserverOf, nodeCidrMaskSize } from "./networks.js";
 import { schedulerCommandArgs } from "./schedulerConfiguration.js";

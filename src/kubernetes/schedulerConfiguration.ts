@@ -1,5 +1,5 @@
-import { TsdeployError } from "../errors.js";
-import { paths } from "../plan/names.js";
+import { TsdeployError } from "../model/errors.js";
+import { paths } from "../model/hostLayout.js";
 import type { Flags } from "./commandFlags.js";
 import { schedulerFieldFlags, schedulerSilencedFlags } from "./fieldFlags.js";
 import { type ConfigurationDocument, fieldValue, withField } from "./fieldValues.js";

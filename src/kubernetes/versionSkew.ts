@@ -1,5 +1,5 @@
 import { compare, minor } from "semver";
-import { TsdeployError } from "../errors.js";
+import { TsdeployError } from "../model/errors.js";
 import { featuresOf } from "./versions.js";
 
 /**

@@ -1,8 +1,8 @@
 import semver from "semver";
-import { TsdeployError } from "../errors.js";
+import { TsdeployError } from "../model/errors.js";
 import * as flagTables from "./flagTable.js";
 import type { FieldTable, FlagComponent, FlagRange, FlagTable } from "./flagTable.js";
-import { type Components, components, type Images, images, published } from "./releaseTable.js";
+import { components, type Components, images, type Images, published } from "./releaseTable.js";
 import * as table from "./versionTable.js";
 
 /** Without `--k8s-version`. */

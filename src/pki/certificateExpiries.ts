@@ -1,5 +1,5 @@
 import { readKubeconfig } from "../kubernetes/kubeconfig.js";
-import { paths } from "../plan/names.js";
+import { paths } from "../model/hostLayout.js";
 import { readCertificate, subjectOf } from "./readCertificate.js";
 
 export interface CertificateExpiry {

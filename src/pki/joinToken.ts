@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { customAlphabet } from "nanoid";
-import { TsdeployError } from "../errors.js";
-import type { JoinToken } from "./identity.js";
+import { TsdeployError } from "../model/errors.js";
+import type { JoinToken } from "../model/identity.js";
 import { readCertificate } from "./readCertificate.js";
 
 const alphabet = "0123456789abcdefghijklmnopqrstuvwxyz";

@@ -15,7 +15,7 @@ import {
   X509CertificateGenerator,
 } from "@peculiar/x509";
 import { isIP } from "node:net";
-import type { KeyPair } from "./identity.js";
+import type { KeyPair } from "../model/identity.js";
 
 export interface CertificateRequest {
   readonly commonName: string;

@@ -1,9 +1,9 @@
 import { generateKeyPair as generateKeyPairCallback } from "node:crypto";
 import { promisify } from "node:util";
 import { type KubeconfigView, makeKubeconfig } from "../kubernetes/kubeconfig.js";
-import { apiserverPort, paths } from "../plan/names.js";
-import type { HostFile } from "../plan/plan.js";
-import type { ClusterIdentity, JoinToken, KeyPair } from "./identity.js";
+import type { HostFile } from "../model/hostFile.js";
+import { apiserverPort, paths } from "../model/hostLayout.js";
+import type { ClusterIdentity, JoinToken, KeyPair } from "../model/identity.js";
 import { abacPolicy, abacPolicyFor } from "./abacPolicy.js";
 import { mapValues, mapValuesAsync } from "./mapValues.js";
 import { isSignedBy, namesOf, publicHalf, readCertificate, subjectOf } from "./readCertificate.js";

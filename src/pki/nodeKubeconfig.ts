@@ -1,9 +1,9 @@
-import type { ClusterConfig } from "../kubernetes/clusterConfig.js";
 import { makeKubeconfig } from "../kubernetes/kubeconfig.js";
 import { featuresOf } from "../kubernetes/versions.js";
-import { paths } from "../plan/names.js";
-import type { HostFile } from "../plan/plan.js";
-import type { JoinToken } from "./identity.js";
+import type { ClusterConfig } from "../model/clusterConfig.js";
+import type { HostFile } from "../model/hostFile.js";
+import { paths } from "../model/hostLayout.js";
+import type { JoinToken } from "../model/identity.js";
 import { bootstrapToken } from "./joinToken.js";
 
 /**

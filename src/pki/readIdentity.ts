@@ -1,6 +1,6 @@
-import { messageOf, type Problem, TsdeployError } from "../errors.js";
 import { type KubeconfigView, readKubeconfig } from "../kubernetes/kubeconfig.js";
-import { paths } from "../plan/names.js";
+import { messageOf, type Problem, TsdeployError } from "../model/errors.js";
+import { paths } from "../model/hostLayout.js";
 import { mapValues } from "./mapValues.js";
 import { publicHalf, readCertificate, readPrivateKey } from "./readCertificate.js";
 import { kubeletToken, tokenFilePaths } from "./tokenFiles.js";

@@ -1,6 +1,6 @@
 import { customAlphabet } from "nanoid";
-import { paths } from "../plan/names.js";
-import type { JoinToken } from "./identity.js";
+import { paths } from "../model/hostLayout.js";
+import type { JoinToken } from "../model/identity.js";
 import { bootstrapToken, caHash, makeJoinToken } from "./joinToken.js";
 
 /** Who may do what, and by which secret, in versions whose API server reads that from files alone (v1.3 to v1.5). */

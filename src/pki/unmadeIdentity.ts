@@ -1,7 +1,7 @@
-import type { HostFile } from "../plan/plan.js";
-import { authorities, type IdentityNames, wantedKubeconfigs, wantedPairs } from "./wantedCertificates.js";
-import { paths } from "../plan/names.js";
+import type { HostFile } from "../model/hostFile.js";
+import { paths } from "../model/hostLayout.js";
 import { tokenFilePaths } from "./tokenFiles.js";
+import { authorities, type IdentityNames, wantedKubeconfigs, wantedPairs } from "./wantedCertificates.js";
 
 /** The files of an identity that nobody has made, for a plan that nobody applies: paths and modes, and no content. */
 export function unmadeIdentity(names: IdentityNames): HostFile[] {

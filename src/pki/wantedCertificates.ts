@@ -1,4 +1,4 @@
-import { paths } from "../plan/names.js";
+import { paths } from "../model/hostLayout.js";
 import { normalName } from "./readCertificate.js";
 
 /** What certificates are made of, besides keys and time. */

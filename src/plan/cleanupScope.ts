@@ -1,6 +1,6 @@
-import type { HostBefore } from "../facts/hostBefore.js";
-import { bridgeName, cniConfigFiles, criSocket, paths, podNetworkName } from "./names.js";
-import type { CleanupScope } from "./teardownPlan.js";
+import type { HostBefore } from "../host/hostBefore.js";
+import { bridgeName, cniConfigFiles, criSocket, paths, podNetworkName } from "../model/hostLayout.js";
+import type { CleanupScope } from "../model/teardownPlan.js";
 
 /** What may stay for a later `master`. */
 export interface Kept {

@@ -1,6 +1,6 @@
-import { hostCniBin } from "../kubernetes/podNetwork.js";
-import type { Bind } from "./containerSpec.js";
-import { paths } from "./names.js";
+import { hostCniBin } from "../kubernetes/cniFolders.js";
+import type { Bind } from "../model/containerSpec.js";
+import { paths } from "../model/hostLayout.js";
 
 /** What whoever makes pods' networks sees of the host: configuration, state, and the plugins that add-ons install. */
 export function cniBinds(imageCniDir: string | undefined): Bind[] {

@@ -1,6 +1,6 @@
-import type { ClusterConfig } from "../kubernetes/clusterConfig.js";
-import type { Component } from "./containerSpec.js";
-import { labels } from "./names.js";
+import type { ClusterConfig } from "../model/clusterConfig.js";
+import type { Component } from "../model/containerSpec.js";
+import { labels } from "../model/hostLayout.js";
 
 /** Labels by which any run finds what is ours; the spec's digest comes with `withSpecLabel`. */
 export function containerLabels(

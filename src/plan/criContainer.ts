@@ -1,13 +1,13 @@
-import type { NodeOptions } from "../config/options.js";
-import type { ObservedHost } from "../facts/hostFacts.js";
-import type { ClusterConfig } from "../kubernetes/clusterConfig.js";
+import { cniBinDirs } from "../kubernetes/cniFolders.js";
 import { toArguments } from "../kubernetes/commandFlags.js";
-import { cniBinDirs } from "../kubernetes/podNetwork.js";
+import type { ClusterConfig } from "../model/clusterConfig.js";
+import type { Bind, ContainerSpec } from "../model/containerSpec.js";
+import type { ObservedHost } from "../model/hostFacts.js";
+import { criSocket, paths } from "../model/hostLayout.js";
+import type { NodeOptions } from "../model/options.js";
+import { withSpecLabel } from "../model/specDigest.js";
 import { cniBinds } from "./cniBinds.js";
 import { containerLabels } from "./containerLabels.js";
-import type { Bind, ContainerSpec } from "./containerSpec.js";
-import { criSocket, paths } from "./names.js";
-import { withSpecLabel } from "./specDigest.js";
 import { startCommand } from "./startCommand.js";
 
 export interface CriInput {

@@ -1,10 +1,11 @@
-import { unreachable } from "../errors.js";
-import type { KubernetesObject } from "../kubernetes/kubernetesObject.js";
-import type { ContainerSpec } from "./containerSpec.js";
+import type { ContainerSpec } from "../model/containerSpec.js";
+import { unreachable } from "../model/errors.js";
+import type { HostFile } from "../model/hostFile.js";
+import { cniConfigFiles, paths } from "../model/hostLayout.js";
+import type { KubernetesObject } from "../model/kubernetesObject.js";
+import type { Action, Plan, Probe } from "../model/plan.js";
+import { sha256 } from "../model/specDigest.js";
 import { bindText, type Change, containersOf, filesOf, type PlanDiff } from "./diff.js";
-import { cniConfigFiles, paths } from "./names.js";
-import type { Action, HostFile, Plan, Probe } from "./plan.js";
-import { sha256 } from "./specDigest.js";
 
 /** A plan for `--dry-run`: text for people, data for `--output json`. Neither holds a secret. */
 export interface PlanDescription {

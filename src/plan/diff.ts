@@ -1,11 +1,12 @@
-import type { ContainerDetails } from "../docker/containerEngine.js";
-import type { ExistingFile } from "../facts/hostFacts.js";
 import { isEdited } from "../kubernetes/renderManifests.js";
-import type { Bind, Component, ContainerSpec } from "./containerSpec.js";
+import type { Bind, Component, ContainerSpec } from "../model/containerSpec.js";
+import type { ContainerDetails } from "../model/dockerObjects.js";
+import type { ExistingFile } from "../model/hostFacts.js";
+import { type HostFile, podCidrPlaceholder } from "../model/hostFile.js";
+import { labels } from "../model/hostLayout.js";
+import type { Plan } from "../model/plan.js";
 import { configLabel } from "./containerLabels.js";
 import { lineDifference } from "./lineDifference.js";
-import { labels } from "./names.js";
-import { type HostFile, type Plan, podCidrPlaceholder } from "./plan.js";
 
 /** What a run would change on a host. */
 export type Change =

@@ -1,12 +1,12 @@
-import type { ExtraArgs, NodeOptions } from "../config/options.js";
-import type { ObservedHost } from "../facts/hostFacts.js";
-import type { ClusterConfig } from "../kubernetes/clusterConfig.js";
 import { toArguments, versionFlags } from "../kubernetes/commandFlags.js";
 import type { VersionFeatures } from "../kubernetes/versions.js";
+import type { ClusterConfig } from "../model/clusterConfig.js";
+import type { ContainerSpec } from "../model/containerSpec.js";
+import type { ObservedHost } from "../model/hostFacts.js";
+import { etcdPort, paths } from "../model/hostLayout.js";
+import type { ExtraArgs, NodeOptions } from "../model/options.js";
+import { withSpecLabel } from "../model/specDigest.js";
 import { containerLabels } from "./containerLabels.js";
-import type { ContainerSpec } from "./containerSpec.js";
-import { etcdPort, paths } from "./names.js";
-import { withSpecLabel } from "./specDigest.js";
 
 export interface EtcdInput {
   readonly config: ClusterConfig;

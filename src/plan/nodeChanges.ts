@@ -1,11 +1,11 @@
 import { parseDocument } from "yaml";
-import type { Taint } from "../config/options.js";
-import { type Problem, TsdeployError } from "../errors.js";
-import type { ExistingFile } from "../facts/hostFacts.js";
+import { type Problem, TsdeployError } from "../model/errors.js";
+import type { ExistingFile } from "../model/hostFacts.js";
+import { labels, paths } from "../model/hostLayout.js";
+import type { Taint } from "../model/options.js";
+import type { Plan } from "../model/plan.js";
 import { flagOf } from "./commandFlag.js";
 import { containersOf, filesOf } from "./diff.js";
-import { labels, paths } from "./names.js";
-import type { Plan } from "./plan.js";
 
 /** What is on the host, as far as it matters. */
 interface Present {

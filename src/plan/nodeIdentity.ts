@@ -1,7 +1,7 @@
-import type { NodeOptions } from "../config/options.js";
-import { TsdeployError } from "../errors.js";
-import type { HostFacts } from "../facts/hostFacts.js";
 import type { VersionFeatures } from "../kubernetes/versions.js";
+import { TsdeployError } from "../model/errors.js";
+import type { HostFacts } from "../model/hostFacts.js";
+import type { NodeOptions } from "../model/options.js";
 
 /** What a node is called and where it is reached. */
 export interface NodeIdentity {

@@ -1,20 +1,21 @@
 import { stringify } from "yaml";
-import type { ExtraArgs, NodeOptions, PatchableComponent, Taint } from "../config/options.js";
-import type { ObservedHost } from "../facts/hostFacts.js";
-import type { ClusterConfig } from "../kubernetes/clusterConfig.js";
+import { sideImages, type SideImages } from "../image/sideImages.js";
+import type { Flags } from "../kubernetes/commandFlags.js";
 import { kubeletConfiguration, kubeletHealthPort } from "../kubernetes/kubeletConfiguration.js";
 import { kubeletFlags, registersTaints } from "../kubernetes/kubeletFlags.js";
-import type { Flags } from "../kubernetes/commandFlags.js";
-import { bridgeNetworkFile } from "../kubernetes/podNetwork.js";
 import { proxyConfiguration, proxyFlags } from "../kubernetes/proxyConfiguration.js";
 import type { VersionFeatures } from "../kubernetes/versions.js";
-import type { ContainerSpec } from "./containerSpec.js";
+import type { ClusterConfig } from "../model/clusterConfig.js";
+import type { ContainerSpec } from "../model/containerSpec.js";
+import type { ObservedHost } from "../model/hostFacts.js";
+import { type HostFile, podCidrPlaceholder } from "../model/hostFile.js";
+import { cniConfigFiles, criSocket, labels, paths } from "../model/hostLayout.js";
+import type { ExtraArgs, NodeOptions, PatchableComponent, Taint } from "../model/options.js";
+import type { Step } from "../model/plan.js";
+import { bridgeNetworkFile } from "../network/bridgeNetwork.js";
 import { criContainer } from "./criContainer.js";
-import { type SideImages, sideImages } from "./images.js";
 import { kubeletContainer } from "./kubeletContainer.js";
-import { cniConfigFiles, criSocket, labels, paths } from "./names.js";
 import type { NodeIdentity } from "./nodeIdentity.js";
-import { type HostFile, podCidrPlaceholder, type Step } from "./plan.js";
 
 /** What ships with tsdeploy and is laid on hosts: name -> text. */
 export interface BundledFiles {

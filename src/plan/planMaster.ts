@@ -1,15 +1,18 @@
 import { stringify } from "yaml";
-import type { MasterOptions } from "../config/options.js";
-import type { ObservedHost } from "../facts/hostFacts.js";
-import type { ClusterConfig } from "../kubernetes/clusterConfig.js";
-import type { KubernetesObject } from "../kubernetes/kubernetesObject.js";
 import { firstNodeCidr } from "../kubernetes/networks.js";
+import { programCommands } from "../kubernetes/programCommands.js";
 import { isEdited, manifestText, renderManifests } from "../kubernetes/renderManifests.js";
 import { schedulerConfiguration } from "../kubernetes/schedulerConfiguration.js";
 import { featuresOf } from "../kubernetes/versions.js";
+import type { ClusterConfig } from "../model/clusterConfig.js";
+import type { ObservedHost } from "../model/hostFacts.js";
+import { filledNetwork, type HostFile } from "../model/hostFile.js";
+import { etcdPort, paths } from "../model/hostLayout.js";
+import type { KubernetesObject } from "../model/kubernetesObject.js";
+import type { MasterOptions } from "../model/options.js";
+import type { Plan, PlanWarning, Step } from "../model/plan.js";
+import { specDigest } from "../model/specDigest.js";
 import { etcdContainer } from "./etcdContainer.js";
-import { programCommands } from "./imagePrograms.js";
-import { etcdPort, paths } from "./names.js";
 import { nodeIdentity } from "./nodeIdentity.js";
 import {
   type BaseConfiguration,
@@ -19,8 +22,6 @@ import {
   nodePlan,
   staleNodeFiles,
 } from "./nodePlan.js";
-import { filledNetwork, type HostFile, type Plan, type PlanWarning, type Step } from "./plan.js";
-import { specDigest } from "./specDigest.js";
 
 export interface MasterPlanInput {
   readonly options: MasterOptions;

@@ -1,12 +1,12 @@
-import type { ContainerSummary } from "../docker/containerEngine.js";
-import { TsdeployError } from "../errors.js";
-import type { Footprint } from "../facts/footprint.js";
-import { parseHostBefore } from "../facts/hostBefore.js";
-import type { EngineFacts, ExistingFile } from "../facts/hostFacts.js";
+import type { Footprint } from "../host/footprint.js";
+import { parseHostBefore } from "../host/hostBefore.js";
+import type { ContainerSummary } from "../model/dockerObjects.js";
+import { TsdeployError } from "../model/errors.js";
+import type { EngineFacts, ExistingFile } from "../model/hostFacts.js";
+import { labels, paths } from "../model/hostLayout.js";
+import { hasOurKubelet, isKubeletMade, isOurs } from "../model/ownership.js";
+import type { CleanupScope, DoomedContainer, StopStage, TeardownPlan } from "../model/teardownPlan.js";
 import { cleanupScope, identityPaths, type Kept } from "./cleanupScope.js";
-import { labels, paths } from "./names.js";
-import { hasOurKubelet, isKubeletMade, isOurs } from "./ownership.js";
-import type { CleanupScope, DoomedContainer, StopStage, TeardownPlan } from "./teardownPlan.js";
 
 export interface TeardownInput {
   readonly engine: EngineFacts;

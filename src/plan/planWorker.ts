@@ -1,10 +1,12 @@
-import type { WorkerOptions } from "../config/options.js";
-import type { ObservedHost } from "../facts/hostFacts.js";
-import type { ClusterConfig } from "../kubernetes/clusterConfig.js";
-import type { KubernetesObject } from "../kubernetes/kubernetesObject.js";
 import { checkPatchTargets } from "../kubernetes/renderManifests.js";
 import { featuresOf } from "../kubernetes/versions.js";
-import { paths } from "./names.js";
+import type { ClusterConfig } from "../model/clusterConfig.js";
+import type { ObservedHost } from "../model/hostFacts.js";
+import type { HostFile } from "../model/hostFile.js";
+import { paths } from "../model/hostLayout.js";
+import type { KubernetesObject } from "../model/kubernetesObject.js";
+import type { WorkerOptions } from "../model/options.js";
+import type { Action, Plan, Step } from "../model/plan.js";
 import { type NodeIdentity, nodeIdentity } from "./nodeIdentity.js";
 import {
   type BaseConfiguration,
@@ -14,7 +16,6 @@ import {
   nodePlan,
   staleNodeFiles,
 } from "./nodePlan.js";
-import type { Action, HostFile, Plan, Step } from "./plan.js";
 import { warningsOf } from "./planMaster.js";
 import { proxyContainer } from "./proxyContainer.js";
 

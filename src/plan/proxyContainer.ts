@@ -1,13 +1,13 @@
-import type { NodeOptions } from "../config/options.js";
-import type { ObservedHost } from "../facts/hostFacts.js";
-import type { ClusterConfig } from "../kubernetes/clusterConfig.js";
 import { type Flags, toArguments } from "../kubernetes/commandFlags.js";
+import { programCommands } from "../kubernetes/programCommands.js";
 import type { VersionFeatures } from "../kubernetes/versions.js";
+import type { ClusterConfig } from "../model/clusterConfig.js";
+import type { ContainerSpec } from "../model/containerSpec.js";
+import type { ObservedHost } from "../model/hostFacts.js";
+import { paths } from "../model/hostLayout.js";
+import type { NodeOptions } from "../model/options.js";
+import { sha256, withSpecLabel } from "../model/specDigest.js";
 import { configLabel, containerLabels } from "./containerLabels.js";
-import type { ContainerSpec } from "./containerSpec.js";
-import { programCommands } from "./imagePrograms.js";
-import { paths } from "./names.js";
-import { sha256, withSpecLabel } from "./specDigest.js";
 import { startCommand } from "./startCommand.js";
 
 export interface ProxyInput {

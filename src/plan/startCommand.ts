@@ -1,4 +1,4 @@
-import { paths } from "./names.js";
+import { paths } from "../model/hostLayout.js";
 
 /** What `start.sh` does before it becomes the program. */
 export interface StartConditions {

@@ -1,6 +1,6 @@
-import type { ImageDetails } from "../docker/containerEngine.js";
-import type { Problem } from "../errors.js";
-import type { EngineFacts, ObservedHost } from "../facts/hostFacts.js";
+import type { ImageDetails } from "../model/dockerObjects.js";
+import type { Problem } from "../model/errors.js";
+import type { EngineFacts, ObservedHost } from "../model/hostFacts.js";
 
 /** What a run wants of a host, as far as checks look at it. What is not known yet is left out, and not checked. */
 export interface Wanted {

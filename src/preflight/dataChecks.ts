@@ -1,6 +1,6 @@
 import { gt, minor, parse } from "semver";
-import type { ObservedHost } from "../facts/hostFacts.js";
-import { paths } from "../plan/names.js";
+import type { ObservedHost } from "../model/hostFacts.js";
+import { paths } from "../model/hostLayout.js";
 import type { Check, Finding } from "./check.js";
 
 /** What must not be done to the data that an earlier master left. */

@@ -1,8 +1,8 @@
-import type { EngineFacts } from "../facts/hostFacts.js";
+import { isDockerTooNew, spokenDockerApi } from "../kubernetes/dockerApi.js";
 import { featuresOf } from "../kubernetes/versions.js";
-import { isDockerTooNew, spokenDockerApi } from "../plan/dockerApi.js";
-import { labels } from "../plan/names.js";
-import { hasOurKubelet, isKubeletMade, isOurs } from "../plan/ownership.js";
+import type { EngineFacts } from "../model/hostFacts.js";
+import { labels } from "../model/hostLayout.js";
+import { hasOurKubelet, isKubeletMade, isOurs } from "../model/ownership.js";
 import type { Check, Finding } from "./check.js";
 
 /** The first that says its cgroup version and starts containers in the host's cgroup namespace. */

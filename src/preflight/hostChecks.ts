@@ -1,4 +1,4 @@
-import type { ObservedHost } from "../facts/hostFacts.js";
+import type { ObservedHost } from "../model/hostFacts.js";
 import type { Check } from "./check.js";
 import { dataChecks } from "./dataChecks.js";
 import { networkChecks } from "./networkChecks.js";

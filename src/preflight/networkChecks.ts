@@ -1,8 +1,8 @@
 import ipaddr from "ipaddr.js";
-import type { ListeningPort, ObservedHost } from "../facts/hostFacts.js";
 import { featuresOf, type VersionFeatures } from "../kubernetes/versions.js";
-import { paths } from "../plan/names.js";
-import { hasOurKubelet, isKubeletMade, isOurs } from "../plan/ownership.js";
+import type { ListeningPort, ObservedHost } from "../model/hostFacts.js";
+import { paths } from "../model/hostLayout.js";
+import { hasOurKubelet, isKubeletMade, isOurs } from "../model/ownership.js";
 import type { Check, Finding } from "./check.js";
 
 interface NeededPort {

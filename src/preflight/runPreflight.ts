@@ -1,4 +1,4 @@
-import { TsdeployError, type Problem } from "../errors.js";
+import { type Problem, TsdeployError } from "../model/errors.js";
 import type { Check, Finding, Tier, TierFacts, Wanted } from "./check.js";
 import { engineChecks } from "./engineChecks.js";
 import { hostChecks } from "./hostChecks.js";

@@ -1,10 +1,10 @@
 import { isOlder } from "../docker/negotiateApiVersion.js";
-import type { EngineFacts, HostFacts, ObservedHost } from "../facts/hostFacts.js";
+import { spokenDockerApi } from "../kubernetes/dockerApi.js";
+import { programFiles } from "../kubernetes/programCommands.js";
 import { featuresOf, type VersionFeatures } from "../kubernetes/versions.js";
-import { programFiles } from "../plan/imagePrograms.js";
-import { spokenDockerApi } from "../plan/dockerApi.js";
-import { criSocket, labels } from "../plan/names.js";
-import { isOurs } from "../plan/ownership.js";
+import type { EngineFacts, HostFacts, ObservedHost } from "../model/hostFacts.js";
+import { criSocket, labels } from "../model/hostLayout.js";
+import { isOurs } from "../model/ownership.js";
 import type { Check, Wanted } from "./check.js";
 
 const mebibyte = 1024 ** 2;

@@ -1,5 +1,5 @@
-import type { Problem } from "../errors.js";
-import type { PullProgress } from "../docker/containerEngine.js";
+import type { PullProgress } from "../model/dockerObjects.js";
+import type { Problem } from "../model/errors.js";
 
 /** What a run tells while it goes; rendered by terminal, plain lines or JSON elsewhere. */
 export type ReportEvent =
@@ -37,4 +37,12 @@ export type Report = (event: ReportEvent) => void;
 export interface CommandResult {
   readonly data: unknown;
   readonly text: string;
+}
+
+/** How long each phase took, in the order in which they ended. */
+export interface PhaseTime {
+  readonly phase: string;
+  readonly durationMs: number;
+  /** When it ended, in ms since this process began. */
+  readonly endedAtMs: number;
 }

@@ -1,4 +1,4 @@
-import type { PhaseTime } from "../apply/runSteps.js";
+import type { PhaseTime } from "./events.js";
 import { formatDuration } from "./formatDuration.js";
 
 /** How long each phase took, one a line, without newline at the end. Phases may have run side by side. */

@@ -1,4 +1,4 @@
-import { unreachable } from "../errors.js";
+import { unreachable } from "../model/errors.js";
 import type { ReportEvent } from "./events.js";
 import { formatDuration } from "./formatDuration.js";
 import { megabytes, progressBar } from "./progressBar.js";

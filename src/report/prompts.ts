@@ -1,6 +1,6 @@
 import { createInterface, type Interface } from "node:readline/promises";
 import { Writable } from "node:stream";
-import { TsdeployError } from "../errors.js";
+import { TsdeployError } from "../model/errors.js";
 
 export interface PromptOptions {
   readonly input: NodeJS.ReadableStream;

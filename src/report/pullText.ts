@@ -1,4 +1,4 @@
-import type { PullProgress } from "../docker/containerEngine.js";
+import type { PullProgress } from "../model/dockerObjects.js";
 import { progressBar } from "./progressBar.js";
 
 /** `[########------------]  42 % of 260 MB, 3/7 layers`. */

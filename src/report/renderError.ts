@@ -1,4 +1,4 @@
-import { messageOf, type Problem, TsdeployError } from "../errors.js";
+import { messageOf, type Problem, TsdeployError } from "../model/errors.js";
 import type { Style } from "./style.js";
 
 const bugHint = "This is a bug in tsdeploy: please report it with the lines above.";

@@ -1,4 +1,4 @@
-import { unreachable } from "../errors.js";
+import { unreachable } from "../model/errors.js";
 import type { ReportEvent } from "./events.js";
 import { renderProblems } from "./renderError.js";
 import type { Style } from "./style.js";

@@ -1,5 +1,5 @@
 import ora, { type Ora } from "ora";
-import { unreachable } from "../errors.js";
+import { unreachable } from "../model/errors.js";
 import type { ReportEvent } from "./events.js";
 import { formatDuration } from "./formatDuration.js";
 import { progressBar } from "./progressBar.js";

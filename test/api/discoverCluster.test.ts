@@ -4,7 +4,7 @@ import { KubernetesClient } from "../../src/api/kubernetesClient.js";
 import { bootstrapObjects, clusterConfigMap, clusterConfigPath } from "../../src/kubernetes/bootstrapObjects.js";
 import { clusterInfoPath } from "../../src/kubernetes/clusterInfo.js";
 import { featuresOf } from "../../src/kubernetes/versions.js";
-import type { ClusterIdentity, JoinToken } from "../../src/pki/identity.js";
+import type { ClusterIdentity, JoinToken } from "../../src/model/identity.js";
 import { bootstrapToken, makeJoinToken } from "../../src/pki/joinToken.js";
 import { makeIdentity } from "../../src/pki/makeIdentity.js";
 import { clusterConfig } from "../kubernetes/clusterConfig.js";

@@ -4,7 +4,7 @@ import { createServer as createTlsServer } from "node:tls";
 import { Duplex } from "node:stream";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { ApiError, KubernetesClient, type KubernetesClientOptions } from "../../src/api/kubernetesClient.js";
-import type { ClusterIdentity } from "../../src/pki/identity.js";
+import type { ClusterIdentity } from "../../src/model/identity.js";
 import { makeCertificate } from "../../src/pki/makeCertificate.js";
 import { makeIdentity } from "../../src/pki/makeIdentity.js";
 import { identityRequest } from "../pki/identityRequest.js";

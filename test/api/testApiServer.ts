@@ -5,8 +5,8 @@ import { type AddressInfo, connect as tcpConnect, type Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
 import { mergeObject } from "../../src/api/mergeObject.js";
-import type { KubernetesObject } from "../../src/kubernetes/kubernetesObject.js";
-import type { KeyPair } from "../../src/pki/identity.js";
+import type { KeyPair } from "../../src/model/identity.js";
+import type { KubernetesObject } from "../../src/model/kubernetesObject.js";
 
 /** Who asks: a client certificate's common name, a bearer token, or `anonymous`. */
 type Access = (who: string, method: string, path: string) => number;

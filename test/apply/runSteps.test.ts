@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { runSteps, type RunStepsOptions } from "../../src/apply/runSteps.js";
-import type { Step } from "../../src/plan/plan.js";
+import type { Step } from "../../src/model/plan.js";
 import type { ReportEvent } from "../../src/report/events.js";
 
 const step = (id: string, needs: string[] = [], phase = id): Step => ({

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type CommandOptions, loadOptions, type OptionSources } from "../../src/config/loadOptions.js";
 import type { CommandName } from "../../src/config/optionTable.js";
-import { type Problem, TsdeployError } from "../../src/errors.js";
 import { defaultVersion } from "../../src/kubernetes/versions.js";
+import { type Problem, TsdeployError } from "../../src/model/errors.js";
 
 const token = `abcdef.0123456789abcdef.${"0a".repeat(32)}`;
 

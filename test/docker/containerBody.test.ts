@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { containerBody } from "../../src/docker/containerBody.js";
-import type { ContainerSpec } from "../../src/plan/containerSpec.js";
+import type { ContainerSpec } from "../../src/model/containerSpec.js";
 
 const spec: ContainerSpec = {
   component: "kubelet",

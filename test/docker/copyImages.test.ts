@@ -3,7 +3,7 @@ import { text } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
 import { type ContainerEngine, EngineError } from "../../src/docker/containerEngine.js";
 import { copyImages, isSameImage } from "../../src/docker/copyImages.js";
-import { TsdeployError } from "../../src/errors.js";
+import { TsdeployError } from "../../src/model/errors.js";
 import { fakeImage } from "./fakeEngine.js";
 
 const gone = new TsdeployError("unreachable", { code: "DOCKER_UNREACHABLE", message: "gone" });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parseDockerEndpoint } from "../../src/docker/dockerEndpoint.js";
-import { TsdeployError } from "../../src/errors.js";
+import { TsdeployError } from "../../src/model/errors.js";
 
 describe("an endpoint", () => {
   it.each([

@@ -1,4 +1,5 @@
-import type { ContainerEngine, ImageDetails } from "../../src/docker/containerEngine.js";
+import type { ContainerEngine } from "../../src/docker/containerEngine.js";
+import type { ImageDetails } from "../../src/model/dockerObjects.js";
 
 export interface FakeEngine extends ContainerEngine {
   /** `docker.io/a:1 for linux/arm64` */

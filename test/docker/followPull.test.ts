@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import { expect, it } from "vitest";
-import type { PullProgress } from "../../src/docker/containerEngine.js";
 import { followPull } from "../../src/docker/followPull.js";
+import type { PullProgress } from "../../src/model/dockerObjects.js";
 
 async function follow(text: string, pieces = 7): Promise<PullProgress[]> {
   const seen: PullProgress[] = [];

@@ -3,15 +3,7 @@ import { describe, expect, it } from "vitest";
 import { eventually } from "./support/eventually.js";
 import { differences, footprint } from "./support/footprint.js";
 import { machine1, machine2, machine3, machines } from "./support/machine.js";
-import {
-  apply,
-  kubectl,
-  said,
-  startKubectl,
-  tryTsdeploy,
-  tsdeploy,
-  workFolder,
-} from "./support/operator.js";
+import { apply, kubectl, said, startKubectl, tryTsdeploy, tsdeploy, workFolder } from "./support/operator.js";
 import { runOk } from "./support/run.js";
 import {
   clusterIp,

@@ -1,9 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { TsdeployError } from "../../src/errors.js";
 import { type Artifact, artifactsFor } from "../../src/image/artifacts.js";
 import { kubernetesPrograms, type Part } from "../../src/image/imageContents.js";
-import { criDockerdArchives, hyperkubePrograms, serverArchives, wholeArchives } from "../../src/image/pinnedChecksums.js";
+import {
+  criDockerdArchives,
+  hyperkubePrograms,
+  serverArchives,
+  wholeArchives,
+} from "../../src/image/pinnedChecksums.js";
 import { featuresOf } from "../../src/kubernetes/versions.js";
+import { TsdeployError } from "../../src/model/errors.js";
 
 const all: ReadonlySet<Part> = new Set([...kubernetesPrograms, "etcd", "cni-plugins", "cri-dockerd"]);
 const architectures = ["amd64", "arm64"] as const;

@@ -6,17 +6,12 @@ import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { TsdeployError } from "../../src/errors.js";
 import type { Artifact } from "../../src/image/artifacts.js";
 import { cacheFolder, makeWorkFolder } from "../../src/image/cacheFolder.js";
 import { diskFault } from "../../src/image/diskFault.js";
-import {
-  type DownloadContext,
-  downloadFiles,
-  type DownloadProgress,
-  sumIn,
-} from "../../src/image/downloadFiles.js";
+import { type DownloadContext, downloadFiles, type DownloadProgress, sumIn } from "../../src/image/downloadFiles.js";
 import { openWebClient, type WebClient } from "../../src/image/webClient.js";
+import { TsdeployError } from "../../src/model/errors.js";
 import { fakeBinary } from "./fakeBinary.js";
 import { cutAfter, type FileServer, serve, startFileServer, status } from "./fileServer.js";
 

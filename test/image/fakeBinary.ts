@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { pack } from "tar-stream";
 import { buffer } from "node:stream/consumers";
-import type { Architecture } from "../../src/config/options.js";
+import type { Architecture } from "../../src/model/options.js";
 
 const machine = { amd64: 62, arm64: 183 };
 const base = 0x400000;

@@ -2,12 +2,12 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Architecture } from "../../src/config/options.js";
-import { TsdeployError } from "../../src/errors.js";
 import { findBinaries } from "../../src/image/findBinaries.js";
 import { kubernetesPrograms } from "../../src/image/imageContents.js";
 import { goStrings } from "../../src/image/readBinary.js";
 import { featuresOf } from "../../src/kubernetes/versions.js";
+import { TsdeployError } from "../../src/model/errors.js";
+import type { Architecture } from "../../src/model/options.js";
 import { fakeBinary } from "./fakeBinary.js";
 
 let folder: string;

@@ -14,9 +14,9 @@ import { pack } from "tar-stream";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { connectEngine } from "../../src/docker/connectEngine.js";
 import { type ContainerEngine, EngineError } from "../../src/docker/containerEngine.js";
-import type { TsdeployError } from "../../src/errors.js";
+import type { ContainerSpec } from "../../src/model/containerSpec.js";
+import type { TsdeployError } from "../../src/model/errors.js";
 import { makeIdentity } from "../../src/pki/makeIdentity.js";
-import type { ContainerSpec } from "../../src/plan/containerSpec.js";
 import { identityRequest } from "../pki/identityRequest.js";
 
 const run = promisify(execFile);

@@ -10,7 +10,7 @@ import { nanoid } from "nanoid";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { connectEngine } from "../../src/docker/connectEngine.js";
 import type { ContainerEngine } from "../../src/docker/containerEngine.js";
-import type { TsdeployError } from "../../src/errors.js";
+import type { TsdeployError } from "../../src/model/errors.js";
 
 const run = promisify(execFile);
 const number = process.env["TSDEPLOY_TEST_MACHINE"] ?? "4";

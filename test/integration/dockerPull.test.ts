@@ -9,9 +9,10 @@ import { promisify } from "node:util";
 import { nanoid } from "nanoid";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { connectEngine } from "../../src/docker/connectEngine.js";
-import type { ContainerEngine, PullProgress } from "../../src/docker/containerEngine.js";
+import type { ContainerEngine } from "../../src/docker/containerEngine.js";
 import { type PullOptions, pullWithRetry } from "../../src/docker/pullWithRetry.js";
-import { TsdeployError } from "../../src/errors.js";
+import type { PullProgress } from "../../src/model/dockerObjects.js";
+import { TsdeployError } from "../../src/model/errors.js";
 
 const run = promisify(execFile);
 const dockerHost = "unix:///var/run/docker.sock";

@@ -2,9 +2,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import type { ContainerEngine } from "../../src/docker/containerEngine.js";
-import { collectEngineFacts } from "../../src/facts/engineFacts.js";
-import { type Helper, openHelper } from "../../src/facts/helperSession.js";
-import { labels, paths } from "../../src/plan/names.js";
+import { collectEngineFacts } from "../../src/host/engineFacts.js";
+import { type Helper, openHelper } from "../../src/host/helperSession.js";
+import { labels, paths } from "../../src/model/hostLayout.js";
 import { freshMachine, hyperkube, machineAddress, machineName, sh } from "./support/testMachine.js";
 
 let engine: ContainerEngine;

@@ -7,7 +7,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { CommandContext } from "../../src/commands/context.js";
 import { imageCopy } from "../../src/commands/imageCopy.js";
 import { imageList } from "../../src/commands/imageList.js";
 import { imageLoad } from "../../src/commands/imageLoad.js";
@@ -15,6 +14,7 @@ import { imageSave } from "../../src/commands/imageSave.js";
 import { connectEngine } from "../../src/docker/connectEngine.js";
 import type { ContainerEngine } from "../../src/docker/containerEngine.js";
 import type { ReportEvent } from "../../src/report/events.js";
+import type { RunContext } from "../../src/report/runContext.js";
 import { secondNumber } from "./support/testMachine.js";
 
 const run = promisify(execFile);
@@ -85,11 +85,11 @@ function copying(from = here, to = there) {
   return { ...common, dockerHost: from, to };
 }
 
-interface SeenContext extends CommandContext {
+interface SeenContext extends RunContext {
   readonly events: readonly ReportEvent[];
 }
 
-function context(more: Partial<CommandContext> = {}): SeenContext {
+function context(more: Partial<RunContext> = {}): SeenContext {
   const events: ReportEvent[] = [];
   const nobody = () => Promise.reject(new Error("nobody is there to answer"));
   return {

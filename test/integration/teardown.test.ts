@@ -2,13 +2,13 @@ import { readFile } from "node:fs/promises";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { applyTeardown } from "../../src/apply/applyTeardown.js";
 import type { ContainerEngine } from "../../src/docker/containerEngine.js";
-import { TsdeployError } from "../../src/errors.js";
-import { collectEngineFacts } from "../../src/facts/engineFacts.js";
-import { showFootprint } from "../../src/facts/footprint.js";
-import { openHelper } from "../../src/facts/helperSession.js";
-import { hostBeforeFile } from "../../src/facts/hostBefore.js";
+import { collectEngineFacts } from "../../src/host/engineFacts.js";
+import { showFootprint } from "../../src/host/footprint.js";
+import { openHelper } from "../../src/host/helperSession.js";
+import { hostBeforeFile } from "../../src/host/hostBefore.js";
+import { TsdeployError } from "../../src/model/errors.js";
+import type { TeardownPlan } from "../../src/model/teardownPlan.js";
 import { isNothingToDo, planTeardown, teardownLookout } from "../../src/plan/planTeardown.js";
-import type { TeardownPlan } from "../../src/plan/teardownPlan.js";
 import { freshMachine, hyperkube, sh } from "./support/testMachine.js";
 
 /** What the owner of the machine has there, some of it much like Kubernetes' own. Nothing of it may change. */

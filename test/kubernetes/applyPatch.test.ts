@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { Patch } from "../../src/config/options.js";
 import { applyPatch } from "../../src/kubernetes/applyPatch.js";
+import type { Patch } from "../../src/model/options.js";
 
 const pod = {
   metadata: { name: "p", labels: { a: "1", b: "2" } },

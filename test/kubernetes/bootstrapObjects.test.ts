@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { pathOf } from "../../src/api/pathOf.js";
 import { bootstrapObjects, clusterConfigMap, parseClusterConfig } from "../../src/kubernetes/bootstrapObjects.js";
-import type { KubernetesObject } from "../../src/kubernetes/kubernetesObject.js";
 import { featuresOf } from "../../src/kubernetes/versions.js";
+import type { KubernetesObject } from "../../src/model/kubernetesObject.js";
 import { clusterConfig } from "./clusterConfig.js";
 
 function objectsOf(version: string): KubernetesObject[] {

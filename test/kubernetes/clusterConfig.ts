@@ -1,4 +1,4 @@
-import type { ClusterConfig } from "../../src/kubernetes/clusterConfig.js";
+import type { ClusterConfig } from "../../src/model/clusterConfig.js";
 
 /** A cluster's configuration; tests change what they are about. */
 export const clusterConfig: ClusterConfig = {

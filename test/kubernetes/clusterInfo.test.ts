@@ -1,5 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { clusterInfo, isSignatureOf, readClusterInfo, signatureOf, tokenSecret } from "../../src/kubernetes/clusterInfo.js";
+import {
+  clusterInfo,
+  isSignatureOf,
+  readClusterInfo,
+  signatureOf,
+  tokenSecret,
+} from "../../src/kubernetes/clusterInfo.js";
 
 const signer = { id: "abcdef", secret: "0123456789abcdef" };
 

@@ -4,9 +4,9 @@ import { compare } from "semver";
 import { parse } from "yaml";
 import { featuresOf } from "../../src/kubernetes/versions.js";
 import type { Program } from "../../src/kubernetes/versionTable.js";
+import { paths } from "../../src/model/hostLayout.js";
+import type { Plan } from "../../src/model/plan.js";
 import { containersOf, filesOf } from "../../src/plan/diff.js";
-import { paths } from "../../src/plan/names.js";
-import type { Plan } from "../../src/plan/plan.js";
 
 const folder = new URL("../fixtures/kubernetes-flags/", import.meta.url);
 

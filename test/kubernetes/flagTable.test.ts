@@ -1,5 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { fieldTable, type FieldTable, type FlagComponent, flagTable, type FlagTable } from "../../src/kubernetes/flagTable.js";
+import {
+  fieldTable,
+  type FieldTable,
+  type FlagComponent,
+  type FlagTable,
+  flagTable,
+} from "../../src/kubernetes/flagTable.js";
 import { featuresOf, readFeatures, supportedMinors, type VersionFeatures } from "../../src/kubernetes/versions.js";
 import type { Program } from "../../src/kubernetes/versionTable.js";
 import { checkCommandLine, checkDocument, knowsField, knowsFlag, listedVersions, programs } from "./flagLists.js";

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import type { Patch } from "../../src/config/options.js";
 import { fromArguments } from "../../src/kubernetes/commandFlags.js";
 import { clusterKubeletConfiguration, kubeletConfiguration } from "../../src/kubernetes/kubeletConfiguration.js";
 import { kubeletFlags, registersTaints } from "../../src/kubernetes/kubeletFlags.js";
 import { featuresOf } from "../../src/kubernetes/versions.js";
+import type { Patch } from "../../src/model/options.js";
 import { observed } from "../plan/fixtures.js";
 import { clusterConfig } from "./clusterConfig.js";
 import { fewScenariosOf, renderKubelet, type Scenario } from "./renderings.js";

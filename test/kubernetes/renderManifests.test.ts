@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import type { MasterOptions, Patch } from "../../src/config/options.js";
 import { isEdited, manifestText, type Pod } from "../../src/kubernetes/renderManifests.js";
+import { featuresOf } from "../../src/kubernetes/versions.js";
+import type { MasterOptions, Patch } from "../../src/model/options.js";
 import { filesOf } from "../../src/plan/diff.js";
 import { planMaster } from "../../src/plan/planMaster.js";
-import { featuresOf } from "../../src/kubernetes/versions.js";
 import { masterInput, masterOptions } from "../plan/fixtures.js";
 import { fewScenariosOf, renderPods, type Scenario } from "./renderings.js";
 

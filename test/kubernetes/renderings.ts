@@ -1,6 +1,4 @@
-import { readBundled } from "../../src/apply/readBundled.js";
-import type { ObservedHost } from "../../src/facts/hostFacts.js";
-import type { ClusterConfig } from "../../src/kubernetes/clusterConfig.js";
+import { readBundled } from "../../src/deploy/readBundled.js";
 import { toArguments } from "../../src/kubernetes/commandFlags.js";
 import type { ConfigurationDocument } from "../../src/kubernetes/fieldValues.js";
 import { kubeletConfiguration } from "../../src/kubernetes/kubeletConfiguration.js";
@@ -9,8 +7,10 @@ import { proxyConfiguration, proxyFlags } from "../../src/kubernetes/proxyConfig
 import { type Pod, renderManifests } from "../../src/kubernetes/renderManifests.js";
 import type { VersionFeatures } from "../../src/kubernetes/versions.js";
 import type { Program } from "../../src/kubernetes/versionTable.js";
+import type { ClusterConfig } from "../../src/model/clusterConfig.js";
+import type { ObservedHost } from "../../src/model/hostFacts.js";
+import { paths } from "../../src/model/hostLayout.js";
 import { kubeletContainer } from "../../src/plan/kubeletContainer.js";
-import { paths } from "../../src/plan/names.js";
 import { observed } from "../plan/fixtures.js";
 import { clusterConfig } from "./clusterConfig.js";
 import { programOf } from "./flagLists.js";

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { containerBody } from "../../src/docker/containerBody.js";
 import { addressAt } from "../../src/kubernetes/networks.js";
-import { labels } from "../../src/plan/names.js";
-import type { ContainerSpec } from "../../src/plan/containerSpec.js";
+import type { ContainerSpec } from "../../src/model/containerSpec.js";
+import { labels } from "../../src/model/hostLayout.js";
 
 /** What is said, one thing each: `k8s-master/apiserver: --v` -> `2`. */
 export type Facts = ReadonlyMap<string, string>;

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { ObservedHost } from "../../src/facts/hostFacts.js";
-import type { ClusterConfig } from "../../src/kubernetes/clusterConfig.js";
+import type { ClusterConfig } from "../../src/model/clusterConfig.js";
+import type { ObservedHost } from "../../src/model/hostFacts.js";
 import { containersOf, filesOf } from "../../src/plan/diff.js";
 import { planMaster } from "../../src/plan/planMaster.js";
 import { planWorker } from "../../src/plan/planWorker.js";

@@ -1,10 +1,7 @@
 import { minor } from "semver";
 import { describe, expect, test } from "vitest";
-import { TsdeployError } from "../../src/errors.js";
 import * as releaseTable from "../../src/kubernetes/releaseTable.js";
 import { versionOverview } from "../../src/kubernetes/versionOverview.js";
-import { checkSkew } from "../../src/kubernetes/versionSkew.js";
-import * as versionTable from "../../src/kubernetes/versionTable.js";
 import {
   checkInsecureApi,
   defaultVersion,
@@ -12,6 +9,9 @@ import {
   resolveVersion,
   supportedMinors,
 } from "../../src/kubernetes/versions.js";
+import { checkSkew } from "../../src/kubernetes/versionSkew.js";
+import * as versionTable from "../../src/kubernetes/versionTable.js";
+import { TsdeployError } from "../../src/model/errors.js";
 
 function errorOf(action: () => unknown): TsdeployError {
   try {

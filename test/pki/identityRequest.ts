@@ -1,5 +1,5 @@
+import type { HostFile } from "../../src/model/hostFile.js";
 import type { IdentityRequest } from "../../src/pki/makeIdentity.js";
-import type { HostFile } from "../../src/plan/plan.js";
 
 /** A fresh master's request; tests change what they are about. */
 export const identityRequest: IdentityRequest = {

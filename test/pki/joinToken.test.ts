@@ -1,6 +1,6 @@
 import { execSync } from "node:child_process";
 import { beforeAll, describe, expect, test } from "vitest";
-import { TsdeployError } from "../../src/errors.js";
+import { TsdeployError } from "../../src/model/errors.js";
 import { bootstrapToken, caHash, formatJoinToken, makeJoinToken, parseJoinToken } from "../../src/pki/joinToken.js";
 import { makeIdentity } from "../../src/pki/makeIdentity.js";
 import { identityRequest } from "./identityRequest.js";

@@ -4,11 +4,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { TsdeployError } from "../../src/errors.js";
 import { readKubeconfig } from "../../src/kubernetes/kubeconfig.js";
+import { TsdeployError } from "../../src/model/errors.js";
+import { caHash } from "../../src/pki/joinToken.js";
 import { makeCertificate } from "../../src/pki/makeCertificate.js";
 import { type IdentityRequest, type MadeIdentity, makeIdentity } from "../../src/pki/makeIdentity.js";
-import { caHash } from "../../src/pki/joinToken.js";
 import { identityRequest, onHost } from "./identityRequest.js";
 
 const pki = "/etc/kubernetes/pki";

@@ -1,10 +1,10 @@
 import { X509Certificate } from "node:crypto";
 import { beforeAll, describe, expect, test } from "vitest";
-import { caHash, parseJoinToken, formatJoinToken } from "../../src/pki/joinToken.js";
+import type { HostFile } from "../../src/model/hostFile.js";
+import { caHash, formatJoinToken, parseJoinToken } from "../../src/pki/joinToken.js";
 import { type MadeIdentity, makeIdentity } from "../../src/pki/makeIdentity.js";
 import { fixedJoinToken, tokenFilePaths } from "../../src/pki/tokenFiles.js";
 import { unmadeIdentity } from "../../src/pki/unmadeIdentity.js";
-import type { HostFile } from "../../src/plan/plan.js";
 import { identityRequest, onHost } from "./identityRequest.js";
 
 const classicRequest = { ...identityRequest, tokenFile: true };

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import type { ObservedHost } from "../../src/facts/hostFacts.js";
+import type { ObservedHost } from "../../src/model/hostFacts.js";
+import { paths } from "../../src/model/hostLayout.js";
 import { containersOf, filesOf } from "../../src/plan/diff.js";
-import { paths } from "../../src/plan/names.js";
 import { planMaster } from "../../src/plan/planMaster.js";
 import { runPreflight } from "../../src/preflight/runPreflight.js";
-import { modernEngines } from "../facts/engines.js";
+import { modernEngines } from "../host/engines.js";
 import { masterInputOf, observed } from "./fixtures.js";
 
 describe.each(Object.entries(modernEngines))("on cgroup v2 with %s", (_name, engine) => {

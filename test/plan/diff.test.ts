@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import type { MasterOptions } from "../../src/config/options.js";
-import type { ContainerDetails } from "../../src/docker/containerEngine.js";
+import type { ContainerDetails } from "../../src/model/dockerObjects.js";
+import { paths } from "../../src/model/hostLayout.js";
+import type { MasterOptions } from "../../src/model/options.js";
+import type { Plan } from "../../src/model/plan.js";
 import { describePlan } from "../../src/plan/describePlan.js";
 import { bindText, containersOf, diffPlan, filesOf, type PlanDiff, type Present } from "../../src/plan/diff.js";
-import { paths } from "../../src/plan/names.js";
-import type { Plan } from "../../src/plan/plan.js";
 import { planMaster } from "../../src/plan/planMaster.js";
 import { planWorker } from "../../src/plan/planWorker.js";
 import { masterInput, masterOptions, secretText, workerInput } from "./fixtures.js";

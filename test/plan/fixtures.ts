@@ -1,13 +1,13 @@
-import { readBundled } from "../../src/apply/readBundled.js";
-import type { MasterOptions, WorkerOptions } from "../../src/config/options.js";
-import type { ObservedHost } from "../../src/facts/hostFacts.js";
-import type { ClusterConfig } from "../../src/kubernetes/clusterConfig.js";
+import { readBundled } from "../../src/deploy/readBundled.js";
 import { featuresOf } from "../../src/kubernetes/versions.js";
-import { paths } from "../../src/plan/names.js";
-import type { HostFile } from "../../src/plan/plan.js";
+import type { ClusterConfig } from "../../src/model/clusterConfig.js";
+import type { ObservedHost } from "../../src/model/hostFacts.js";
+import type { HostFile } from "../../src/model/hostFile.js";
+import { paths } from "../../src/model/hostLayout.js";
+import type { MasterOptions, WorkerOptions } from "../../src/model/options.js";
 import type { MasterPlanInput } from "../../src/plan/planMaster.js";
 import type { WorkerPlanInput } from "../../src/plan/planWorker.js";
-import { engineFacts, hostFacts, image } from "../facts/fixtures.js";
+import { engineFacts, hostFacts, image } from "../host/fixtures.js";
 
 export const secretText = "TOP-SECRET";
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { TsdeployError } from "../../src/errors.js";
+import { TsdeployError } from "../../src/model/errors.js";
+import type { Plan } from "../../src/model/plan.js";
 import { containersOf, filesOf } from "../../src/plan/diff.js";
 import { refuseNodeChanges } from "../../src/plan/nodeChanges.js";
-import type { Plan } from "../../src/plan/plan.js";
 import { planWorker } from "../../src/plan/planWorker.js";
 import { workerInput } from "./fixtures.js";
 

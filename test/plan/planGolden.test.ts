@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { supportedMinors } from "../../src/kubernetes/versions.js";
+import { paths } from "../../src/model/hostLayout.js";
 import { describePlan } from "../../src/plan/describePlan.js";
 import { containersOf, filesOf } from "../../src/plan/diff.js";
 import { lineDifference } from "../../src/plan/lineDifference.js";
-import { paths } from "../../src/plan/names.js";
 import { planMaster } from "../../src/plan/planMaster.js";
 import { planWorker } from "../../src/plan/planWorker.js";
 import { everyMinor, masterInput, masterInputOf, secretText, workerInput, workerInputOf } from "./fixtures.js";

@@ -1,10 +1,11 @@
 import { parse } from "yaml";
-import { unreachable } from "../../src/errors.js";
-import type { ContainerSpec } from "../../src/plan/containerSpec.js";
-import { bindText } from "../../src/plan/diff.js";
+import type { ContainerSpec } from "../../src/model/containerSpec.js";
+import { unreachable } from "../../src/model/errors.js";
+import type { HostFile } from "../../src/model/hostFile.js";
+import { cniConfigFiles, paths } from "../../src/model/hostLayout.js";
+import type { Plan, Step } from "../../src/model/plan.js";
 import { describePlan } from "../../src/plan/describePlan.js";
-import { cniConfigFiles, paths } from "../../src/plan/names.js";
-import type { HostFile, Plan, Step } from "../../src/plan/plan.js";
+import { bindText } from "../../src/plan/diff.js";
 
 /** A whole plan as lines that each tell where they belong, so that a difference of two can be read. No digests. */
 export function planLines(plan: Plan): string[] {

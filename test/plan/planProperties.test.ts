@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import type { ExtraArgs, Patch, Taint } from "../../src/config/options.js";
-import type { HostFacts, ObservedHost } from "../../src/facts/hostFacts.js";
 import { featuresOf } from "../../src/kubernetes/versions.js";
+import type { HostFacts, ObservedHost } from "../../src/model/hostFacts.js";
+import type { HostFile } from "../../src/model/hostFile.js";
+import { paths } from "../../src/model/hostLayout.js";
+import type { ExtraArgs, Patch, Taint } from "../../src/model/options.js";
+import type { Plan } from "../../src/model/plan.js";
 import { containersOf, filesOf } from "../../src/plan/diff.js";
-import { paths } from "../../src/plan/names.js";
-import type { HostFile, Plan } from "../../src/plan/plan.js";
 import { planMaster } from "../../src/plan/planMaster.js";
 import { planWorker } from "../../src/plan/planWorker.js";
 import { planProblems } from "../kubernetes/flagLists.js";

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import type { ContainerSummary } from "../../src/docker/containerEngine.js";
-import { parseFootprint, type Footprint } from "../../src/facts/footprint.js";
-import type { ExistingFile } from "../../src/facts/hostFacts.js";
+import { type Footprint, parseFootprint } from "../../src/host/footprint.js";
+import type { ContainerSummary } from "../../src/model/dockerObjects.js";
+import type { ExistingFile } from "../../src/model/hostFacts.js";
+import type { TeardownPlan } from "../../src/model/teardownPlan.js";
 import { isNothingToDo, planTeardown, teardownLookout } from "../../src/plan/planTeardown.js";
-import type { TeardownPlan } from "../../src/plan/teardownPlan.js";
-import { container, engineFacts, podContainer } from "../facts/fixtures.js";
+import { container, engineFacts, podContainer } from "../host/fixtures.js";
 
 const before = {
   sysctls: { "kernel.panic": "0", "vm.overcommit_memory": "0", "net.netfilter.nf_conntrack_max": "1000" },

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import type { EngineInfo } from "../../src/docker/containerEngine.js";
-import type { HostFacts, ObservedHost } from "../../src/facts/hostFacts.js";
+import type { EngineInfo } from "../../src/model/dockerObjects.js";
+import type { HostFacts, ObservedHost } from "../../src/model/hostFacts.js";
 import type { Wanted } from "../../src/preflight/check.js";
 import { checks, preflightError, runPreflight } from "../../src/preflight/runPreflight.js";
-import { container, engineFacts, hostFacts, image, observedHost, podContainer } from "../facts/fixtures.js";
+import { container, engineFacts, hostFacts, image, observedHost, podContainer } from "../host/fixtures.js";
 
 const master: Wanted = {
   role: "master",

@@ -1,6 +1,6 @@
 import { PassThrough } from "node:stream";
 import { describe, expect, it } from "vitest";
-import { TsdeployError } from "../../src/errors.js";
+import { TsdeployError } from "../../src/model/errors.js";
 import { createReporter, type ReporterOptions } from "../../src/report/createReporter.js";
 import type { ReportEvent } from "../../src/report/events.js";
 

@@ -1,6 +1,6 @@
 import { PassThrough } from "node:stream";
 import { describe, expect, it } from "vitest";
-import { TsdeployError } from "../../src/errors.js";
+import { TsdeployError } from "../../src/model/errors.js";
 import { createPrompts, type PromptOptions } from "../../src/report/prompts.js";
 
 function person(options: Partial<PromptOptions> = {}) {

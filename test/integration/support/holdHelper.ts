@@ -1,5 +1,5 @@
 import { connectEngine } from "../../../src/docker/connectEngine.js";
-import { openHelper } from "../../../src/facts/helperSession.js";
+import { openHelper } from "../../../src/host/helperSession.js";
 
 /** Opens a helper, tells its id, and holds it until it is killed. */
 const [dockerHost = "", image = ""] = process.argv.slice(2);

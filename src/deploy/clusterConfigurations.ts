@@ -1,0 +1,64 @@
+import { ApiError } from "../api/apiFault.js";
+import type { KubernetesClient } from "../api/kubernetesClient.js";
+import { configurationMapPath, readConfigurationMap } from "../kubernetes/configurationMaps.js";
+import type { VersionFeatures } from "../kubernetes/versions.js";
+import type { RunContext } from "../report/runContext.js";
+
+/** What all nodes of a cluster have in common, as its ConfigMaps say it; undefined where there is none. */
+export interface Configurations {
+  readonly kubelet?: Record<string, unknown>;
+  readonly proxy?: Record<string, unknown>;
+}
+
+/** For a worker: the ConfigMaps are the truth. @throws TsdeployError if the API server cannot be asked */
+export async function clusterConfigurations(
+  api: KubernetesClient,
+  features: VersionFeatures,
+  signal: AbortSignal,
+): Promise<Configurations> {
+  return read(api, features, signal, () => true);
+}
+
+/**
+ * For the master: what an administrator has made of them; what nobody has changed is written anew. An API server that
+ * does not answer is no error: the master may be what this run is to mend.
+ */
+export async function masterConfigurations(
+  api: KubernetesClient,
+  features: VersionFeatures,
+  { signal, report }: RunContext,
+): Promise<Configurations> {
+  try {
+    return await read(api, features, AbortSignal.any([signal, AbortSignal.timeout(5_000)]), (edited) => edited);
+  } catch (error) {
+    signal.throwIfAborted();
+    const { message } = error as Error;
+    report({
+      kind: "warning",
+      message: `this run cannot follow changes of ConfigMaps kubelet-config and kube-proxy: ${message}`,
+    });
+    return {};
+  }
+}
+
+async function read(
+  api: KubernetesClient,
+  features: VersionFeatures,
+  signal: AbortSignal,
+  isWanted: (edited: boolean) => boolean,
+): Promise<Configurations> {
+  const one = async (component: "kubelet" | "proxy"): Promise<Record<string, unknown> | undefined> => {
+    const found = await api.get(configurationMapPath(component), { signal }).catch((error: unknown) => {
+      // An older cluster may not have it, or not let nodes see it.
+      if (error instanceof ApiError && (error.status === 403 || error.status === 404)) return undefined;
+      throw error;
+    });
+    const map = found === undefined ? undefined : readConfigurationMap(found);
+    return map && isWanted(map.edited) ? map.document : undefined;
+  };
+  const [kubelet, proxy] = await Promise.all([
+    features.kubeletConfigured === "file" ? one("kubelet") : undefined,
+    features.proxyConfigured === "file" ? one("proxy") : undefined,
+  ]);
+  return { ...(kubelet && { kubelet }), ...(proxy && { proxy }) };
+}

@@ -1,0 +1,21 @@
+import { displayName } from "../apply/diagnose.js";
+import type { ContainerSummary } from "../model/dockerObjects.js";
+import { kubeletLabels, sandboxName } from "../model/kubeletLabels.js";
+import { isKubeletMade, isOurs } from "../model/ownership.js";
+
+/** Our own containers and those of the control plane's pods by what people call them; of several lives, the latest. */
+export function componentsOf(containers: readonly ContainerSummary[]): Map<string, ContainerSummary> {
+  const newest = new Map<string, ContainerSummary>();
+  for (const container of containers) {
+    if (!isOurs(container) && !isControlPlane(container)) continue;
+    const known = newest.get(displayName(container));
+    if (!known || known.createdAt < container.createdAt) newest.set(displayName(container), container);
+  }
+  return new Map([...newest].sort(([a], [b]) => a.localeCompare(b)));
+}
+
+/** A kubelet makes the uid of a static pod from its manifest: a digest, where the API server's are UUIDs. */
+function isControlPlane(container: ContainerSummary): boolean {
+  const { [kubeletLabels.podUid]: uid = "-", [kubeletLabels.containerName]: name } = container.labels;
+  return isKubeletMade(container) && !uid.includes("-") && name !== sandboxName;
+}

@@ -1,0 +1,64 @@
+import { fromKubeconfig } from "../api/fromKubeconfig.js";
+import { KubernetesClient } from "../api/kubernetesClient.js";
+import type { Helper } from "../host/helperSession.js";
+import { TsdeployError } from "../model/errors.js";
+import type { ExistingFile } from "../model/hostFacts.js";
+import { apiserverPort, paths } from "../model/hostLayout.js";
+import type { ClusterIdentity } from "../model/identity.js";
+
+/** A link's absolute target is meant from the host's root. */
+const readThroughLinks = `file=$1
+while [[ -L /host$file ]]; do
+  link=$(readlink "/host$file")
+  if [[ $link == /* ]]; then file=$link; else file=\${file%/*}/$link; fi
+done
+cat -- "/host$file"`;
+
+/** The API server of a master, as its administrator, through its own loopback. */
+export function masterApi(helper: Helper, identity: ClusterIdentity): KubernetesClient {
+  return new KubernetesClient({
+    server: `https://127.0.0.1:${apiserverPort}`,
+    connect: () => helper.openTcp("127.0.0.1", apiserverPort),
+    caPem: identity.ca.certificate,
+    credentials: { keyPair: identity.admin },
+  });
+}
+
+/**
+ * The API server as a node's kubeconfig names it, through the node's network.
+ *
+ * @returns undefined if the node has no such kubeconfig
+ */
+export async function apiByKubeconfig(
+  helper: Helper,
+  files: ReadonlyMap<string, ExistingFile>,
+  path: string = paths.kubeletConf,
+): Promise<KubernetesClient | undefined> {
+  const file = files.get(path);
+  if (!file) return undefined;
+  return fromKubeconfig({
+    path: `${path} on the host`,
+    text: file.content,
+    connect: (host, port) => helper.openTcp(host, port),
+    // The kubelet's own certificate lies outside /etc/kubernetes and is replaced by itself.
+    readFile: async (name) => (await helper.run(readThroughLinks, [name])).stdout.toString(),
+  });
+}
+
+/** An administrator's client on a master. @throws TsdeployError `NOT_A_MASTER` */
+export async function adminApi(helper: Helper, files: ReadonlyMap<string, ExistingFile>): Promise<KubernetesClient> {
+  return (await apiByKubeconfig(helper, files, paths.adminConf)) ?? notAMaster();
+}
+
+/** The administrator's kubeconfig. @throws TsdeployError `NOT_A_MASTER` */
+export function adminConfOf(files: ReadonlyMap<string, ExistingFile>): string {
+  return files.get(paths.adminConf)?.content ?? notAMaster();
+}
+
+function notAMaster(): never {
+  throw new TsdeployError("environment", {
+    code: "NOT_A_MASTER",
+    message: `this host has no ${paths.adminConf}: it is not the master of a cluster`,
+    hint: "Say which Docker host is, with --host or --context.",
+  });
+}

@@ -1,0 +1,75 @@
+import type { ContainerEngine } from "../docker/containerEngine.js";
+import { type Helper, openHelper } from "../host/helperSession.js";
+import type { ImageChoice } from "../image/chooseImage.js";
+import { ensureImage } from "../image/ensureImage.js";
+import { TsdeployError } from "../model/errors.js";
+import type { EngineFacts, ObservedHost } from "../model/hostFacts.js";
+import { imageLabels } from "../model/imageLabels.js";
+import type { NodeOptions } from "../model/options.js";
+import { isOurs } from "../model/ownership.js";
+import type { Present } from "../plan/diff.js";
+import type { Wanted } from "../preflight/check.js";
+import { preflightError, runPreflight } from "../preflight/runPreflight.js";
+import type { RunContext } from "../report/runContext.js";
+
+/** A host as a command works on it. */
+export interface HostSession {
+  readonly engine: ContainerEngine;
+  readonly helper: Helper;
+  readonly observed: ObservedHost;
+}
+
+export interface OpenSessionInput {
+  readonly engine: ContainerEngine;
+  readonly engineFacts: EngineFacts;
+  /** The image that the helper, and then everything else, runs from. */
+  readonly image: ImageChoice;
+  /** Of Kubernetes: what the image is built of if it has to be. */
+  readonly version: string;
+  readonly wanted: Wanted;
+  readonly options: Pick<NodeOptions, "pullTimeoutMs" | "registryMirrors" | "mirror">;
+  readonly context: RunContext;
+}
+
+/**
+ * The image (pulled or built if need be), the helper, and all facts; the image's own checks come before anything of it
+ * runs.
+ */
+export async function openSession(input: OpenSessionInput): Promise<HostSession> {
+  const { engine, engineFacts, version, wanted, options, context } = input;
+  const { architecture } = engineFacts.version;
+  const image = await ensureImage(engine, input.image, { ...options, version, architecture, context });
+  checkTier(runPreflight("image", { engine: engineFacts, image }, wanted), context);
+
+  const { clusterName } = wanted;
+  const helper = await openHelper(engine, input.image.reference, clusterName ? { clusterName } : {});
+  try {
+    const imageCniDir = image.labels[imageLabels.cni];
+    const [host, files] = await Promise.all([
+      helper.collectFacts({
+        dockerRootDir: engineFacts.info.dockerRootDir,
+        ...(imageCniDir === undefined ? {} : { imageCniDir }),
+        signal: context.signal,
+      }),
+      helper.readFiles(),
+    ]);
+    return { engine, helper, observed: { engine: engineFacts, host, image, files } };
+  } catch (error) {
+    await helper.close();
+    throw error;
+  }
+}
+
+/** Tells warnings; throws all errors at once. */
+export function checkTier(result: ReturnType<typeof runPreflight>, context: RunContext): void {
+  for (const message of result.warnings) context.report({ kind: "warning", message });
+  const error: TsdeployError | undefined = preflightError(result.errors);
+  if (error) throw error;
+}
+
+/** What a plan is compared with. */
+export async function presentOn({ engine, observed }: HostSession): Promise<Present> {
+  const ours = observed.engine.containers.filter(isOurs);
+  const details = await Promise.all(ours.map(({ id }) => engine.inspectContainer(id)));
+  return { containers: details.filter((container) => container !== undefined), files: observed.files };
+}

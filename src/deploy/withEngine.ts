@@ -1,0 +1,38 @@
+import { connectEngine } from "../docker/connectEngine.js";
+import { type ContainerEngine, EngineError } from "../docker/containerEngine.js";
+import { TsdeployError } from "../model/errors.js";
+import type { CommonOptions } from "../model/options.js";
+import type { RunContext } from "../report/runContext.js";
+
+/**
+ * Connects to the Docker that the options name, and lets go of it when `use` ends.
+ *
+ * @throws TsdeployError `failed` with `DOCKER_FAILED` for an answer of the daemon that nobody foresaw; as `use` does
+ */
+export async function withEngine<T>(
+  options: Pick<CommonOptions, "dockerHost" | "dockerContext">,
+  context: RunContext,
+  use: (engine: ContainerEngine) => Promise<T>,
+): Promise<T> {
+  const { dockerHost, dockerContext } = options;
+  const engine = await connectEngine(
+    { ...(dockerHost === undefined ? {} : { dockerHost }), ...(dockerContext === undefined ? {} : { dockerContext }) },
+    context.env,
+  );
+  try {
+    return await use(engine);
+  } catch (error) {
+    throw refusedByDocker(error, engine);
+  } finally {
+    await engine.close();
+  }
+}
+
+/** What a daemon cannot or will not do is no bug of ours; a request that it does not understand is. */
+function refusedByDocker(error: unknown, { endpoint }: ContainerEngine): unknown {
+  if (!(error instanceof EngineError)) return error;
+  if (error.status < 500 && error.status !== 401 && error.status !== 403) return error;
+  const message = `Docker at ${endpoint} refuses: ${error.message} (status ${error.status})`;
+  const hint = "Look at the log of that dockerd (`journalctl -u docker`).";
+  return new TsdeployError("failed", { code: "DOCKER_FAILED", message, hint }, { cause: error });
+}

@@ -1,0 +1,39 @@
+import type { ContainerEngine } from "../docker/containerEngine.js";
+import { type Helper, openHelper } from "../host/helperSession.js";
+import { helperImage } from "../image/helperImage.js";
+import type { ContainerSummary } from "../model/dockerObjects.js";
+import { TsdeployError } from "../model/errors.js";
+import type { CommonOptions } from "../model/options.js";
+import type { RunContext } from "../report/runContext.js";
+import { withEngine } from "./withEngine.js";
+
+export interface LookedAtHost {
+  readonly engine: ContainerEngine;
+  readonly helper: Helper;
+  readonly containers: readonly ContainerSummary[];
+}
+
+/** For commands that look at a host, or speak to its cluster, and change nothing on it. */
+export async function withHelper<T>(
+  options: CommonOptions,
+  context: RunContext,
+  use: (host: LookedAtHost) => Promise<T>,
+): Promise<T> {
+  return withEngine(options, context, async (engine) => {
+    const containers = await engine.listContainers();
+    const image = await helperImage(engine, containers);
+    if (image === undefined) {
+      throw new TsdeployError("environment", {
+        code: "NOTHING_HERE",
+        message: `nothing of tsdeploy is on ${engine.endpoint}`,
+        hint: "Say which Docker host is meant, with --host or --context, or make it one with `tsdeploy master`.",
+      });
+    }
+    const helper = await openHelper(engine, image);
+    try {
+      return await use({ engine, helper, containers });
+    } finally {
+      await helper.close();
+    }
+  });
+}

@@ -1,0 +1,77 @@
+import type { CleanupScope } from "../model/teardownPlan.js";
+import type { Helper } from "./helperSession.js";
+
+/** What `scripts/host/teardown.sh` sees of Kubernetes on a host. */
+export interface Footprint {
+  /** Mount points below /var/lib/kubelet. */
+  readonly mounts: readonly string[];
+  /** `iptables-nft nat KUBE-SERVICES` */
+  readonly chains: readonly string[];
+  /** Tables with nothing in them that were not there before: `ip6tables-nft nat`. */
+  readonly tables: readonly string[];
+  readonly links: readonly string[];
+  /** Values now. */
+  readonly sysctls: Readonly<Record<string, string>>;
+  /** The kubelet's cgroups. */
+  readonly cgroups: readonly string[];
+  readonly paths: readonly string[];
+  readonly emptyFolders: readonly string[];
+  /** Links to logs of containers that are no more. */
+  readonly deadLogs: readonly string[];
+  /** Processes named kubelet, with the id of their container if they are in one. */
+  readonly kubelets: readonly { readonly pid: number; readonly container?: string }[];
+  readonly etcdData: boolean;
+}
+
+/** Reads what `scripts/host/teardown.sh` prints. */
+export function parseFootprint(output: string): Footprint {
+  const lines = output.split("\n").filter((line) => line !== "");
+  const all = (kind: string): string[] =>
+    lines.filter((line) => line.startsWith(`${kind} `)).map((line) => line.slice(kind.length + 1));
+  return {
+    mounts: all("mount"),
+    chains: all("chain"),
+    tables: all("table"),
+    links: all("link"),
+    sysctls: Object.fromEntries(
+      all("sysctl").map((line) => {
+        const [name = "", ...value] = line.split(" ");
+        return [name, value.join(" ")];
+      }),
+    ),
+    cgroups: all("cgroup"),
+    paths: all("path"),
+    emptyFolders: all("empty-folder"),
+    deadLogs: all("dead-log"),
+    kubelets: all("kubelet").map((line) => {
+      const [pid = "", container = "-"] = line.split(" ");
+      return { pid: Number(pid), ...(container === "-" ? {} : { container }) };
+    }),
+    etcdData: all("etcd-data").length > 0,
+  };
+}
+
+/** Looks at the host; changes nothing. */
+export async function showFootprint(helper: Helper, scope: CleanupScope): Promise<Footprint> {
+  const { stdout } = await helper.runHostScript("teardown", ["show", ...scopeArguments(scope, false)]);
+  return parseFootprint(stdout.toString());
+}
+
+/** Removes from the host what is in the scope, and looks again: what it could not remove is still in the answer. */
+export async function cleanFootprint(helper: Helper, scope: CleanupScope): Promise<Footprint> {
+  const { stdout } = await helper.runHostScript("teardown", ["clean", ...scopeArguments(scope, true)]);
+  return parseFootprint(stdout.toString());
+}
+
+function scopeArguments(scope: CleanupScope, set: boolean): string[] {
+  const sysctls = Object.entries(scope.sysctls).map(([name, value]) => (set ? `${name}=${value}` : name));
+  const options: [string, readonly string[]][] = [
+    ["--network", [scope.network]],
+    ["--before", scope.iptablesBefore],
+    ["--sysctl", sysctls],
+    ["--path", scope.paths],
+    ["--empty-folder", scope.emptyFolders],
+    ["--link", scope.links],
+  ];
+  return options.flatMap(([option, values]) => values.flatMap((value) => [option, value]));
+}

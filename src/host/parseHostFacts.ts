@@ -1,0 +1,126 @@
+import { z } from "zod";
+import type { HostFacts, InterfaceAddress, ListeningPort, Route } from "../model/hostFacts.js";
+
+const schema = z.object({
+  hostname: z.string().min(1),
+  cpus: z.coerce.number().int().positive(),
+  memoryBytes: z.coerce.number().int().positive(),
+  swapBytes: z.coerce.number().int().nonnegative(),
+  cgroupVersion: z.enum(["1", "2"]),
+  propagation: z.enum(["shared", "private", "slave"]),
+  iptablesBackend: z.enum(["nft", "legacy"]),
+  resolvConf: z.string().startsWith("/"),
+  conntrackMaxWritable: z.enum(["true", "false"]).transform((value) => value === "true"),
+  ipvs: z.enum(["true", "false"]).transform((value) => value === "true"),
+  etcdData: z.enum(["true", "false"]).transform((value) => value === "true"),
+  imageVersion: z.union([z.literal(""), z.string().regex(/^v\d+\.\d+\.\d+/)]).catch(""),
+  imageCniDir: z.string().optional(),
+  imageEtcdVersion: z.string().regex(/^\d+\.\d+/).optional().catch(undefined),
+  /** Seconds, with a fraction after a point or, in some locales, a comma. */
+  clock: z.string().transform((value) => Math.round(Number(value.replace(",", ".")) * 1000)),
+});
+
+/** Reads what `scripts/host/facts.sh` prints. Throws a ZodError if it is not that. */
+export function parseHostFacts(output: string): Omit<HostFacts, "defaultIpcMode"> {
+  const lines = output
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => {
+      const space = line.indexOf(" ");
+      return space < 0 ? { key: line, value: "" } : { key: line.slice(0, space), value: line.slice(space + 1).trim() };
+    });
+  const all = (key: string): string[] => lines.filter((line) => line.key === key).map((line) => line.value);
+
+  const { clock, imageCniDir, imageEtcdVersion, ...single } = schema.parse(
+    Object.fromEntries(lines.map((line) => [line.key, line.value])),
+  );
+  const addresses = all("address").map(parseAddress);
+  const routes = all("route").flatMap(parseRoute);
+  const defaultAddress = defaultRouteAddress(all("route"), addresses);
+
+  return {
+    ...single,
+    addresses,
+    ...(defaultAddress === undefined ? {} : { defaultAddress }),
+    routes,
+    links: all("link"),
+    clockMs: clock,
+    listeningPorts: all("listening").flatMap(parseListening),
+    iptables: all("iptables"),
+    diskFreeBytes: Object.fromEntries(all("free").map(parseFree)),
+    readOnlyPaths: all("readOnly"),
+    cniConfigurations: all("cni"),
+    imagePrograms: Object.fromEntries(all("program").map(parsePair)),
+    ...(imageCniDir === undefined ? {} : { imageCniDir }),
+    ...(imageEtcdVersion === undefined ? {} : { imageEtcdVersion }),
+    sysctls: Object.fromEntries(all("sysctl").map(parsePair)),
+    existingPaths: all("path"),
+  };
+}
+
+/** `eth0 10.0.0.5/24` */
+function parseAddress(value: string): InterfaceAddress {
+  const [name = "", cidr = ""] = value.split(" ");
+  const [address = "", prefixLength = "32"] = cidr.split("/");
+  return { interface: name, address, prefixLength: Number(prefixLength) };
+}
+
+/** A line of `ip route`: `10.0.0.0/8 via 10.1.0.1 dev eth0`, `unreachable 10.0.0.0/8`, … */
+function parseRoute(value: string): Route[] {
+  const [first = ""] = value.split(" ");
+  const device = wordAfter(value, "dev");
+  if (device === undefined) {
+    return [];
+  }
+  const destination = first === "default" ? "0.0.0.0/0" : first.includes("/") ? first : `${first}/32`;
+  const gateway = wordAfter(value, "via");
+  return [{ destination, interface: device, ...(gateway === undefined ? {} : { gateway }) }];
+}
+
+/** The kernel prefers the lowest metric, and says its routes in that order. */
+function defaultRouteAddress(routes: readonly string[], addresses: readonly InterfaceAddress[]): string | undefined {
+  const route = routes.find((line) => line.startsWith("default "));
+  if (route === undefined) {
+    return undefined;
+  }
+  const device = wordAfter(route, "dev");
+  return wordAfter(route, "src") ?? addresses.find((address) => address.interface === device)?.address;
+}
+
+function wordAfter(line: string, word: string): string | undefined {
+  const words = line.split(" ");
+  const at = words.indexOf(word);
+  return at < 0 ? undefined : words[at + 1];
+}
+
+/** `0.0.0.0:6443 1234 kube-apiserver <container id>`; `[::]:22`, `127.0.0.53%lo:53`, `*:80`; `-` for the unknown. */
+function parseListening(value: string): ListeningPort[] {
+  const [socket = "", pid = "-", process = "-", container = "-"] = value.split(" ");
+  const match = /^(.*):(\d+)$/.exec(socket);
+  if (match === null) {
+    return [];
+  }
+  const [, host = "", port = ""] = match;
+  const address = host.replace(/^\[|\]$/g, "").replace(/%.*$/, "");
+  return [
+    {
+      port: Number(port),
+      address: address === "*" ? "::" : address,
+      ...(process === "-" ? {} : { process }),
+      ...(pid === "-" ? {} : { pid: Number(pid) }),
+      ...(container === "-" ? {} : { container }),
+    },
+  ];
+}
+
+/** `<blocks> <block size> <path>` */
+function parseFree(value: string): [string, number] {
+  const [blocks = "0", blockSize = "0", ...path] = value.split(" ");
+  return [path.join(" "), Number(blocks) * Number(blockSize)];
+}
+
+/** A name, and all that follows. */
+function parsePair(value: string): [string, string] {
+  const [name = "", ...rest] = value.split(" ");
+  return [name, rest.join(" ")];
+}

@@ -1,0 +1,23 @@
+import type { ExtraArgs } from "./options.js";
+
+/** What every node of a cluster has to know: the ConfigMap `kube-system/tsdeploy`. */
+export interface ClusterConfig {
+  readonly clusterName: string;
+  /** Such as `v1.20.2`. */
+  readonly version: string;
+  readonly image: string;
+  readonly registry?: string;
+  /** `https://10.0.0.5:6443` */
+  readonly apiserver: string;
+  readonly podCidr: string;
+  readonly serviceCidr: string;
+  readonly clusterDomain: string;
+  /** Service address of DNS, computed from the Service CIDR. */
+  readonly clusterDns: string;
+  readonly network: "bridge" | "none";
+  /** Whether anybody may do anything through port 8080, as with docker-multinode. */
+  readonly insecureApi: boolean;
+  readonly proxyMode: "iptables" | "ipvs" | "nftables";
+  /** Those of the node components, `kubelet` and `proxy`. */
+  readonly extraArgs: ExtraArgs;
+}

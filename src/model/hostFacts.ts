@@ -1,0 +1,106 @@
+import type { ContainerSummary, EngineInfo, EngineVersion, ImageDetails } from "./dockerObjects.js";
+
+/** First tier: what the Docker API tells without running anything. */
+export interface EngineFacts {
+  readonly endpoint: string;
+  readonly version: EngineVersion;
+  readonly info: EngineInfo;
+  /** All of them, running or not: ours, kubelet-made ones and the user's. */
+  readonly containers: readonly ContainerSummary[];
+}
+
+export interface ListeningPort {
+  readonly port: number;
+  /** `0.0.0.0`, `::`, `127.0.0.1`, … */
+  readonly address: string;
+  /** Process name, if it could be told. */
+  readonly process?: string;
+  readonly pid?: number;
+  /** Id of the container that the process is in. */
+  readonly container?: string;
+}
+
+export interface InterfaceAddress {
+  readonly interface: string;
+  readonly address: string;
+  readonly prefixLength: number;
+}
+
+export interface Route {
+  /** Network such as `10.0.0.0/8`; `0.0.0.0/0` for the default. */
+  readonly destination: string;
+  readonly interface: string;
+  /** Undefined for a network that the interface is in. */
+  readonly gateway?: string;
+}
+
+/** Second tier: what one helper container of the image sees of the host. */
+export interface HostFacts {
+  readonly hostname: string;
+  /** Global IPv4 addresses. */
+  readonly addresses: readonly InterfaceAddress[];
+  /** Source address of the default route; undefined without one. */
+  readonly defaultAddress?: string;
+  /** IPv4. */
+  readonly routes: readonly Route[];
+  /** Names of all network interfaces. */
+  readonly links: readonly string[];
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  readonly swapBytes: number;
+  /** Milliseconds since 1970, read on the host. */
+  readonly clockMs: number;
+  readonly cgroupVersion: "1" | "2";
+  /** Of the mount that holds /var/lib/kubelet. */
+  readonly propagation: "shared" | "private" | "slave";
+  readonly listeningPorts: readonly ListeningPort[];
+  /** Which iptables Docker writes to. */
+  readonly iptablesBackend: "nft" | "legacy";
+  /** Tables, such as `iptables-nft nat`, and chains of Kubernetes' kind, such as `iptables-nft nat KUBE-SERVICES`. */
+  readonly iptables: readonly string[];
+  /** What kubelets should give pods: systemd-resolved's real file where /etc/resolv.conf is its stub. */
+  readonly resolvConf: string;
+  /** Free bytes of the file systems below Docker's root, /var/lib/kubelet, /var/lib/etcd and /etc. */
+  readonly diskFreeBytes: Readonly<Record<string, number>>;
+  readonly readOnlyPaths: readonly string[];
+  /** False in a network namespace that is not the first: kube-proxy must leave nf_conntrack_max alone. */
+  readonly conntrackMaxWritable: boolean;
+  /** Whether the kernel has IPVS, loaded or as a module. */
+  readonly ipvs: boolean;
+  /** Foreign CNI configuration files in /etc/cni/net.d. */
+  readonly cniConfigurations: readonly string[];
+  /** `kubelet --version` of the image: `v1.20.2`; empty if it has none. */
+  readonly imageVersion: string;
+  /** Programs of the image that matter to us -> path: `hyperkube`, `kubelet`, `etcd`, `cri-dockerd`, `pause`, … */
+  readonly imagePrograms: Readonly<Record<string, string>>;
+  /** Of the image's etcd: `3.4.23`. */
+  readonly imageEtcdVersion?: string;
+  /** Folder of CNI plugins inside the image; undefined if there are none. */
+  readonly imageCniDir?: string;
+  /** IPC of a container that asks for none, by the daemon's `default-ipc-mode`: `private` or `shareable`. */
+  readonly defaultIpcMode: string;
+  /** Whether etcd data is there. */
+  readonly etcdData: boolean;
+  /** Values now of all that Kubernetes changes. Those before tsdeploy's first run: see `hostBefore.ts`. */
+  readonly sysctls: Readonly<Record<string, string>>;
+  /** Which of the paths that we and Kubernetes make are there. */
+  readonly existingPaths: readonly string[];
+}
+
+/**
+ * A file below /etc/kubernetes as it is on the host now. A symbolic link has its type in `mode` (0o120777) and its
+ * target as `content`.
+ */
+export interface ExistingFile {
+  readonly mode: number;
+  readonly content: string;
+}
+
+/** All that a plan is made of, besides options and identity. */
+export interface ObservedHost {
+  readonly engine: EngineFacts;
+  readonly host: HostFacts;
+  readonly image: ImageDetails;
+  /** Absolute host path -> file, for everything below /etc/kubernetes. */
+  readonly files: ReadonlyMap<string, ExistingFile>;
+}

@@ -1,0 +1,90 @@
+import type { Component, ContainerSpec } from "./containerSpec.js";
+import type { HostFile } from "./hostFile.js";
+import type { KubernetesObject } from "./kubernetesObject.js";
+
+/** Something to wait for. Each has a deadline, and says what it saw last. */
+export type Probe =
+  /** The API server serves requests, though it may not have laid down all that it brings. */
+  | { readonly kind: "api-serves" }
+  /** `GET /healthz` of the API server says ok. */
+  | { readonly kind: "api-answers" }
+  /** The Node object is there. */
+  | { readonly kind: "node-registered"; readonly node: string }
+  /** The Node's Ready condition is True. A heartbeat from before the kubelet container's start does not count. */
+  | { readonly kind: "node-ready"; readonly node: string };
+
+/** By what a container tells that it works: a port of the host's loopback, or a socket file, that accepts. */
+export type Health = { readonly port: number } | { readonly socket: string };
+
+/** What one step does. */
+export type Action =
+  | { readonly kind: "write-files"; readonly files: readonly HostFile[] }
+  | { readonly kind: "remove-files"; readonly paths: readonly string[] }
+  /** Docker would make a missing folder that is to be bound, but open to everybody. */
+  | { readonly kind: "make-folder"; readonly path: string; readonly mode: number }
+  /** Unless it is here. */
+  | { readonly kind: "pull-image"; readonly reference: string }
+  /**
+   * Start it, replacing one of its component whose spec differs; one that replaces another has to be healthy. One that
+   * runs as wanted starts anew if this run has written the file `restartsWith` or started the component
+   * `restartsAfter`.
+   */
+  | {
+      readonly kind: "run-container";
+      readonly container: ContainerSpec;
+      readonly health?: Health;
+      readonly restartsWith?: string;
+      readonly restartsAfter?: Component;
+    }
+  | { readonly kind: "wait"; readonly probe: Probe }
+  /** Create or bring to this state, in order. Configuration that a person has edited stays. */
+  | { readonly kind: "apply-objects"; readonly objects: readonly KubernetesObject[] }
+  /** A Node object for a kubelet that wants to find one; one that is there stays as it is. */
+  | { readonly kind: "create-node"; readonly object: KubernetesObject }
+  /** Give the node its pod CIDR now instead of when the controller-manager first looks; no-op if it has one. */
+  | { readonly kind: "set-pod-cidr"; readonly node: string; readonly podCidr: string }
+  /**
+   * Lay the file down, the node's pod CIDR in place of `{{podCidr}}`, as soon as the node has one; and start the
+   * kubelet anew if that changed it and `restartsKubelet`.
+   */
+  | {
+      readonly kind: "write-pod-network";
+      readonly node: string;
+      readonly file: HostFile;
+      readonly restartsKubelet: boolean;
+    }
+  /** What a kubelet may not say of its own node, or has no flag for. */
+  | {
+      readonly kind: "mark-node";
+      readonly node: string;
+      readonly labels: Readonly<Record<string, string>>;
+      readonly annotations?: Readonly<Record<string, string>>;
+    };
+
+/** A step runs as soon as all that it needs is done. */
+export interface Step {
+  readonly id: string;
+  /** What the report shows and times, such as `control plane`. Several steps may share one. */
+  readonly phase: string;
+  readonly needs: readonly string[];
+  readonly action: Action;
+}
+
+/** What a run will do on one host. Pure data: prints (`--dry-run`), compares, and is tested without Docker. */
+export interface Plan {
+  readonly role: "master" | "worker";
+  readonly clusterName: string;
+  /** Such as `v1.20.2`. */
+  readonly version: string;
+  readonly nodeName: string;
+  readonly steps: readonly Step[];
+  /** Shown before anything is done. */
+  readonly warnings: readonly PlanWarning[];
+}
+
+export interface PlanWarning {
+  /** One sentence. */
+  readonly message: string;
+  /** One that nobody should overlook. */
+  readonly danger?: true;
+}

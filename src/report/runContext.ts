@@ -1,0 +1,17 @@
+import type { Report } from "./events.js";
+
+/** What a command has of the world besides its options. */
+export interface RunContext {
+  readonly report: Report;
+  /** Aborts when the person presses Ctrl-C. */
+  readonly signal: AbortSignal;
+  readonly env: NodeJS.ProcessEnv;
+  /** Whether a person can be asked. */
+  readonly isTTY: boolean;
+  /** Writes to stdout at once, for what has no end, such as a log that is followed. */
+  readonly write: (text: string) => void;
+  ask(question: string): Promise<string>;
+  /** Without showing what is typed. */
+  askSecret(question: string): Promise<string>;
+  confirm(question: string): Promise<boolean>;
+}

@@ -1,0 +1,114 @@
+import { describe, expect, it } from "vitest";
+import { parseHostFacts } from "../../src/host/parseHostFacts.js";
+
+const container = "a".repeat(64);
+const output = `hostname machine-1
+cpus 2
+memoryBytes 4096000
+swapBytes 0
+cgroupVersion 2
+etcdData false
+address eth0 10.0.0.5/24
+address eth1 192.168.1.5/16
+route default via 192.168.0.1 dev eth1 metric 100
+route default via 10.0.0.1 dev eth0 metric 200
+route 10.0.0.0/24 dev eth0 proto kernel scope link src 10.0.0.5
+route 10.244.1.0/24 via 10.0.0.6 dev eth0
+route 203.0.113.7 dev eth0 scope link
+route unreachable 10.9.0.0/16
+link eth0
+link lo
+propagation shared
+listening 0.0.0.0:22 - - -
+listening 127.0.0.53%lo:53 - - -
+listening [::]:80 - - -
+listening *:6443 1234 kube-apiserver ${container}
+iptables iptables-nft nat
+iptables iptables-nft nat KUBE-SERVICES
+iptablesBackend nft
+resolvConf /etc/resolv.conf
+free 100 4096 /var/lib/docker
+readOnly /etc
+free 5 1024 /etc
+conntrackMaxWritable false
+ipvs false
+cni 05-weave.conf
+sysctl net.ipv4.ip_forward 1
+path /etc/cni
+imageCniDir /usr/lib/cni
+program etcd /usr/bin/etcd
+program hyperkube /hyperkube
+imageVersion v1.20.2
+imageEtcdVersion 3.4.23
+clock 1700000000.123456
+`;
+
+describe("parseHostFacts", () => {
+  const facts = parseHostFacts(output);
+
+  it("reads what stands for itself", () => {
+    expect(facts).toMatchObject({
+      hostname: "machine-1",
+      cpus: 2,
+      cgroupVersion: "2",
+      propagation: "shared",
+      iptablesBackend: "nft",
+      conntrackMaxWritable: false,
+      ipvs: false,
+      etcdData: false,
+      imageVersion: "v1.20.2",
+      imagePrograms: { etcd: "/usr/bin/etcd", hyperkube: "/hyperkube" },
+      imageEtcdVersion: "3.4.23",
+      imageCniDir: "/usr/lib/cni",
+      clockMs: 1700000000123,
+      sysctls: { "net.ipv4.ip_forward": "1" },
+      cniConfigurations: ["05-weave.conf"],
+      diskFreeBytes: { "/var/lib/docker": 409600, "/etc": 5120 },
+      readOnlyPaths: ["/etc"],
+      existingPaths: ["/etc/cni"],
+      iptables: ["iptables-nft nat", "iptables-nft nat KUBE-SERVICES"],
+    });
+  });
+
+  it("takes the address of the default route that the kernel prefers", () => {
+    expect(facts.defaultAddress).toBe("192.168.1.5");
+  });
+
+  it("takes the default route's own source address", () => {
+    const said = output.replace("dev eth1 metric 100", "dev eth1 proto dhcp src 192.168.1.77 metric 100");
+    expect(parseHostFacts(said).defaultAddress).toBe("192.168.1.77");
+  });
+
+  it("has no default address without a default route", () => {
+    expect(parseHostFacts(output.replace(/^route default.*\n/gm, "")).defaultAddress).toBeUndefined();
+  });
+
+  it("tells networks that the host is in from those behind a gateway", () => {
+    expect(facts.routes).toContainEqual({ destination: "10.0.0.0/24", interface: "eth0" });
+    expect(facts.routes).toContainEqual({ destination: "10.244.1.0/24", interface: "eth0", gateway: "10.0.0.6" });
+    expect(facts.routes).toContainEqual({ destination: "203.0.113.7/32", interface: "eth0" });
+    expect(facts.routes.some((route) => route.destination.startsWith("10.9."))).toBe(false);
+  });
+
+  it("reads every form of a listening socket", () => {
+    expect(facts.listeningPorts).toEqual([
+      { port: 22, address: "0.0.0.0" },
+      { port: 53, address: "127.0.0.53" },
+      { port: 80, address: "::" },
+      { port: 6443, address: "::", pid: 1234, process: "kube-apiserver", container },
+    ]);
+  });
+
+  it("reads an image without Kubernetes, CNI plugins and etcd", () => {
+    const bare = parseHostFacts(
+      output.replace("imageVersion v1.20.2", "imageVersion ").replace(/^(imageCniDir|program|imageEtcdVersion).*\n/gm, ""),
+    );
+    expect(bare).toMatchObject({ imageVersion: "", imagePrograms: {} });
+    expect(bare.imageCniDir).toBeUndefined();
+    expect(bare.imageEtcdVersion).toBeUndefined();
+  });
+
+  it("refuses output that broke off", () => {
+    expect(() => parseHostFacts(output.slice(0, 300))).toThrow();
+  });
+});
