@@ -41,9 +41,12 @@ export async function runSteps(steps: readonly Step[], options: RunStepsOptions)
     const running = (async () => {
       const ready = (await Promise.all(needs)).every(Boolean);
       if (!ready || failures.length > 0) return false;
+      const beganMs = performance.now();
       phases.begin(step);
+      options.report({ kind: "step-started", step: step.id });
       try {
         await options.run(step, (aftermath) => aftermaths.push(aftermath));
+        options.report({ kind: "step-finished", step: step.id, durationMs: performance.now() - beganMs });
         phases.end(step);
         return true;
       } catch (error) {

@@ -6,6 +6,9 @@ export type ReportEvent =
   | { readonly kind: "phase-started"; readonly phase: string }
   | { readonly kind: "phase-finished"; readonly phase: string; readonly durationMs: number }
   | { readonly kind: "phase-failed"; readonly phase: string; readonly durationMs: number }
+  /** A step of a plan, by its id; shown with `--verbose`. */
+  | { readonly kind: "step-started"; readonly step: string }
+  | { readonly kind: "step-finished"; readonly step: string; readonly durationMs: number }
   /** What a wait saw last; shown beside the running phase. */
   | { readonly kind: "waiting"; readonly phase: string; readonly seen: string }
   | { readonly kind: "pull-progress"; readonly image: string; readonly progress: PullProgress }

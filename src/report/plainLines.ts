@@ -39,6 +39,10 @@ export class PlainLines implements Renderer {
         return `${event.phase}: done in ${formatDuration(event.durationMs)}`;
       case "phase-failed":
         return `${event.phase}: failed after ${formatDuration(event.durationMs)}`;
+      case "step-started":
+        return this.#verbose ? `step ${event.step}: started` : undefined;
+      case "step-finished":
+        return this.#verbose ? `step ${event.step}: done in ${formatDuration(event.durationMs)}` : undefined;
       case "waiting":
         return this.#verbose ? `${event.phase}: ${event.seen}` : undefined;
       case "pull-progress":

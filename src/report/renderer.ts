@@ -28,6 +28,8 @@ export function lastingLines(event: ReportEvent, style: Style): string | undefin
     case "phase-started":
     case "phase-finished":
     case "phase-failed":
+    case "step-started":
+    case "step-finished":
     case "waiting":
     case "pull-progress":
     case "download-progress":

@@ -89,6 +89,8 @@ export class Terminal implements Renderer {
         if (this.#verbose) this.#last(this.#style.dim(event.line));
         else this.#see(this.#lastPhase(), event.line);
         break;
+      case "step-started":
+      case "step-finished":
       case "warning":
       case "notice":
       case "difference":
