@@ -61,6 +61,9 @@ export type Action =
       readonly annotations?: Readonly<Record<string, string>>;
     };
 
+/** The action of one kind. */
+export type ActionOf<Kind extends Action["kind"]> = Extract<Action, { readonly kind: Kind }>;
+
 /** A step runs as soon as all that it needs is done. */
 export interface Step {
   readonly id: string;

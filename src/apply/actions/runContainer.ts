@@ -1,0 +1,65 @@
+import type { ContainerSummary } from "../../model/dockerObjects.js";
+import { containerName, helperHostRoot, labels } from "../../model/hostLayout.js";
+import type { ActionOf, Health } from "../../model/plan.js";
+import type { PlanRun, StepTools } from "../planRun.js";
+import type { Sight } from "../waitFor.js";
+
+/** Starts it, in place of whatever else is there of its component. */
+export async function runContainer(action: ActionOf<"run-container">, tools: StepTools): Promise<void> {
+  const { run, step, leave } = tools;
+  const { engine, newId } = run.context;
+  const { container: spec, health, restartsWith, restartsAfter } = action;
+  const present = run.context.containers.filter((one) => one.labels[labels.component] === spec.component);
+  const isSame = (one: ContainerSummary): boolean => one.labels[labels.spec] === spec.labels[labels.spec];
+  // One that runs before one that a broken run left behind.
+  const same = present.filter(isSame).sort((one, other) => Number(ran(other)) - Number(ran(one)))[0];
+  const others = present.filter((one) => one !== same);
+  const isOutdated =
+    (restartsWith !== undefined && run.written.has(restartsWith)) ||
+    (restartsAfter !== undefined && run.fresh.has(restartsAfter));
+
+  // Before an old one stops: it may be that there cannot be a new one.
+  const id = same?.id ?? (await engine.createContainer(containerName(spec.component, newId()), spec));
+  const wasRunning = same !== undefined && ran(same);
+  leave({
+    undo: async () => {
+      if (!same) await engine.removeContainer(id);
+      else if (!wasRunning) await engine.stopContainer(id, spec.stopGraceSeconds ?? 10);
+    },
+    // An old one reads its files when it starts, so they have to be the old ones again.
+    resume: async () => {
+      if (wasRunning && isOutdated) await restart(run, id, spec.stopGraceSeconds);
+      for (const one of others.filter(ran)) await engine.startContainer(one.id);
+    },
+    commit: async () => {
+      await Promise.all(others.map((one) => engine.removeContainer(one.id)));
+    },
+  });
+  for (const one of others) await engine.stopContainer(one.id, spec.stopGraceSeconds ?? 10);
+  if (same && isOutdated) await engine.stopContainer(id, spec.stopGraceSeconds ?? 10);
+  await engine.startContainer(id);
+  if (!same) run.started.push(id);
+  if (!wasRunning || isOutdated) run.fresh.add(spec.component);
+  if (spec.component === "kubelet") await run.noteKubelet(id);
+  if (others.length > 0 && health !== undefined) await run.wait(step, () => accepts(health, run));
+}
+
+function ran({ state }: ContainerSummary): boolean {
+  return state === "running" || state === "restarting";
+}
+
+async function restart({ context: { engine } }: PlanRun, id: string, graceSeconds = 10): Promise<void> {
+  await engine.stopContainer(id, graceSeconds);
+  await engine.startContainer(id);
+}
+
+async function accepts(health: Health, { context: { engine, helper } }: PlanRun): Promise<Sight> {
+  const argv =
+    "port" in health
+      ? ["bash", "-c", `exec 3<>/dev/tcp/127.0.0.1/${health.port}`]
+      : ["socat", "-u", "OPEN:/dev/null", `UNIX-CONNECT:${helperHostRoot}${health.socket}`];
+  const { exitCode } = await engine.exec(helper.id, argv);
+  if (exitCode === 0) return { done: true };
+  const what = "port" in health ? `port ${health.port}` : health.socket;
+  return { done: false, seen: `nothing listens on ${what}` };
+}

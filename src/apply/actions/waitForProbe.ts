@@ -1,0 +1,32 @@
+import { unreachable } from "../../model/errors.js";
+import type { ActionOf, Probe } from "../../model/plan.js";
+import type { PlanRun, StepTools } from "../planRun.js";
+import { probeApi, probeApiServes, probeNodeReady, probeNodeRegistered } from "../probes.js";
+import { probeRestarted } from "../staticPods.js";
+import type { Sight } from "../waitFor.js";
+
+export async function waitForProbe({ probe }: ActionOf<"wait">, { run, step }: StepTools): Promise<void> {
+  await run.wait(step, (signal) => look(probe, run, signal));
+}
+
+async function look(probe: Probe, run: PlanRun, signal: AbortSignal): Promise<Sight> {
+  const { api, context } = run;
+  const { engine, helper } = context;
+  switch (probe.kind) {
+    case "api-serves": {
+      for (const pod of run.changedPods) {
+        const sight = await probeRestarted(engine, pod);
+        if (!sight.done) return sight;
+      }
+      return probeApiServes(api, helper, signal);
+    }
+    case "api-answers":
+      return probeApi(api, signal);
+    case "node-registered":
+      return probeNodeRegistered(api, probe.node, signal);
+    case "node-ready":
+      return probeNodeReady(api, probe.node, run.kubeletStartedAtMs, signal);
+    default:
+      return unreachable(probe);
+  }
+}

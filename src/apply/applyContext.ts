@@ -1,0 +1,27 @@
+import type { KubernetesClient } from "../api/kubernetesClient.js";
+import type { ContainerEngine } from "../docker/containerEngine.js";
+import type { Helper } from "../host/helperSession.js";
+import type { ContainerSummary } from "../model/dockerObjects.js";
+import type { ExistingFile } from "../model/hostFacts.js";
+import type { Report } from "../report/events.js";
+
+/** All that applying a plan needs from outside. */
+export interface ApplyContext {
+  readonly engine: ContainerEngine;
+  readonly helper: Helper;
+  /** The API server as this host reaches it; undefined where the plan has no step that needs it. */
+  readonly api?: KubernetesClient | undefined;
+  /** Containers of this cluster that were here when the plan was made. */
+  readonly containers: readonly ContainerSummary[];
+  /** Files below /etc/kubernetes as they were when the plan was made. */
+  readonly files: ReadonlyMap<string, ExistingFile>;
+  /** Edited files that stay as they are. */
+  readonly kept: ReadonlySet<string>;
+  readonly report: Report;
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number;
+  readonly pullTimeoutMs: number;
+  /** Leave everything where it is when a step fails: for a look, or for a teardown that takes all of it. */
+  readonly keepOnFailure: boolean;
+  readonly newId: () => string;
+}

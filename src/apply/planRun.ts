@@ -1,0 +1,92 @@
+import type { KubernetesClient } from "../api/kubernetesClient.js";
+import type { Component } from "../model/containerSpec.js";
+import { TsdeployError } from "../model/errors.js";
+import type { HostFile } from "../model/hostFile.js";
+import type { Step } from "../model/plan.js";
+import type { ApplyContext } from "./applyContext.js";
+import { refuseCrashLoop } from "./crashLoop.js";
+import { diagnose } from "./diagnose.js";
+import type { Aftermath } from "./runSteps.js";
+import type { ChangedPod } from "./staticPods.js";
+import { DeadlineError, type Sight, throwIfAborted, waitFor } from "./waitFor.js";
+
+/** What a step's action has at hand. */
+export interface StepTools {
+  readonly run: PlanRun;
+  readonly step: Step;
+  /** Says what the step leaves for later; to be called before anything is changed. */
+  readonly leave: (aftermath: Aftermath) => void;
+}
+
+/** What the steps of one run know of each other. */
+export class PlanRun {
+  readonly context: ApplyContext;
+  /** Static pods whose manifests this run has changed. */
+  readonly changedPods: ChangedPod[] = [];
+  /** Files that this run has written, by path. */
+  readonly written = new Map<string, HostFile>();
+  /** Ids of containers that this run has started. */
+  readonly started: string[] = [];
+  /** Components that this run has started. */
+  readonly fresh = new Set<Component>();
+  /** The kubelet's container, of this run or an earlier one. */
+  kubeletId: string | undefined;
+  /** Heartbeats before this moment are of the kubelet's earlier life; milliseconds since 1970 on the host. */
+  kubeletStartedAtMs = 0;
+  /** The cluster that this node was to leave does not answer: said once, and nothing more is asked of it. */
+  clusterIsGone = false;
+  readonly #failed = new AbortController();
+
+  constructor(context: ApplyContext) {
+    this.context = context;
+  }
+
+  get api(): KubernetesClient {
+    const { api } = this.context;
+    if (!api) throw new Error("this plan has a step that needs the API server, but was given none");
+    return api;
+  }
+
+  /** Ends all waits: a step has failed. */
+  fail(): void {
+    this.#failed.abort();
+  }
+
+  async noteKubelet(id: string): Promise<void> {
+    const details = await this.context.engine.inspectContainer(id);
+    this.kubeletId = id;
+    this.kubeletStartedAtMs = details ? Date.parse(details.startedAt) : 0;
+  }
+
+  /** Waits; a wait in vain becomes an error that shows what the ill containers said last. */
+  async wait(step: Step, probe: (signal: AbortSignal) => Promise<Sight>): Promise<void> {
+    const { engine, report, signal, timeoutMs } = this.context;
+    const ended = new AbortController();
+    try {
+      await Promise.race([
+        waitFor(probe, {
+          timeoutMs,
+          signal: AbortSignal.any([signal, ended.signal, this.#failed.signal]),
+          onSeen: (seen) => {
+            report({ kind: "waiting", phase: step.phase, seen });
+          },
+        }),
+        refuseCrashLoop(engine, this.started, ended.signal),
+      ]);
+    } catch (error) {
+      throwIfAborted(signal);
+      if (!(error instanceof DeadlineError)) throw error;
+      const logs = await diagnose(engine).catch(() => []);
+      throw new TsdeployError("failed", {
+        code: "WAIT_TIMEOUT",
+        message: [
+          `${step.phase}: not there after ${Math.round(timeoutMs / 1000)} s; last seen: ${error.seen}`,
+          ...logs,
+        ].join("\n"),
+        hint: "Run again with --keep-on-failure and look at `tsdeploy logs`, or give it longer with --timeout.",
+      });
+    } finally {
+      ended.abort();
+    }
+  }
+}
