@@ -49,6 +49,33 @@ nearest() {
   while [[ ! -e $nearest ]]; do nearest=${nearest%/*}; done
 }
 
+# resolve PATH sets $resolved to where it leads on the host: an absolute link would lead into this container otherwise.
+# What is missing stays as it is.
+resolve() {
+  local rest=${1#/} name target links=0
+  resolved=''
+  while [[ -n $rest ]]; do
+    name=${rest%%/*}
+    if [[ $rest == */* ]]; then rest=${rest#*/}; else rest=''; fi
+    case $name in
+      '' | .) continue ;;
+      ..) resolved=${resolved%/*} && continue ;;
+    esac
+    # Links that lead to each other have no end.
+    if [[ -L $host$resolved/$name ]] && ((links++ < 40)); then
+      target=$(readlink "$host$resolved/$name")
+      [[ $target != /* ]] || resolved=''
+      rest=$target/$rest
+    else
+      resolved+=/$name
+    fi
+  done
+  resolved=${resolved:-/}
+}
+
+# one_line TEXT: a name can hold a line break, what is printed here cannot.
+one_line() { printf '%s\n' "${1//$'\n'/?}"; }
+
 read -r hostname </proc/sys/kernel/hostname
 echo "hostname $hostname"
 echo "cpus $(nproc)"
@@ -65,9 +92,30 @@ ip -4 -o addr show scope global | while read -r _ interface _ address _; do echo
 ip -4 route show | while read -r line; do echo "route $line"; done
 for link in /sys/class/net/*; do echo "link ${link##*/}"; done
 
+# A folder behind a link: whoever removes or overwrites by its name changes something elsewhere.
+for path in /var/lib/kubelet /etc/kubernetes /etc/kubernetes/pki /etc/kubernetes/manifests-multi /etc/kubernetes/addons \
+  /var/lib/etcd /etc/cni /etc/cni/net.d /var/lib/cni; do
+  resolve "$path"
+  [[ $resolved == "$path" ]] || one_line "symlink $path $resolved"
+done
+
+for path in /var/lib/kubelet /var/lib/etcd /var/lib/cni/networks; do
+  resolve "$path"
+  for entry in "$host$resolved"/{*,.[!.]*,..?*}; do
+    # A pattern without a match stands for itself.
+    [[ ! -e $entry && ! -L $entry ]] || one_line "entry $path/${entry##*/}"
+  done
+done
+
 # As the host's first process sees it.
+resolve /var/lib/kubelet
+kubelet_root=$resolved
 longest='' propagation=private
 while read -r _ _ _ _ mount_point _ optional; do
+  printf -v mount_point %b "$mount_point"
+  if [[ $mount_point == /var/lib/kubelet/* || $mount_point == "$kubelet_root"/* ]]; then
+    one_line "mountBelow $mount_point"
+  fi
   prefix=${mount_point%/}/
   [[ /var/lib/kubelet/ == "$prefix"* && ${#prefix} -ge ${#longest} ]] || continue
   longest=$prefix

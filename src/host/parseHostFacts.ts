@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { HostFacts, InterfaceAddress, ListeningPort, Route } from "../model/hostFacts.js";
+import type { HostFacts, InterfaceAddress, ListeningPort, Route, Symlink } from "../model/hostFacts.js";
 
 const schema = z.object({
   hostname: z.string().min(1),
@@ -55,6 +55,9 @@ export function parseHostFacts(output: string): Omit<HostFacts, "defaultIpcMode"
     ...(imageEtcdVersion === undefined ? {} : { imageEtcdVersion }),
     sysctls: Object.fromEntries(all("sysctl").map(parsePair)),
     existingPaths: all("path"),
+    symlinks: all("symlink").map(parseSymlink),
+    entries: all("entry"),
+    mountsBelowKubelet: all("mountBelow"),
   };
 }
 
@@ -117,6 +120,12 @@ function parseListening(value: string): ListeningPort[] {
 function parseFree(value: string): [string, number] {
   const [blocks = "0", blockSize = "0", ...path] = value.split(" ");
   return [path.join(" "), Number(blocks) * Number(blockSize)];
+}
+
+/** `/var/lib/kubelet /srv/kubelet`; the target may have blanks, the path has none. */
+function parseSymlink(value: string): Symlink {
+  const [path, target] = parsePair(value);
+  return { path, target };
 }
 
 /** A name, and all that follows. */

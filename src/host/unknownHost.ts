@@ -52,6 +52,9 @@ export function unknownHost(engine: EngineFacts): ObservedHost {
       etcdData: false,
       sysctls: {},
       existingPaths: [],
+      symlinks: [],
+      entries: [],
+      mountsBelowKubelet: [],
     },
   };
 }

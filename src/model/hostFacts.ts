@@ -34,6 +34,11 @@ export interface Route {
   readonly gateway?: string;
 }
 
+export interface Symlink {
+  readonly path: string;
+  readonly target: string;
+}
+
 /** Second tier: what one helper container of the image sees of the host. */
 export interface HostFacts {
   readonly hostname: string;
@@ -85,6 +90,15 @@ export interface HostFacts {
   readonly sysctls: Readonly<Record<string, string>>;
   /** Which of the paths that we and Kubernetes make are there. */
   readonly existingPaths: readonly string[];
+  /**
+   * Folders of Kubernetes, etcd and CNI that are symbolic links or lie below one, there or not; `target` is where they
+   * lead in the end, also if that is missing.
+   */
+  readonly symlinks: readonly Symlink[];
+  /** Direct children, dot-files too, of /var/lib/kubelet, /var/lib/etcd and /var/lib/cni/networks: absolute paths. */
+  readonly entries: readonly string[];
+  /** Mount points below /var/lib/kubelet, or below what it is a symbolic link to. */
+  readonly mountsBelowKubelet: readonly string[];
 }
 
 /**

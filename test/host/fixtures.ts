@@ -79,6 +79,9 @@ export const hostFacts: HostFacts = {
   etcdData: false,
   sysctls: { "net.ipv4.ip_forward": "1", "kernel.panic": "0" },
   existingPaths: ["/opt"],
+  symlinks: [],
+  entries: [],
+  mountsBelowKubelet: [],
 };
 
 export const image: ImageDetails = {

@@ -35,6 +35,10 @@ ipvs false
 cni 05-weave.conf
 sysctl net.ipv4.ip_forward 1
 path /etc/cni
+symlink /var/lib/kubelet /srv/big disk/kubelet
+entry /var/lib/kubelet/pods
+entry /var/lib/kubelet/a b
+mountBelow /var/lib/kubelet/pods/1/volumes/with blank
 imageCniDir /usr/lib/cni
 program etcd /usr/bin/etcd
 program hyperkube /hyperkube
@@ -67,6 +71,9 @@ describe("parseHostFacts", () => {
       readOnlyPaths: ["/etc"],
       existingPaths: ["/etc/cni"],
       iptables: ["iptables-nft nat", "iptables-nft nat KUBE-SERVICES"],
+      symlinks: [{ path: "/var/lib/kubelet", target: "/srv/big disk/kubelet" }],
+      entries: ["/var/lib/kubelet/pods", "/var/lib/kubelet/a b"],
+      mountsBelowKubelet: ["/var/lib/kubelet/pods/1/volumes/with blank"],
     });
   });
 

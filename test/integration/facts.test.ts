@@ -56,6 +56,35 @@ describe("facts", () => {
     expect(facts.listeningPorts).toContainEqual({ port: 22, address: "0.0.0.0" });
   });
 
+  it("show folders behind links, what is in Kubernetes' folders, and what is mounted there", async () => {
+    await sh(`
+      mkdir -p '/srv/big disk/kubelet/pods/with blank' /srv/etc-kubernetes /var/lib/etcd/default
+      ln -s '/srv/link' /var/lib/kubelet && ln -s 'big disk/kubelet' /srv/link
+      ln -s ../srv/etc-kubernetes /etc/kubernetes
+      touch '/var/lib/kubelet/a b' /var/lib/kubelet/.hidden && ln -s /nowhere /var/lib/kubelet/dangling
+      mount -t tmpfs x '/var/lib/kubelet/pods/with blank'`);
+    try {
+      const facts = await helper.collectFacts({ dockerRootDir: "/var/lib/docker" });
+      expect(facts.symlinks).toEqual([
+        { path: "/var/lib/kubelet", target: "/srv/big disk/kubelet" },
+        { path: "/etc/kubernetes", target: "/srv/etc-kubernetes" },
+        { path: "/etc/kubernetes/pki", target: "/srv/etc-kubernetes/pki" },
+        { path: "/etc/kubernetes/manifests-multi", target: "/srv/etc-kubernetes/manifests-multi" },
+        { path: "/etc/kubernetes/addons", target: "/srv/etc-kubernetes/addons" },
+      ]);
+      expect([...facts.entries].sort()).toEqual([
+        "/var/lib/etcd/default",
+        ...[".hidden", "a b", "dangling", "pods"].map((name) => `/var/lib/kubelet/${name}`),
+      ]);
+      expect(facts.mountsBelowKubelet).toEqual(["/srv/big disk/kubelet/pods/with blank"]);
+    } finally {
+      await sh(`umount '/srv/big disk/kubelet/pods/with blank'
+        rm -rf /srv/* /var/lib/kubelet /etc/kubernetes /var/lib/etcd`);
+    }
+    const facts = await helper.collectFacts({ dockerRootDir: "/var/lib/docker" });
+    expect([facts.symlinks, facts.entries, facts.mountsBelowKubelet]).toEqual([[], [], []]);
+  });
+
   it("name who listens on one of Kubernetes' ports", async () => {
     const server = await helper.run("socat TCP-LISTEN:10256,reuseaddr - </dev/null >/dev/null 2>&1 & echo $!");
     const pid = server.stdout.toString().trim();
