@@ -14,20 +14,30 @@ in both is never gone in between: the addon manager would delete its objects.
 END
 }
 
-# copy makes each file anew by renaming, then removes what the host has no more.
+# copy_file FILE makes it anew by renaming: the add-on manager sees all of it or none, and half a file would make it
+# delete the other half's objects.
+copy_file() {
+  local new=$to/${1%/*}/.new
+  mkdir -p "${new%/*}" && cp "$from/$1" "$new" && mv -T "$new" "$to/$1" && return
+  rm -f "$new"
+  return 1
+}
+
+# copy copies what has changed, then removes what the host has no more. It fails if a file could not be copied; the others
+# are. Every command is checked by itself, because `if copy` switches `set -e` off in here.
 copy() {
-  local file
+  local file failed=
+  # Of a copy that was killed.
+  find "$to" -name .new -type f -delete || failed=yes
   while IFS= read -rd '' file; do
-    cmp -s "$from/$file" "$to/$file" && continue
-    mkdir -p "$(dirname "$to/$file")"
-    cp "$from/$file" "$to/$(dirname "$file")/.new"
-    mv "$to/$(dirname "$file")/.new" "$to/$file"
-  done < <(cd "$from" && find . -name '.?*' -prune -o \( -type f -o -type l \) -print0)
+    cmp -s "$from/$file" "$to/$file" || copy_file "$file" || failed=yes
+  done < <(cd "$from" && find . -name '.?*' -prune -o -xtype f -print0)
   while IFS= read -rd '' file; do
-    [[ -e $from/$file ]] || rm -f "$to/$file"
+    [[ -e $from/$file ]] || rm -f "$to/$file" || failed=yes
   done < <(cd "$to" && find . -name '.?*' -prune -o -type f -print0)
-  # Not empty, for whoever waits for it.
-  [[ -e $to/.complete ]] || echo yes >"$to/.complete"
+  [[ -z $failed ]] || return 1
+  # Not empty, for whoever waits for it: the add-on manager deletes the objects of files that are not there yet.
+  [[ -s $to/.complete ]] || echo yes >"$to/.complete"
 }
 
 state() { (cd "$from" && find . -printf '%p %T@ %s\n' | sort); }
@@ -48,8 +58,8 @@ seen=
 while :; do
   now=$(state)
   if [[ $now != "$seen" ]]; then
-    # What changes while it is copied is copied again.
-    if copy; then seen=$now; fi
+    # What changes while it is copied is copied again, and so is what failed.
+    if copy; then seen=$now; elif [[ -n $once ]]; then exit 1; fi
   fi
   if [[ -n $once ]]; then exit; fi
   sleep 5 &

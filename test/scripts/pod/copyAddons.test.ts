@@ -1,8 +1,11 @@
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
-import { runScript } from "./runScript.js";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { runScript, startScript } from "./runScript.js";
 
 let folder: string;
 
@@ -46,4 +49,72 @@ test("a file that has not changed is left alone", async () => {
   await rename(join(folder, "from/b.yaml"), join(folder, "from/c.yaml"));
   await copy();
   expect((await stat(join(folder, "to/a.yaml"))).ino).toBe(ino);
+});
+
+describe("on a full disk", () => {
+  const mount = (...args: string[]): Buffer => execFileSync("mount", [...args, join(folder, "to")]);
+  const copyFails = async (): Promise<void> => {
+    const result = await runScript("copy-addons", "--once", "--from", join(folder, "from"), "--to", join(folder, "to"));
+    expect(result).toMatchObject({ code: 1, stderr: expect.stringContaining("No space left") as string });
+  };
+  const whole = (letter: string): string => letter.repeat(40_000);
+
+  beforeEach(async () => {
+    await mkdir(join(folder, "to"));
+    mount("-t", "tmpfs", "-o", "size=64k", "tmpfs");
+  });
+  afterEach(() => execFileSync("umount", [join(folder, "to")]));
+
+  test("a file stays as it was until it can be replaced as a whole", async () => {
+    await write("a.yaml", "old");
+    await write("gone.yaml", "1");
+    await copy();
+    await write("a.yaml", whole("a") + whole("b"));
+    await rm(join(folder, "from/gone.yaml"));
+    await copyFails();
+    // What is gone still goes, and nothing fills the disk in vain.
+    expect((await readdir(join(folder, "to"))).sort()).toEqual([".complete", "a.yaml"]);
+    expect(await readFile(join(folder, "to/a.yaml"), "utf8")).toBe("old");
+    mount("-o", "remount,size=1m");
+    await copy();
+    expect(await readFile(join(folder, "to/a.yaml"), "utf8")).toBe(whole("a") + whole("b"));
+  });
+
+  test("nothing is complete before all files are there: the add-on manager would remove the others' objects", async () => {
+    await write("a.yaml", whole("a"));
+    await write("b.yaml", whole("b"));
+    await copyFails();
+    const [name, ...more] = await readdir(join(folder, "to"));
+    expect(more).toEqual([]);
+    expect(["a.yaml", "b.yaml"]).toContain(name);
+    mount("-o", "remount,size=1m");
+    expect(await copy()).toEqual(["/to/.complete", "/to/a.yaml", "/to/b.yaml"]);
+  });
+
+  test("what could not be copied is tried again, though the host's files stay the same", async () => {
+    await write("a.yaml", whole("a") + whole("b"));
+    await mkdir(join(folder, "bin"));
+    await writeFile(join(folder, "bin/sleep"), "#!/bin/sh\nexec /bin/sleep 0.05\n", { mode: 0o755 });
+    const args = ["--from", join(folder, "from"), "--to", join(folder, "to")];
+    const { child, done } = startScript("copy-addons", args, join(folder, "bin"));
+    await once(child.stderr, "data");
+    mount("-o", "remount,size=1m");
+    await vi.waitUntil(() => existsSync(join(folder, "to/.complete")), { timeout: 10_000 });
+    expect(await readFile(join(folder, "to/a.yaml"), "utf8")).toBe(whole("a") + whole("b"));
+    child.kill();
+    await done;
+  });
+
+  test("what a killed copy left is removed", async () => {
+    await mkdir(join(folder, "to/deep"));
+    await writeFile(join(folder, "to/deep/.new"), whole("x"));
+    await write("a.yaml", whole("a"));
+    expect(await copy()).toEqual(["/to/.complete", "/to/a.yaml"]);
+  });
+});
+
+test("a link that leads nowhere keeps no other file back", async () => {
+  await symlink("/nowhere", join(folder, "from/dangling.yaml"));
+  await write("a.yaml", "1");
+  expect(await copy()).toEqual(["/to/.complete", "/to/a.yaml"]);
 });
