@@ -221,7 +221,7 @@ clean_paths() {
     mapfile -t found < <(compgen -G "$host$pattern" || true)
     ((${#found[@]} == 0)) || rm -rf --one-file-system -- "${found[@]}" || true
   done
-  find $host/etc/kubernetes $host/etc/cni/net.d -maxdepth 3 -type d -name .tsdeploy-new -exec rm -rf {} + 2>/dev/null || true
+  find $host/etc/kubernetes $host/etc/cni/net.d -maxdepth 3 -type d -name '.tsdeploy-new*' -exec rm -rf {} + 2>/dev/null || true
   # Those of the containers lead to those of the pods, so these first.
   for _ in 1 2; do
     mapfile -t found < <(dead_logs)

@@ -1,23 +1,34 @@
 #!/usr/bin/env bash
-# Lays the files of a tar archive on the host, each by a rename: nobody ever sees half a file or misses one.
+# Writes the files of a tar archive to the host, each by a rename: nobody ever sees half a file or misses one.
 set -euo pipefail
-if [[ ${1:-} == --help || $# -lt 2 ]]; then
-  echo "usage: write-files.sh BYTES FOLDER... <ARCHIVE"
+if [[ ${1:-} == --help || $# -lt 3 ]]; then
+  echo "usage: write-files.sh BYTES STAGING FOLDER... <ARCHIVE"
   echo
   echo "Run in the helper container, the host's / at /host. The archive holds BYTES bytes; standard input need not end."
-  echo "Its files for FOLDER lie in FOLDER/.tsdeploy-new, a name that kubelets and add-on managers ignore."
+  echo "Its files for FOLDER lie in FOLDER/STAGING: a name of this run alone that begins with a dot, so that kubelets and"
+  echo "add-on managers ignore it. They are installed in the order of the archive: a private key before its certificate."
   exit
 fi
-bytes=$1
-shift
+bytes=$1 staging=$2
+shift 2
 umask 022
-shopt -s dotglob nullglob
 cd /host
-for folder; do rm -rf ".$folder/.tsdeploy-new"; done
-head -c "$bytes" | tar -x --no-same-owner
-for folder; do
-  # A name must not reach the disk before its content does.
-  sync ".$folder"/.tsdeploy-new/*
-  mv -f ".$folder"/.tsdeploy-new/* ".$folder/"
-  rmdir ".$folder/.tsdeploy-new"
+# Also if the disk is full: what is staged may be secret.
+trap 'for folder; do rm -rf ".$folder/$staging"; done' EXIT
+list=$(head -c "$bytes" | tar -xv --no-same-owner --quoting-style=literal)
+mapfile -t files <<<"$list"
+# A name must not reach the disk before its content does.
+sync "${files[@]}"
+for file in "${files[@]}"; do
+  target=${file/"/$staging/"/"/"}
+  # A certificate beside another key than its own would stop the next run, if this one ends here: one that is missing is
+  # made again. It is of no use as soon as the key changes.
+  case $file in
+    *.key)
+      for half in crt pub; do
+        if [[ -e ${file%.key}.$half ]] && ! cmp -s "$file" "$target"; then rm -f "${target%.key}.$half"; fi
+      done
+      ;;
+  esac
+  mv -fT "$file" "$target"
 done

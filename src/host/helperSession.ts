@@ -26,7 +26,10 @@ export interface Helper {
   collectFacts(options: { dockerRootDir: string; imageCniDir?: string; signal?: AbortSignal }): Promise<HostFacts>;
   /** Absolute host path -> file: all below /etc/kubernetes, and the pod network's configuration. */
   readFiles(): Promise<Map<string, ExistingFile>>;
-  /** Each is replaced by a rename, with its mode; missing folders are made, 0755. */
+  /**
+   * Each is replaced by a rename, with its mode; missing folders are made, 0755. Private keys (`*.key`) come first, so
+   * that no certificate is without its key if it is cut off; else the given order holds.
+   */
   writeFiles(files: readonly HostFile[]): Promise<void>;
   /** Missing ones are fine. Folders below /etc/kubernetes that are then empty go too. */
   removeFiles(files: readonly string[]): Promise<void>;
@@ -50,7 +53,8 @@ export interface HelperOptions {
   readonly propagation?: "rslave" | "rshared";
 }
 
-const stagingFolder = ".tsdeploy-new";
+/** Begins the name of the folder, beside their targets, where a run's new files lie before they are renamed. */
+const stagingPrefix = ".tsdeploy-new";
 
 /**
  * Starts the helper container. Throws as the engine does, so an `EngineError` if the image cannot run here.
@@ -110,9 +114,10 @@ export async function openHelper(
       if (files.length === 0) {
         return;
       }
-      const archive = await packFiles(files);
+      const staging = `${stagingPrefix}-${nanoid()}`;
+      const archive = await packFiles(files, staging);
       const folders = [...new Set(files.map((file) => split(file.path).folder))];
-      await runHostScript("write-files", [String(archive.length), ...folders], { stdin: archive });
+      await runHostScript("write-files", [String(archive.length), staging, ...folders], { stdin: archive });
     },
     removeFiles: async (files) => {
       if (files.length > 0) {
@@ -174,12 +179,14 @@ function split(path: string): { folder: string; name: string } {
   return { folder: path.slice(0, slash), name: path.slice(slash + 1) };
 }
 
-async function packFiles(files: readonly HostFile[]): Promise<Buffer> {
+/** In the order in which they are installed: private keys first, because a certificate without its key stops a run. */
+async function packFiles(files: readonly HostFile[], staging: string): Promise<Buffer> {
   const archive = pack();
   const bytes = buffer(archive);
-  for (const file of files) {
+  const isKey = ({ path }: HostFile): boolean => path.endsWith(".key");
+  for (const file of [...files.filter(isKey), ...files.filter((other) => !isKey(other))]) {
     const { folder, name } = split(file.path);
-    archive.entry({ name: `${folder.slice(1)}/${stagingFolder}/${name}`, mode: file.mode }, file.content);
+    archive.entry({ name: `${folder.slice(1)}/${staging}/${name}`, mode: file.mode }, file.content);
   }
   archive.finalize();
   return bytes;
@@ -193,7 +200,7 @@ async function unpack(archive: Buffer): Promise<Map<string, ExistingFile>> {
     const { name, type, mode, linkname } = entry.header;
     const content = await text(entry);
     const path = name.replace(/^\./, "");
-    if (path.includes(`/${stagingFolder}/`)) {
+    if (path.includes(`/${stagingPrefix}`)) {
       continue;
     }
     if (type === "file") {

@@ -150,6 +150,33 @@ describe("files", () => {
     expect(await sh(`stat -c %a ${path}`)).toBe("644");
   });
 
+  it("are written keys first: a run that is cut off leaves no certificate without its key", async () => {
+    const certificate = (name: string) => ({ path: `/etc/kubernetes/pki/${name}.crt`, mode: 0o644, content: "new crt", secret: false });
+    const key = (name: string) => ({ path: `/etc/kubernetes/pki/${name}.key`, mode: 0o600, content: "new key", secret: true });
+    // Cut off by a folder in a file's place.
+    await sh("mkdir -p /etc/kubernetes/pki/block.crt/x && cd /etc/kubernetes/pki && echo old | tee b.crt b.key c.key c.crt >/dev/null");
+    const block = certificate("block");
+    const files = ["ca", "b", "etcd/ca"].flatMap((name) => [certificate(name), key(name)]);
+    const unchanged = { ...key("c"), content: "old\n" };
+    await expect(helper.writeFiles([block, ...files, unchanged, certificate("c")])).rejects.toThrow(/block\.crt/);
+    // b's key has changed, so its old certificate is removed; c's has not.
+    expect(await sh("cd /etc/kubernetes && find pki -type f ! -name a.key | sort")).toBe(
+      ["pki/b.key", "pki/c.crt", "pki/c.key", "pki/ca.key", "pki/etcd/ca.key"].join("\n"),
+    );
+    expect(await sh("cd /etc/kubernetes/pki && cat ca.key b.key etcd/ca.key")).toBe("new key".repeat(3));
+    // Neither staged files nor those of another run.
+    expect(await sh("find /etc/kubernetes -name '.tsdeploy*'")).toBe("");
+    await sh("rm -r /etc/kubernetes/pki/{block.crt,ca.key,b.key,c.key,c.crt,etcd}");
+  });
+
+  it("leave alone what another run has staged, and nobody reads it", async () => {
+    await sh("mkdir /etc/kubernetes/pki/.tsdeploy-new-other && echo theirs >/etc/kubernetes/pki/.tsdeploy-new-other/b.key");
+    await helper.writeFiles([secret]);
+    expect(await sh("cat /etc/kubernetes/pki/.tsdeploy-new-other/b.key")).toBe("theirs");
+    expect([...(await helper.readFiles()).keys()].filter((path) => path.includes(".tsdeploy"))).toEqual([]);
+    await sh("rm -r /etc/kubernetes/pki/.tsdeploy-new-other");
+  });
+
   it("go with the folders that they leave empty", async () => {
     await helper.removeFiles([script.path, "/etc/kubernetes/scripts/never-was"]);
     expect(await sh("ls /etc/kubernetes")).toBe("link\nmanifests-multi\npki");
