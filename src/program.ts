@@ -26,9 +26,9 @@ type CommandFunction<Name extends CommandName> = (
 
 /** The commands' functions; each brings its own modules with it, and only when it runs. */
 export const commandFunctions: { readonly [Name in CommandName]: () => Promise<CommandFunction<Name>> } = {
-  master: async () => (await import("./deploy/master.js")).master,
-  worker: async () => (await import("./deploy/worker.js")).worker,
-  teardown: async () => (await import("./deploy/teardown.js")).teardown,
+  master: async () => (await import("./commands/master.js")).master,
+  worker: async () => (await import("./commands/worker.js")).worker,
+  teardown: async () => (await import("./commands/teardown.js")).teardown,
   status: async () => (await import("./commands/status.js")).status,
   kubeconfig: async () => (await import("./commands/kubeconfig.js")).kubeconfig,
   "token create": async () => (await import("./commands/token.js")).tokenCreate,

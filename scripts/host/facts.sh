@@ -99,7 +99,8 @@ for path in /var/lib/kubelet /etc/kubernetes /etc/kubernetes/pki /etc/kubernetes
   [[ $resolved == "$path" ]] || one_line "symlink $path $resolved"
 done
 
-for path in /var/lib/kubelet /var/lib/etcd /var/lib/cni/networks; do
+for path in /var/lib/kubelet{,/pods,/plugins,/plugins_registry,/device-plugins,/pod-resources,/pki,/checkpoints} \
+  /var/lib/etcd /var/lib/cni/networks; do
   resolve "$path"
   for entry in "$host$resolved"/{*,.[!.]*,..?*}; do
     # A pattern without a match stands for itself.
@@ -212,7 +213,7 @@ for name in vm.overcommit_memory vm.panic_on_oom kernel.panic kernel.panic_on_oo
 done
 
 # Docker makes folders that are to be bound; kubelet, CNI and the old iptables make theirs.
-for path in /etc/kubernetes /etc/cni /etc/cni/net.d /lib/modules /opt /opt/cni /opt/cni/bin /usr/libexec/kubernetes \
+for path in /etc/kubernetes{,/addons,/manifests-multi,/pki,/pki/etcd,/scripts} /etc/cni /etc/cni/net.d /lib/modules /opt /opt/cni /opt/cni/bin /usr/libexec/kubernetes \
   /run/xtables.lock /run/cri-dockerd.sock /var/lib/kubelet /var/lib/etcd /var/lib/cni /var/lib/dockershim /var/lib/cri-dockerd \
   /var/log/containers /var/log/pods /home /media /mnt /srv /tmp; do
   [[ ! -e $host$path ]] || echo "path $path"

@@ -17,6 +17,7 @@ clean removes it. What cannot be removed stays and is told by the next show.
   --sysctl NAME        show its value
   --sysctl NAME=VALUE  set it
   --path PATTERN       show or delete the files and folders of this pattern
+  --keep PATH          neither show nor delete it, though a pattern matches
   --empty-folder PATH  show or delete it, if nothing is in it
   --link NAME          show or delete it, with the veths on it
 END
@@ -29,13 +30,14 @@ case $mode in
   *) usage >&2 && exit 2 ;;
 esac
 host=/host network='' sysctls=() patterns=() folders=() links=()
-declare -A before=()
+declare -A before=() keeps=()
 while (($#)); do
   case $1 in
     --network) network=$2 ;;
     --before) before[$2]=1 ;;
     --sysctl) sysctls+=("$2") ;;
     --path) patterns+=("$2") ;;
+    --keep) keeps[$host$2]=1 ;;
     --empty-folder) folders+=("$2") ;;
     --link) links+=("$2") ;;
     *) usage >&2 && exit 2 ;;
@@ -210,6 +212,12 @@ dead_logs() {
   done
 }
 
+# matches PATTERN: what there is of it, but for what is to be kept.
+matches() {
+  local path
+  { compgen -G "$host$1" || true; } | while IFS= read -r path; do [[ ${keeps[$path]:-} ]] || printf '%s\n' "$path"; done
+}
+
 clean_paths() {
   local pattern path folder found
   # What is still mounted there is not ours to delete.
@@ -218,7 +226,7 @@ clean_paths() {
     return
   fi
   for pattern in "${patterns[@]}"; do
-    mapfile -t found < <(compgen -G "$host$pattern" || true)
+    mapfile -t found < <(matches "$pattern")
     ((${#found[@]} == 0)) || rm -rf --one-file-system -- "${found[@]}" || true
   done
   find $host/etc/kubernetes $host/etc/cni/net.d -maxdepth 3 -type d -name '.tsdeploy-new*' -exec rm -rf {} + 2>/dev/null || true
@@ -234,7 +242,7 @@ clean_paths() {
 show_paths() {
   local pattern path folder name
   for pattern in "${patterns[@]}"; do
-    for path in $(compgen -G "$host$pattern" || true); do echo "path ${path#"$host"}"; done
+    matches "$pattern" | while IFS= read -r path; do echo "path ${path#"$host"}"; done
   done
   for folder in "${folders[@]}"; do
     if [[ -d $host$folder && -z $(compgen -G "$host$folder/*" || compgen -G "$host$folder/.[!.]*" || true) ]]; then

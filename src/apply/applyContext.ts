@@ -21,7 +21,9 @@ export interface ApplyContext {
   readonly signal: AbortSignal;
   readonly timeoutMs: number;
   readonly pullTimeoutMs: number;
-  /** Leave everything where it is when a step fails: for a look, or for a teardown that takes all of it. */
+  /** Leave everything where it is when a step fails, for a look. */
   readonly keepOnFailure: boolean;
+  /** What comes before the steps are undone, such as a teardown of all that a first run has begun. */
+  readonly beforeUndo?: (() => Promise<void>) | undefined;
   readonly newId: () => string;
 }

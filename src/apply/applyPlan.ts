@@ -2,13 +2,18 @@ import { unreachable } from "../model/errors.js";
 import type { Plan } from "../model/plan.js";
 import type { PhaseTime } from "../report/events.js";
 import { applyObjects } from "./actions/applyObjects.js";
+import { cleanHost } from "./actions/cleanHost.js";
 import { createNode } from "./actions/createNode.js";
+import { drainNode } from "./actions/drainNode.js";
 import { makeFolder } from "./actions/makeFolder.js";
 import { markNode } from "./actions/markNode.js";
 import { pullImage } from "./actions/pullImage.js";
+import { removeContainers } from "./actions/removeContainers.js";
 import { removeFiles } from "./actions/removeFiles.js";
+import { removeNode } from "./actions/removeNode.js";
 import { runContainer } from "./actions/runContainer.js";
 import { setPodCidr } from "./actions/setPodCidr.js";
+import { stopContainers } from "./actions/stopContainers.js";
 import { waitForProbe } from "./actions/waitForProbe.js";
 import { writeFiles } from "./actions/writeFiles.js";
 import { writePodNetwork } from "./actions/writePodNetwork.js";
@@ -20,10 +25,11 @@ import { throwIfAborted } from "./waitFor.js";
 /** Carries the plan out. @returns the time by phase @throws TsdeployError when a step fails or a wait ends in vain */
 export async function applyPlan(plan: Pick<Plan, "steps">, context: ApplyContext): Promise<PhaseTime[]> {
   const run = new PlanRun(context);
-  const { report, keepOnFailure, signal } = context;
+  const { report, keepOnFailure, beforeUndo, signal } = context;
   return runSteps(plan.steps, {
     report,
     keepOnFailure,
+    beforeUndo,
     run: async (step, leave) => {
       throwIfAborted(signal);
       try {
@@ -62,6 +68,16 @@ async function runAction(tools: StepTools): Promise<void> {
       return writePodNetwork(action, tools);
     case "mark-node":
       return markNode(action, tools);
+    case "drain-node":
+      return drainNode(action, tools);
+    case "remove-node":
+      return removeNode(action, tools);
+    case "stop-containers":
+      return stopContainers(action, tools);
+    case "remove-containers":
+      return removeContainers(action, tools);
+    case "clean-host":
+      return cleanHost(action, tools);
     default:
       return unreachable(action);
   }

@@ -30,7 +30,7 @@ export interface DrainOptions {
  */
 export async function drainNode(api: KubernetesClient, options: DrainOptions): Promise<void> {
   const { node, signal } = options;
-  await api.patch(`/api/v1/nodes/${node}`, { spec: { unschedulable: true } }, { signal });
+  await setUnschedulable(api, node, true, signal);
   const evicted = new Set<string>();
   try {
     await waitFor(
@@ -56,6 +56,16 @@ export async function drainNode(api: KubernetesClient, options: DrainOptions): P
       hint: `See \`kubectl get poddisruptionbudgets -A\`; \`kubectl uncordon ${node}\` keeps the node, --force does not ask its pods.`,
     });
   }
+}
+
+/** Whether new pods may come to the node. */
+export async function setUnschedulable(
+  api: KubernetesClient,
+  node: string,
+  unschedulable: boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  await api.patch(`/api/v1/nodes/${node}`, { spec: { unschedulable } }, { signal });
 }
 
 /** Deletes the Node object; one that is not there is fine. */

@@ -35,6 +35,8 @@ export class PlanRun {
   kubeletStartedAtMs = 0;
   /** The cluster that this node was to leave does not answer: said once, and nothing more is asked of it. */
   clusterIsGone = false;
+  /** The Node object has been deleted. */
+  nodeIsRemoved = false;
   readonly #failed = new AbortController();
 
   constructor(context: ApplyContext) {

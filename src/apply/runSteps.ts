@@ -18,6 +18,8 @@ export interface RunStepsOptions {
   readonly run: (step: Step, leave: (aftermath: Aftermath) => void) => Promise<void>;
   /** Leaves what was done where it is, for those who want to look. */
   readonly keepOnFailure: boolean;
+  /** Called before the steps are undone. */
+  readonly beforeUndo?: (() => Promise<void>) | undefined;
 }
 
 /**
@@ -63,7 +65,9 @@ export async function runSteps(steps: readonly Step[], options: RunStepsOptions)
   if (failures.length > 0) {
     if (!options.keepOnFailure) {
       aftermaths.reverse();
-      for (const work of [...aftermaths.map(({ undo }) => undo), ...aftermaths.map(({ resume }) => resume)]) {
+      const undone = aftermaths.map(({ undo }) => undo);
+      const resumed = aftermaths.map(({ resume }) => resume);
+      for (const work of [options.beforeUndo, ...undone, ...resumed]) {
         await work?.().catch((error: unknown) => {
           options.report({ kind: "warning", message: `could not be undone: ${messageOf(error)}` });
         });

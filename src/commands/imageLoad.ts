@@ -1,7 +1,7 @@
 import { withEngine } from "../deploy/withEngine.js";
 import type { ContainerEngine } from "../docker/containerEngine.js";
 import { counted, transferFailure } from "../docker/copyImages.js";
-import { checkedArchive, type OpenArchive, openArchive } from "../image/archiveFile.js";
+import { checkedArchive, openArchive, type OpenArchive } from "../image/archiveFile.js";
 import { type ImageRow, imageRow } from "../image/imageRow.js";
 import { TsdeployError } from "../model/errors.js";
 import type { ImageLoadOptions } from "../model/options.js";

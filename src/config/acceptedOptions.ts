@@ -90,6 +90,15 @@ export function parseAcceptedOptions(text: string): AcceptedOptions {
   return parseWith(masterSchema, text) as AcceptedOptions;
 }
 
+/** Whether these are a master's, not a worker's. False for what cannot be read. */
+export function isMasterOptions(text: string | undefined): boolean {
+  try {
+    return masterSchema.safeParse(parse(text ?? "")).success;
+  } catch {
+    return false;
+  }
+}
+
 /** @throws TsdeployError `conflict` if the file on the host is not one of ours */
 export function parseAcceptedWorkerOptions(text: string): AcceptedWorkerOptions {
   return parseWith(workerSchema, text) as AcceptedWorkerOptions;

@@ -1,7 +1,9 @@
 import type { ContainerEngine } from "../docker/containerEngine.js";
+import { collectEngineFacts } from "../host/engineFacts.js";
 import { type Helper, openHelper } from "../host/helperSession.js";
 import type { ImageChoice } from "../image/chooseImage.js";
 import { ensureImage } from "../image/ensureImage.js";
+import { defined } from "../model/defined.js";
 import { TsdeployError } from "../model/errors.js";
 import type { EngineFacts, ObservedHost } from "../model/hostFacts.js";
 import { imageLabels } from "../model/imageLabels.js";
@@ -27,28 +29,35 @@ export interface OpenSessionInput {
   /** Of Kubernetes: what the image is built of if it has to be. */
   readonly version: string;
   readonly wanted: Wanted;
-  readonly options: Pick<NodeOptions, "pullTimeoutMs" | "registryMirrors" | "mirror">;
+  readonly options: Pick<NodeOptions, "pullTimeoutMs" | "registryMirrors" | "mirror" | "dryRun">;
   readonly context: RunContext;
 }
 
 /**
  * The image (pulled or built if need be), the helper, and all facts; the image's own checks come before anything of it
- * runs.
+ * runs. What Docker alone told before is asked for again once the helper runs: a pull or a build takes its time, and
+ * another run may have used it.
  */
 export async function openSession(input: OpenSessionInput): Promise<HostSession> {
-  const { engine, engineFacts, version, wanted, options, context } = input;
-  const { architecture } = engineFacts.version;
+  const { engine, version, wanted, options, context } = input;
+  const { architecture } = input.engineFacts.version;
   const image = await ensureImage(engine, input.image, { ...options, version, architecture, context });
-  checkTier(runPreflight("image", { engine: engineFacts, image }, wanted), context);
+  checkTier(runPreflight("image", { engine: input.engineFacts, image }, wanted), context);
 
   const { clusterName } = wanted;
-  const helper = await openHelper(engine, input.image.reference, clusterName ? { clusterName } : {});
+  const helper = await openHelper(engine, input.image.reference, {
+    ...defined({ clusterName }),
+    // A run that changes the host may have to undo mounts.
+    ...(!options.dryRun && { propagation: "rshared" as const }),
+  });
   try {
+    const engineFacts = await collectEngineFacts(engine);
+    checkTier({ ...runPreflight("engine", engineFacts, wanted), warnings: [] }, context);
     const imageCniDir = image.labels[imageLabels.cni];
     const [host, files] = await Promise.all([
       helper.collectFacts({
         dockerRootDir: engineFacts.info.dockerRootDir,
-        ...(imageCniDir === undefined ? {} : { imageCniDir }),
+        ...defined({ imageCniDir }),
         signal: context.signal,
       }),
       helper.readFiles(),
@@ -60,7 +69,7 @@ export async function openSession(input: OpenSessionInput): Promise<HostSession>
   }
 }
 
-/** Tells warnings; throws all errors at once. */
+/** Reports warnings; throws all errors at once. */
 export function checkTier(result: ReturnType<typeof runPreflight>, context: RunContext): void {
   for (const message of result.warnings) context.report({ kind: "warning", message });
   const error: TsdeployError | undefined = preflightError(result.errors);

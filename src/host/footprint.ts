@@ -1,4 +1,4 @@
-import type { CleanupScope } from "../model/teardownPlan.js";
+import type { CleanupScope } from "../model/cleanupScope.js";
 import type { Helper } from "./helperSession.js";
 
 /** What `scripts/host/teardown.sh` sees of Kubernetes on a host. */
@@ -70,6 +70,7 @@ function scopeArguments(scope: CleanupScope, set: boolean): string[] {
     ["--before", scope.iptablesBefore],
     ["--sysctl", sysctls],
     ["--path", scope.paths],
+    ["--keep", scope.keeps],
     ["--empty-folder", scope.emptyFolders],
     ["--link", scope.links],
   ];

@@ -9,6 +9,9 @@ const schema = z.object({
   cniConfigurations: z.array(z.string()),
   iptables: z.array(z.string()),
   links: z.array(z.string()),
+  /** All below /etc/kubernetes, and the pod network's configuration. */
+  files: z.array(z.string()).default([]),
+  entries: z.array(z.string()).default([]),
 });
 
 /** What a host was like before tsdeploy's first run there: `teardown` goes back to it. As in `HostFacts`. */
@@ -25,6 +28,8 @@ export function hostBeforeFile(host: HostFacts, files: ReadonlyMap<string, Exist
     cniConfigurations: [...host.cniConfigurations],
     iptables: [...host.iptables],
     links: [...host.links],
+    files: [...files.keys()],
+    entries: [...host.entries],
   };
   return { path: paths.hostBefore, mode: 0o644, content: `${JSON.stringify(before, null, 2)}\n`, secret: false };
 }

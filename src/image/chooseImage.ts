@@ -12,7 +12,7 @@ export interface ImageChoice {
 }
 
 export interface ImageWish {
-  readonly asked: {
+  readonly requested: {
     readonly image?: string | undefined;
     readonly registry?: string | undefined;
     readonly registryMirrors: RegistryMirrors;
@@ -26,22 +26,22 @@ export interface ImageWish {
 }
 
 /**
- * Chooses by host, so that the machines of a cluster may differ in architecture: the image that was asked for; the
+ * Chooses by host, so that the machines of a cluster may differ in architecture: the image that was requested for; the
  * cluster's, if a person chose it; one of that version that is here; that of the registry; the published one; else one
  * that has to be built.
  */
 export async function chooseImage(engine: ContainerEngine, wish: ImageWish): Promise<ImageChoice> {
-  const { asked, version, architecture, cluster } = wish;
-  const wanted = asked.image ?? chosenImage(cluster, version);
-  if (wanted !== undefined) return presentOrPulled(engine, wanted, asked.registryMirrors);
+  const { requested, version, architecture, cluster } = wish;
+  const wanted = requested.image ?? chosenImage(cluster, version);
+  if (wanted !== undefined) return presentOrPulled(engine, wanted, requested.registryMirrors);
 
-  const registry = asked.registry ?? cluster?.registry;
+  const registry = requested.registry ?? cluster?.registry;
   const ofRegistry = registry === undefined ? undefined : imageReference({ registry, version });
   const here = await imageHere(engine, wish, ofRegistry);
   if (here !== undefined) return { how: "present", reference: here };
 
   const remote = ofRegistry ?? publishedImage(version, architecture);
-  if (remote !== undefined) return presentOrPulled(engine, remote, asked.registryMirrors);
+  if (remote !== undefined) return presentOrPulled(engine, remote, requested.registryMirrors);
   const isForeign = (await engine.version()).architecture !== architecture;
   return { how: "build", reference: isForeign ? foreignImage(version, architecture) : imageReference({ version }) };
 }
@@ -67,18 +67,18 @@ async function presentOrPulled(
 /** By name first, so that a run again finds the same; then by its labels, whatever it is called. */
 async function imageHere(
   engine: ContainerEngine,
-  { asked, version, architecture, cluster }: ImageWish,
+  { requested, version, architecture, cluster }: ImageWish,
   ofRegistry: string | undefined,
 ): Promise<string | undefined> {
   const published = publishedImage(version, architecture);
   const names = [
     cluster?.version === version ? cluster.image : undefined,
     ofRegistry,
-    ofRegistry === undefined ? undefined : mirrored(ofRegistry, asked.registryMirrors),
+    ofRegistry === undefined ? undefined : mirrored(ofRegistry, requested.registryMirrors),
     imageReference({ version }),
     foreignImage(version, architecture),
     published,
-    published === undefined ? undefined : mirrored(published, asked.registryMirrors),
+    published === undefined ? undefined : mirrored(published, requested.registryMirrors),
   ].filter((name) => name !== undefined);
   for (const name of new Set(names)) {
     if ((await engine.inspectImage(name))?.architecture === architecture) return name;

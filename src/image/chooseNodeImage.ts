@@ -12,8 +12,8 @@ export async function chooseNodeImage(
   wish: Omit<ImageWish, "architecture">,
 ): Promise<ImageChoice> {
   const running = kubeletOf(facts.containers);
-  const isAsked = wish.asked.image !== undefined || wish.asked.registry !== undefined;
-  if (!isAsked && running?.labels[labels.version] === wish.version) {
+  const isRequested = wish.requested.image !== undefined || wish.requested.registry !== undefined;
+  if (!isRequested && running?.labels[labels.version] === wish.version) {
     const image = await engine.inspectImage(running.image);
     // The tag may have gone on to another image.
     if (image?.id === running.imageId) return { how: "present", reference: running.image };

@@ -38,7 +38,7 @@ export async function ensureImageSet(
       hint: "Give it a tag (`docker tag`), and name that by --image.",
     });
   }
-  const choice = await chooseImage(engine, { asked: { image, registry, registryMirrors }, version, architecture });
+  const choice = await chooseImage(engine, { requested: { image, registry, registryMirrors }, version, architecture });
   const hyperkube = await ensureImage(engine, choice, { ...options, version, architecture, context });
   const holds = servesAsPause(hyperkube) ? hyperkube.labels[imageLabels.version] : undefined;
   if (holds !== undefined && holds !== version) {

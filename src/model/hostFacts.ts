@@ -95,7 +95,10 @@ export interface HostFacts {
    * lead in the end, also if that is missing.
    */
   readonly symlinks: readonly Symlink[];
-  /** Direct children, dot-files too, of /var/lib/kubelet, /var/lib/etcd and /var/lib/cni/networks: absolute paths. */
+  /**
+   * Direct children, dot-files too, of /var/lib/kubelet, the folders that a kubelet makes in it, /var/lib/etcd and
+   * /var/lib/cni/networks: absolute paths.
+   */
   readonly entries: readonly string[];
   /** Mount points below /var/lib/kubelet, or below what it is a symbolic link to. */
   readonly mountsBelowKubelet: readonly string[];

@@ -21,6 +21,8 @@ export const paths = {
   options: "/etc/kubernetes/tsdeploy.yaml",
   /** What the host was like before the first run: teardown goes back to it. */
   hostBefore: "/etc/kubernetes/host-before.json",
+  /** What tsdeploy has written here. */
+  writtenFiles: "/etc/kubernetes/tsdeploy-files.json",
   adminConf: "/etc/kubernetes/admin.conf",
   kubeletConf: "/etc/kubernetes/kubelet.conf",
   bootstrapKubeletConf: "/etc/kubernetes/bootstrap-kubelet.conf",
@@ -42,8 +44,36 @@ export const paths = {
   criRoot: "/var/lib/cri-dockerd",
 } as const;
 
+/** The folders that a kubelet makes in its own. */
+export const kubeletFolders: readonly string[] = [
+  "pods",
+  "plugins",
+  "plugins_registry",
+  "device-plugins",
+  "pod-resources",
+  "pki",
+  "checkpoints",
+].map((name) => `${paths.kubeletRoot}/${name}`);
+
 /** Where our pod network's configuration can be. */
 export const cniConfigFiles: readonly string[] = [paths.cniConfigFile, paths.cniPluginFile];
+
+/** Files and folders of files that a run of `master` or `worker` writes, or has written: not identity, not add-ons. */
+export const nodeFiles: readonly string[] = [
+  ...["master-multi.json", "kube-proxy.json", "addon-manager.json", "node-ipam.json"].map((name) => `${paths.manifests}/${name}`),
+  paths.scripts,
+  paths.adminConf,
+  paths.kubeletConf,
+  paths.bootstrapKubeletConf,
+  paths.proxyConf,
+  paths.controllerManagerConf,
+  paths.schedulerConf,
+  paths.addonManagerConf,
+  paths.kubeletConfig,
+  paths.proxyConfig,
+  paths.schedulerConfig,
+  ...cniConfigFiles,
+];
 
 /** CNI's name for the pod network `bridge`: plugins put it into their rules and files. */
 export const podNetworkName = "tsdeploy";

@@ -1,4 +1,5 @@
 import type { Component, ContainerSpec } from "./containerSpec.js";
+import type { CleanupScope } from "./cleanupScope.js";
 import type { HostFile } from "./hostFile.js";
 import type { KubernetesObject } from "./kubernetesObject.js";
 
@@ -59,7 +60,29 @@ export type Action =
       readonly node: string;
       readonly labels: Readonly<Record<string, string>>;
       readonly annotations?: Readonly<Record<string, string>>;
-    };
+    }
+  /** No new pods for the node, and those that are there are evicted. A cluster that is gone holds nobody back. */
+  | { readonly kind: "drain-node"; readonly node: string; readonly evictionApiVersion: string }
+  /** Delete the Node object. A cluster that is gone holds nobody back. */
+  | { readonly kind: "remove-node"; readonly node: string }
+  /** All at the same time. */
+  | { readonly kind: "stop-containers"; readonly containers: readonly StoppedContainer[] }
+  /** With their anonymous volumes; `andPods`: those as well that the kubelet has made since the plan. */
+  | { readonly kind: "remove-containers"; readonly containers: readonly NamedContainer[]; readonly andPods: boolean }
+  /** Remove all that is in the scope from the host, and look whether it is gone. */
+  | { readonly kind: "clean-host"; readonly scope: CleanupScope };
+
+/** One that is asked to end. */
+export interface StoppedContainer extends NamedContainer {
+  /** Seconds between SIGTERM and SIGKILL. */
+  readonly graceSeconds: number;
+}
+
+/** A container by its id, and by the name that a person knows. */
+export interface NamedContainer {
+  readonly id: string;
+  readonly name: string;
+}
 
 /** The action of one kind. */
 export type ActionOf<Kind extends Action["kind"]> = Extract<Action, { readonly kind: Kind }>;

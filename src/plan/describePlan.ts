@@ -105,7 +105,8 @@ function describeContainer(spec: ContainerSpec): string[] {
   ];
 }
 
-function describeAction(action: Action): string {
+/** One line on what a step does. */
+export function describeAction(action: Action): string {
   switch (action.kind) {
     case "write-files":
       return `write ${action.files.length} files`;
@@ -134,6 +135,18 @@ function describeAction(action: Action): string {
       const { node, labels: given, annotations } = action;
       return `label node ${node} ${pairs(given)}${annotations ? ` and annotate it ${pairs(annotations)}` : ""}`;
     }
+    case "drain-node":
+      return `drain node ${action.node}`;
+    case "remove-node":
+      return `delete the Node object ${action.node}`;
+    case "stop-containers":
+      return `stop ${action.containers.map(({ name, graceSeconds }) => `${name} (${graceSeconds} s)`).join(", ")}`;
+    case "remove-containers": {
+      const late = action.andPods ? ", and pods that the kubelet has made meanwhile" : "";
+      return `remove containers ${action.containers.map(({ name }) => name).join(", ")}${late}`;
+    }
+    case "clean-host":
+      return "remove from the host what is left, and look whether it is gone";
     default:
       return unreachable(action);
   }

@@ -1,4 +1,5 @@
 import { stringify } from "yaml";
+import { writtenFilesRecord } from "../host/writtenFiles.js";
 import { firstNodeCidr } from "../kubernetes/networks.js";
 import { programCommands } from "../kubernetes/programCommands.js";
 import { isEdited, manifestText, renderManifests } from "../kubernetes/renderManifests.js";
@@ -124,6 +125,9 @@ export function planMaster(input: MasterPlanInput): Plan {
     ...pods.filter((pod) => !latePods.includes(pod)),
   ];
 
+  const network = podNetworkFile ? [podNetworkFile] : [];
+  const record = writtenFilesRecord([...files, ...latePods, ...network], observed.files);
+
   // An earlier run with other options rendered them, and nobody has made them his own.
   const stalePods = Object.keys(bundled.manifests)
     .map((file) => `${paths.manifests}/${file}`)
@@ -142,7 +146,7 @@ export function planMaster(input: MasterPlanInput): Plan {
   const steps: Step[] = [
     ...pauseStep,
     ...etcdStep,
-    { id: "files", phase: "files", needs: [], action: { kind: "write-files", files } },
+    { id: "files", phase: "files", needs: [], action: { kind: "write-files", files: [record, ...files] } },
     { id: "etcd-data", phase: "files", needs: [], action: { kind: "make-folder", path: paths.etcd, mode: 0o700 } },
     {
       id: "etcd",

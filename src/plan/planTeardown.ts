@@ -1,12 +1,20 @@
 import type { Footprint } from "../host/footprint.js";
-import { parseHostBefore } from "../host/hostBefore.js";
+import type { CleanupScope } from "../model/cleanupScope.js";
 import type { ContainerSummary } from "../model/dockerObjects.js";
 import { TsdeployError } from "../model/errors.js";
 import type { EngineFacts, ExistingFile } from "../model/hostFacts.js";
 import { labels, paths } from "../model/hostLayout.js";
 import { hasOurKubelet, isKubeletMade, isOurs } from "../model/ownership.js";
-import type { CleanupScope, DoomedContainer, StopStage, TeardownPlan } from "../model/teardownPlan.js";
-import { cleanupScope, identityPaths, type Kept } from "./cleanupScope.js";
+import type { Action, NamedContainer, Step, StoppedContainer } from "../model/plan.js";
+import type { TeardownPlan } from "../model/teardownPlan.js";
+import {
+  cleanupScope,
+  identityPaths,
+  type Kept,
+  type Ownership,
+  ownershipOf,
+  recordPaths,
+} from "./cleanupScope.js";
 
 export interface TeardownInput {
   readonly engine: EngineFacts;
@@ -14,9 +22,23 @@ export interface TeardownInput {
   readonly footprint: Footprint;
   /** Those of the host below /etc/kubernetes. */
   readonly files: ReadonlyMap<string, ExistingFile>;
-  readonly options: { readonly force: boolean; readonly purge: boolean };
+  readonly options: {
+    readonly force: boolean;
+    readonly purge: boolean;
+    /** A pod that asks for a longer grace period than this is killed after it; milliseconds. */
+    readonly timeoutMs: number;
+  };
   /** Of this run; it ends by itself. */
   readonly helperId: string;
+  /** How this node leaves its cluster before anything stops; undefined if it does not, or cannot. */
+  readonly leave?: LeavePlan | undefined;
+}
+
+export interface LeavePlan {
+  /** The Node's name. */
+  readonly node: string;
+  /** Of evictions, such as `policy/v1`; undefined: only the Node object is deleted. */
+  readonly evictionApiVersion?: string;
 }
 
 /** Kubernetes' default where a pod does not say. */
@@ -42,94 +64,147 @@ const fixedSysctls: Readonly<Record<string, string>> = {
 
 /** Where to look before a teardown is planned: at all that could be ours. */
 export function teardownLookout(files: ReadonlyMap<string, ExistingFile>): CleanupScope {
-  return cleanupScope(parseHostBefore(files.get(paths.hostBefore)?.content), { identity: false, etcdData: false });
+  return cleanupScope(ownershipOf(files), { identity: false, etcdData: false });
 }
 
 /**
- * What has to go from a host, from labels and what is there alone: for masters and workers, whole or half-built. Pure.
+ * What is to be removed from a host, from labels, records and what is there alone: for masters and workers, whole or
+ * half-built. Pure.
  *
  * @throws TsdeployError OTHER_KUBELET if the pods here, and so all the rest, are another Kubernetes'
  */
 export function planTeardown(input: TeardownInput): TeardownPlan {
-  const { engine, footprint, files, options } = input;
-  const before = parseHostBefore(files.get(paths.hostBefore)?.content);
+  const { engine, footprint, files, leave } = input;
+  const ownership = ownershipOf(files);
   const ours = engine.containers.filter(isOurs);
   // Those that a killed run left behind; one that runs belongs to a run that is still going.
   const deadHelpers = engine.containers.filter(
     ({ id, labels: { [labels.component]: name }, state }) =>
       name === "helper" && state !== "running" && id !== input.helperId,
   );
-  if (ours.length === 0 && before === undefined && !files.has(paths.options)) {
-    return {
-      leavesCluster: false,
-      stops: [],
-      removes: deadHelpers.map(doomed),
-      removesLast: [],
-      leftovers: [],
-      keeps: [],
-    };
+  if (ours.length === 0 && ownership.before === undefined && !files.has(paths.options)) {
+    const containers = deadHelpers.map(named);
+    const steps = inOrder([removal("remove-containers", containers, false)]);
+    return { steps: containers.length === 0 ? [] : steps, containers, leftovers: [], keeps: [], foreign: [] };
   }
   refuseOtherKubelet(engine.containers, footprint);
 
-  const component = (name: string): ContainerSummary[] =>
-    ours.filter((container) => container.labels[labels.component] === name);
   const pods = podsOf(engine.containers);
-  const stage = (
-    phase: string,
-    containers: readonly ContainerSummary[],
-    graceSeconds: (container: ContainerSummary) => number,
-  ): StopStage => ({
-    phase,
-    containers: containers
-      .filter(({ state }) => isAlive(state))
-      .map((container) => ({ ...doomed(container), graceSeconds: graceSeconds(container) })),
-  });
-  const stops = [
-    // First, so that nothing is started again.
-    stage("kubelet", component("kubelet"), () => (options.force ? 0 : ownGraceSeconds)),
-    // When forced, their removal kills them.
-    stage("pods", options.force ? [] : pods.workload, podGraceSeconds),
-    stage("control plane", options.force ? [] : pods.controlPlane, () => controlPlaneGraceSeconds),
-    // Even when forced: it ends within a second, and its data is kept.
-    stage("etcd", component("etcd"), () => ownGraceSeconds),
-  ].filter(({ containers }) => containers.length > 0);
-
-  const removesLast = component("kubelet").map(doomed);
-  const removes = [
-    ...pods.all,
-    ...ours.filter((container) => container.labels[labels.component] !== "kubelet"),
-    ...deadHelpers,
-  ].map(doomed);
-
-  const kept = keptOf(input);
+  const kubelets = ours.filter((container) => container.labels[labels.component] === "kubelet");
+  const others = [...pods.all, ...ours.filter((container) => !kubelets.includes(container)), ...deadHelpers];
+  const kept = keptOf(input, ownership);
   const keeps = [
     ...(kept.identity ? identityPaths.filter((path) => [...files.keys()].some((file) => isBelow(file, [path]))) : []),
     ...(kept.etcdData ? [paths.etcd] : []),
   ];
-  const scope = cleanupScope(before, kept);
+  const scope = cleanupScope(ownership, kept);
   const cleanup: CleanupScope = { ...scope, sysctls: sysctlsToRestore(scope.sysctls, footprint.sysctls) };
-  const role = ours.map((container) => container.labels[labels.role]).find((value) => value !== undefined);
-  const clusterName = ours.map((container) => container.labels[labels.cluster]).find((value) => value !== undefined);
-  const isWorker = role === "worker";
+  const seen = { ...footprint, paths: footprint.paths.filter((path) => !isBelow(path, keeps)) };
+  const leftovers = describeFootprint(seen, cleanup);
+  const containers = [...others, ...kubelets].map(named);
+  const labelOf = (name: string): string | undefined =>
+    ours.map((container) => container.labels[name]).find((value) => value !== undefined);
+  const role = labelOf(labels.role);
+  const clusterName = labelOf(labels.cluster);
+  const steps = inOrder([
+    ...(leave === undefined ? [] : leaving(leave)),
+    ...stopping(ours, pods, input.options),
+    ...(others.length === 0 ? [] : [removal("remove-containers", others.map(named), kubelets.length > 0)]),
+    // The kubelet's container shows the next run whose the pods are, so it outlives them.
+    ...(kubelets.length === 0 ? [] : [removal("remove-kubelet", kubelets.map(named), false)]),
+    ...cleaning(cleanup, kept),
+  ]);
   return {
     ...(role === "master" || role === "worker" ? { role } : {}),
     ...(clusterName === undefined ? {} : { clusterName }),
-    leavesCluster: isWorker && !options.force && component("kubelet").some(({ state }) => isAlive(state)),
-    stops,
-    removes,
-    removesLast,
-    cleanup,
-    leftovers: describeFootprint(
-      { ...footprint, paths: footprint.paths.filter((path) => !isBelow(path, keeps)) },
-      cleanup,
-    ),
+    steps: containers.length === 0 && leftovers.length === 0 ? [] : steps,
+    containers,
+    leftovers,
     keeps,
+    foreign: foreignFiles(ownership, cleanup, keeps),
   };
+}
+
+type UnorderedStep = Omit<Step, "needs">;
+
+/** Each after the one before. */
+function inOrder(steps: readonly UnorderedStep[]): Step[] {
+  return steps.map((step, index) => ({ ...step, needs: steps.slice(index - 1, index).map(({ id }) => id) }));
+}
+
+function leaving({ node, evictionApiVersion }: LeavePlan): UnorderedStep[] {
+  const step = (action: Action): UnorderedStep => ({ id: action.kind, phase: "leave cluster", action });
+  return [
+    ...(evictionApiVersion === undefined ? [] : [step({ kind: "drain-node", node, evictionApiVersion })]),
+    step({ kind: "remove-node", node }),
+  ];
+}
+
+/** The kubelet first, so that nothing is started again; etcd last, so that all can save what they have. */
+function stopping(
+  ours: readonly ContainerSummary[],
+  pods: Pods,
+  { force, timeoutMs }: TeardownInput["options"],
+): UnorderedStep[] {
+  const component = (name: string): ContainerSummary[] =>
+    ours.filter((container) => container.labels[labels.component] === name);
+  const longestSeconds = Math.ceil(timeoutMs / 1000);
+  const stop = (
+    id: string,
+    phase: string,
+    containers: readonly ContainerSummary[],
+    graceSeconds: (container: ContainerSummary) => number,
+  ): UnorderedStep[] => {
+    const stopped = containers
+      .filter(({ state }) => isAlive(state))
+      .map((one): StoppedContainer => ({ ...named(one), graceSeconds: Math.min(graceSeconds(one), longestSeconds) }));
+    return stopped.length === 0 ? [] : [{ id, phase, action: { kind: "stop-containers", containers: stopped } }];
+  };
+  return [
+    ...stop("stop-kubelet", "kubelet", component("kubelet"), () => (force ? 0 : ownGraceSeconds)),
+    // When forced, their removal kills them.
+    ...stop("stop-pods", "pods", force ? [] : pods.workload, podGraceSeconds),
+    ...stop("stop-control-plane", "control plane", force ? [] : pods.controlPlane, () => controlPlaneGraceSeconds),
+    // Even when forced: it ends within a second, and its data is kept.
+    ...stop("stop-etcd", "etcd", component("etcd"), () => ownGraceSeconds),
+  ];
+}
+
+function removal(id: string, containers: readonly NamedContainer[], andPods: boolean): UnorderedStep {
+  return { id, phase: "containers", action: { kind: "remove-containers", containers, andPods } };
+}
+
+/** The records at the very end: a teardown that breaks off before can be run again. */
+function cleaning(scope: CleanupScope, kept: Kept): UnorderedStep[] {
+  const clean = (id: string, cleaned: CleanupScope): UnorderedStep => ({
+    id,
+    phase: "clean-up",
+    action: { kind: "clean-host", scope: cleaned },
+  });
+  if (kept.identity) return [clean("clean-up", scope)];
+  const isRecord = (path: string): boolean => recordPaths.includes(path);
+  const records: CleanupScope = {
+    ...scope,
+    paths: scope.paths.filter(isRecord),
+    emptyFolders: scope.emptyFolders.filter((folder) => folder === paths.kubernetes),
+    sysctls: {},
+    links: [],
+  };
+  return [
+    clean("clean-up", { ...scope, paths: scope.paths.filter((path) => !isRecord(path)) }),
+    clean("remove-records", records),
+  ];
+}
+
+/** What lies among our files, has come since our first run, and was not written by us. */
+function foreignFiles({ before, files }: Ownership, scope: CleanupScope, keeps: readonly string[]): string[] {
+  const known = [...scope.paths, ...keeps, ...(before?.files ?? [])];
+  return [...files.keys()].filter((path) => !isBelow(path, known));
 }
 
 /** Whether a run of this plan would change anything. */
 export function isNothingToDo(plan: TeardownPlan): boolean {
-  return plan.removes.length === 0 && plan.removesLast.length === 0 && plan.leftovers.length === 0;
+  return plan.steps.length === 0;
 }
 
 /** One line for each thing of a footprint. After a clean-up, these are what it left. */
@@ -150,9 +225,10 @@ export function describeFootprint(footprint: Footprint, { sysctls }: CleanupScop
 }
 
 /** What stays: with `--purge` nothing, and on a worker there is nothing that could not be made again. */
-function keptOf({ files, footprint, options }: Pick<TeardownInput, "files" | "footprint" | "options">): Kept {
-  const etcdData = footprint.etcdData && !options.purge;
-  return { etcdData, identity: !options.purge && (etcdData || files.has(`${paths.pki}/ca.key`)) };
+function keptOf({ footprint, options }: Pick<TeardownInput, "footprint" | "options">, ownership: Ownership): Kept {
+  const { isMaster, files } = ownership;
+  const etcdData = isMaster && footprint.etcdData && !options.purge;
+  return { etcdData, identity: !options.purge && (etcdData || (isMaster && files.has(`${paths.pki}/ca.key`))) };
 }
 
 function refuseOtherKubelet(containers: readonly ContainerSummary[], footprint: Footprint): void {
@@ -173,11 +249,14 @@ function refuseOtherKubelet(containers: readonly ContainerSummary[], footprint: 
   });
 }
 
-function podsOf(containers: readonly ContainerSummary[]): {
-  all: ContainerSummary[];
-  workload: ContainerSummary[];
-  controlPlane: ContainerSummary[];
-} {
+interface Pods {
+  readonly all: readonly ContainerSummary[];
+  /** Without sandboxes. */
+  readonly workload: readonly ContainerSummary[];
+  readonly controlPlane: readonly ContainerSummary[];
+}
+
+function podsOf(containers: readonly ContainerSummary[]): Pods {
   const all = hasOurKubelet(containers) ? containers.filter(isKubeletMade) : [];
   const uid = (container: ContainerSummary): string => container.labels["io.kubernetes.pod.uid"] ?? "";
   const isSandbox = (container: ContainerSummary): boolean => container.name.startsWith("k8s_POD");
@@ -226,6 +305,6 @@ function isAlive(state: string): boolean {
   return state === "running" || state === "restarting" || state === "paused";
 }
 
-function doomed({ id, name }: ContainerSummary): DoomedContainer {
+function named({ id, name }: ContainerSummary): NamedContainer {
   return { id, name };
 }

@@ -1,3 +1,4 @@
+import { writtenFilesRecord } from "../host/writtenFiles.js";
 import { checkPatchTargets } from "../kubernetes/renderManifests.js";
 import { featuresOf } from "../kubernetes/versions.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
@@ -71,7 +72,9 @@ export function planWorker(input: WorkerPlanInput): Plan {
     flags: common.proxyFlags,
     configuration: common.proxyConfiguration,
   });
-  const files = [...(input.otherFiles ?? []), ...input.credentials, ...common.files];
+  const written = [...(input.otherFiles ?? []), ...input.credentials, ...common.files];
+  const network = common.podNetworkFile ? [common.podNetworkFile] : [];
+  const files = [writtenFilesRecord([...written, ...network], observed.files), ...written];
   const bootstraps = input.credentials.some(({ path }) => path === paths.bootstrapKubeletConf);
 
   const { nodeName } = node;

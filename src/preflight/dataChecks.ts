@@ -1,4 +1,5 @@
 import { gt, minor, parse } from "semver";
+import { isMasterOptions } from "../config/acceptedOptions.js";
 import type { ObservedHost } from "../model/hostFacts.js";
 import { paths } from "../model/hostLayout.js";
 import type { Check, Finding } from "./check.js";
@@ -8,7 +9,7 @@ export const dataChecks: readonly Check<ObservedHost>[] = [
   {
     name: "identity-lost",
     check({ host, files }, { role }) {
-      if (role === "worker" || !host.etcdData) {
+      if (role === "worker" || !host.etcdData || !isMasterOptions(files.get(paths.options)?.content)) {
         return undefined;
       }
       const missing = ["ca.crt", "ca.key", "sa.key"]
@@ -29,13 +30,15 @@ export const dataChecks: readonly Check<ObservedHost>[] = [
     name: "kept-cluster",
     check({ host, files }, { role }) {
       const authority = `${paths.pki}/ca.key`;
-      if (role !== "worker" || (!host.etcdData && !files.has(authority))) {
+      // An etcd of somebody else's is no business of a worker.
+      const etcdData = host.etcdData && isMasterOptions(files.get(paths.options)?.content);
+      if (role !== "worker" || (!etcdData && !files.has(authority))) {
         return undefined;
       }
       return {
         kind: "conflict",
         code: "CLUSTER_KEPT",
-        message: `The host keeps another cluster: ${host.etcdData ? paths.etcd : authority} is there`,
+        message: `The host keeps another cluster: ${etcdData ? paths.etcd : authority} is there`,
         hint: "`tsdeploy master` goes on with it; `tsdeploy teardown --purge` deletes it for good.",
       };
     },

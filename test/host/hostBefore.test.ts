@@ -5,7 +5,7 @@ import { hostFacts } from "./fixtures.js";
 
 describe("hostBefore", () => {
   it("records what teardown puts back, and reads it again", () => {
-    const file = hostBeforeFile(hostFacts, new Map());
+    const file = hostBeforeFile(hostFacts, new Map([["/etc/kubernetes/pki/ca.crt", { mode: 0o644, content: "" }]]));
     expect(file?.path).toBe(paths.hostBefore);
     expect(parseHostBefore(file?.content)).toEqual({
       sysctls: hostFacts.sysctls,
@@ -13,6 +13,8 @@ describe("hostBefore", () => {
       cniConfigurations: hostFacts.cniConfigurations,
       iptables: hostFacts.iptables,
       links: hostFacts.links,
+      files: ["/etc/kubernetes/pki/ca.crt"],
+      entries: hostFacts.entries,
     });
   });
 

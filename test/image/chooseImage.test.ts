@@ -6,23 +6,23 @@ import { fakeEngine, fakeImage, hyperkubeLabels } from "../docker/fakeEngine.js"
 const version = "v1.36.2";
 const local = `tsdeploy/hyperkube:${version}`;
 
-function choose(images: readonly ImageDetails[], wish: Omit<Partial<ImageWish>, "asked"> & { asked?: object } = {}) {
-  const { asked, ...more } = wish;
+function choose(images: readonly ImageDetails[], wish: Omit<Partial<ImageWish>, "requested"> & { requested?: object } = {}) {
+  const { requested, ...more } = wish;
   const architecture = more.architecture ?? "amd64";
   return chooseImage(fakeEngine({ images, architecture }), {
     version,
     architecture,
     ...more,
-    asked: { registryMirrors: {}, ...asked },
+    requested: { registryMirrors: {}, ...requested },
   });
 }
 
 describe("the image of a node is", () => {
-  it("the one that was asked for, here or not", async () => {
-    const asked = { image: "registry.example.com/mine:1" };
-    expect(await choose([fakeImage(local)], { asked })).toEqual({ how: "pull", reference: asked.image });
-    const here = [fakeImage(asked.image), fakeImage(local)];
-    expect(await choose(here, { asked })).toEqual({ how: "present", reference: asked.image });
+  it("the one that was requested for, here or not", async () => {
+    const requested = { image: "registry.example.com/mine:1" };
+    expect(await choose([fakeImage(local)], { requested })).toEqual({ how: "pull", reference: requested.image });
+    const here = [fakeImage(requested.image), fakeImage(local)];
+    expect(await choose(here, { requested })).toEqual({ how: "present", reference: requested.image });
   });
 
   it("one that is here for that version, whatever it is called", async () => {
@@ -52,11 +52,11 @@ describe("the image of a node is", () => {
   });
 
   it("that of the registry", async () => {
-    const asked = { registry: "registry.example.com:5000/k8s" };
+    const requested = { registry: "registry.example.com:5000/k8s" };
     const reference = `registry.example.com:5000/k8s/hyperkube:${version}`;
-    expect(await choose([], { asked })).toEqual({ how: "pull", reference });
-    expect(await choose([fakeImage(reference)], { asked })).toEqual({ how: "present", reference });
-    const cluster = { version, image: reference, registry: asked.registry };
+    expect(await choose([], { requested })).toEqual({ how: "pull", reference });
+    expect(await choose([fakeImage(reference)], { requested })).toEqual({ how: "present", reference });
+    const cluster = { version, image: reference, registry: requested.registry };
     expect(await choose([], { cluster })).toEqual({ how: "pull", reference });
   });
 
@@ -75,7 +75,7 @@ describe("the image of a node is", () => {
     expect(await choose([])).toEqual({ how: "build", reference: local });
     expect(await choose([], { version: "v1.19.0" })).toMatchObject({ how: "build" });
     const engine = fakeEngine({ architecture: "amd64" });
-    const wish = { asked: { registryMirrors: {} }, version, architecture: "arm64" };
+    const wish = { requested: { registryMirrors: {} }, version, architecture: "arm64" };
     expect((await chooseImage(engine, wish)).reference).toBe(`tsdeploy/hyperkube-arm64:${version}`);
   });
 });
@@ -86,7 +86,7 @@ describe("the cluster's image", () => {
   it("is that of its nodes if a person chose it", async () => {
     const here = [fakeImage(local, { labels: hyperkubeLabels(version) })];
     expect(await choose(here, { cluster })).toEqual({ how: "pull", reference: cluster.image });
-    expect(await choose(here, { cluster, asked: { image: local } })).toEqual({ how: "present", reference: local });
+    expect(await choose(here, { cluster, requested: { image: local } })).toEqual({ how: "present", reference: local });
   });
 
   it("is not that of a node of another version", async () => {
@@ -103,15 +103,15 @@ describe("the cluster's image", () => {
 
 describe("a mirror", () => {
   const registryMirrors = { "registry.example.com": "mirror.lab:5000/cache" };
-  const asked = { image: "registry.example.com/mine:1", registryMirrors };
+  const requested = { image: "registry.example.com/mine:1", registryMirrors };
 
   it("is where an image is pulled from", async () => {
-    expect(await choose([], { asked })).toEqual({ how: "pull", reference: "mirror.lab:5000/cache/mine:1" });
+    expect(await choose([], { requested })).toEqual({ how: "pull", reference: "mirror.lab:5000/cache/mine:1" });
   });
 
-  it("is not asked for what is here, under either name", async () => {
-    for (const reference of ["mirror.lab:5000/cache/mine:1", asked.image]) {
-      expect(await choose([fakeImage(reference)], { asked })).toEqual({ how: "present", reference });
+  it("is not requested for what is here, under either name", async () => {
+    for (const reference of ["mirror.lab:5000/cache/mine:1", requested.image]) {
+      expect(await choose([fakeImage(reference)], { requested })).toEqual({ how: "present", reference });
     }
   });
 });

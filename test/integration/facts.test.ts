@@ -74,7 +74,7 @@ describe("facts", () => {
       ]);
       expect([...facts.entries].sort()).toEqual([
         "/var/lib/etcd/default",
-        ...[".hidden", "a b", "dangling", "pods"].map((name) => `/var/lib/kubelet/${name}`),
+        ...[".hidden", "a b", "dangling", "pods", "pods/with blank"].map((name) => `/var/lib/kubelet/${name}`),
       ]);
       expect(facts.mountsBelowKubelet).toEqual(["/srv/big disk/kubelet/pods/with blank"]);
     } finally {

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
-import { applyTeardown } from "../../src/apply/applyTeardown.js";
+import { applyPlan } from "../../src/apply/applyPlan.js";
+import { acceptedOptionsFile } from "../../src/config/acceptedOptions.js";
 import type { ContainerEngine } from "../../src/docker/containerEngine.js";
 import { collectEngineFacts } from "../../src/host/engineFacts.js";
 import { showFootprint } from "../../src/host/footprint.js";
@@ -9,6 +10,7 @@ import { hostBeforeFile } from "../../src/host/hostBefore.js";
 import { TsdeployError } from "../../src/model/errors.js";
 import type { TeardownPlan } from "../../src/model/teardownPlan.js";
 import { isNothingToDo, planTeardown, teardownLookout } from "../../src/plan/planTeardown.js";
+import { masterOptions } from "../plan/fixtures.js";
 import { freshMachine, hyperkube, sh } from "./support/testMachine.js";
 
 /** What the owner of the machine has there, some of it much like Kubernetes' own. Nothing of it may change. */
@@ -43,6 +45,8 @@ const says = (what: string): string =>
   `bash -c 'trap "echo ${what} >>/said/order; exit" TERM; while :; do sleep 0.05; done'`;
 const fromFile = "--label io.tsdeploy.spec=0 --label annotation.kubernetes.io/config.source=file";
 
+const accepted = acceptedOptionsFile({ ...masterOptions, k8sVersion: "v1.20.2", ip: "10.77.0.14", nodeName: "machine-4" });
+
 /** What a master with a workload leaves, as real ones do: measured on v1.20.2. */
 const kubernetes = `
   mkdir -p /tmp/said /var/lib/kubelet/pods/uid-web/volumes/token /var/lib/kubelet/pods/uid-web/volumes/disk
@@ -63,7 +67,7 @@ const kubernetes = `
   ${pod("k8s-master", "apiserver", "$said")} ${says("apiserver")} >/dev/null
 
   mkdir -p /etc/kubernetes/{pki,manifests-multi,scripts,addons} /var/lib/etcd/member/wal /var/lib/dockershim/sandbox
-  echo key >/etc/kubernetes/pki/ca.key; echo crt >/etc/kubernetes/pki/ca.crt; echo a: b >/etc/kubernetes/tsdeploy.yaml
+  echo key >/etc/kubernetes/pki/ca.key; echo crt >/etc/kubernetes/pki/ca.crt; echo ${Buffer.from(accepted.content).toString("base64")} | base64 -d >/etc/kubernetes/tsdeploy.yaml
   touch /etc/kubernetes/{admin.conf,kubelet-config.yaml,manifests-multi/master-multi.json,scripts/start.sh}
   touch /var/lib/etcd/member/wal/0 /var/lib/kubelet/cpu_manager_state /var/lib/kubelet/.lock /run/dockershim.sock
   echo '{}' >/etc/cni/net.d/10-tsdeploy.conflist
@@ -134,13 +138,20 @@ async function teardown({ force = false, purge = false, signal }: RunOptions = {
   try {
     const [facts, files] = await Promise.all([collectEngineFacts(engine), helper.readFiles()]);
     const footprint = await showFootprint(helper, teardownLookout(files));
-    const plan = planTeardown({ engine: facts, footprint, files, options: { force, purge }, helperId: helper.id });
-    const times = await applyTeardown(plan, {
+    const options = { force, purge, timeoutMs: 120_000 };
+    const plan = planTeardown({ engine: facts, footprint, files, options, helperId: helper.id });
+    const times = await applyPlan(plan, {
       engine,
       helper,
+      containers: [],
+      files,
+      kept: new Set(),
       report: () => undefined,
       signal: signal ?? new AbortController().signal,
-      leaveCluster: () => Promise.reject(new Error("a master does not leave its cluster")),
+      timeoutMs: 120_000,
+      pullTimeoutMs: 120_000,
+      keepOnFailure: false,
+      newId: () => "test",
     });
     return { plan, phases: times.map(({ phase }) => phase) };
   } finally {

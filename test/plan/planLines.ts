@@ -42,6 +42,11 @@ function actionLines({ id, action }: Step): string[] {
     case "wait":
     case "apply-objects":
     case "set-pod-cidr":
+    case "drain-node":
+    case "remove-node":
+    case "stop-containers":
+    case "remove-containers":
+    case "clean-host":
       // Their step's line tells all.
       return [];
     default:

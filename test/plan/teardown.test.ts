@@ -1,10 +1,15 @@
 import { describe, expect, it } from "vitest";
+import { acceptedOptionsFile } from "../../src/config/acceptedOptions.js";
 import { type Footprint, parseFootprint } from "../../src/host/footprint.js";
+import { writtenFilesRecord } from "../../src/host/writtenFiles.js";
+import type { CleanupScope } from "../../src/model/cleanupScope.js";
 import type { ContainerSummary } from "../../src/model/dockerObjects.js";
 import type { ExistingFile } from "../../src/model/hostFacts.js";
+import type { Action, ActionOf } from "../../src/model/plan.js";
 import type { TeardownPlan } from "../../src/model/teardownPlan.js";
-import { isNothingToDo, planTeardown, teardownLookout } from "../../src/plan/planTeardown.js";
+import { isNothingToDo, type LeavePlan, planTeardown, teardownLookout } from "../../src/plan/planTeardown.js";
 import { container, engineFacts, podContainer } from "../host/fixtures.js";
+import { masterOptions } from "./fixtures.js";
 
 const before = {
   sysctls: { "kernel.panic": "0", "vm.overcommit_memory": "0", "net.netfilter.nf_conntrack_max": "1000" },
@@ -12,11 +17,14 @@ const before = {
   cniConfigurations: ["99-user.conf"],
   iptables: ["iptables-nft filter", "iptables-nft nat KUBE-OWN"],
   links: ["lo", "eth0", "cbr0"],
+  files: ["/etc/cni/net.d/99-user.conf"],
+  entries: ["/var/lib/kubelet/config.json"],
 };
 const file = (content = ""): ExistingFile => ({ mode: 0o600, content });
+const options = acceptedOptionsFile({ ...masterOptions, k8sVersion: "v1.20.2", ip: "10.0.0.5", nodeName: "one" });
 const masterFiles = new Map([
   ["/etc/kubernetes/host-before.json", file(JSON.stringify(before))],
-  ["/etc/kubernetes/tsdeploy.yaml", file()],
+  ["/etc/kubernetes/tsdeploy.yaml", file(options.content)],
   ["/etc/kubernetes/pki/ca.crt", file()],
   ["/etc/kubernetes/pki/ca.key", file()],
 ]);
@@ -41,21 +49,37 @@ const pods = [
 ];
 const users = container("users", { app: "database" });
 const nothing = parseFootprint("");
+const timeoutMs = 120_000;
 
 function plan(
   containers: readonly ContainerSummary[],
-  { footprint = nothing, files = masterFiles, force = false, purge = false }: {
+  { footprint = nothing, files = masterFiles, force = false, purge = false, leave }: {
     footprint?: Footprint;
     files?: ReadonlyMap<string, ExistingFile>;
     force?: boolean;
     purge?: boolean;
+    leave?: LeavePlan;
   } = {},
 ): TeardownPlan {
   const engine = { ...engineFacts, containers };
-  return planTeardown({ engine, footprint, files, options: { force, purge }, helperId: "this-helper" });
+  return planTeardown({ engine, footprint, files, options: { force, purge, timeoutMs }, helperId: "this-helper", leave });
 }
-const stops = (teardown: TeardownPlan): [string, [string, number][]][] =>
-  teardown.stops.map(({ phase, containers }) => [phase, containers.map(({ id, graceSeconds }) => [id, graceSeconds])]);
+const actions = <Kind extends Action["kind"]>({ steps }: TeardownPlan, kind: Kind): ActionOf<Kind>[] =>
+  steps.map(({ action }) => action).filter((action): action is ActionOf<Kind> => action.kind === kind);
+const stops = ({ steps }: TeardownPlan): [string, [string, number][]][] =>
+  steps.flatMap(({ phase, action }) =>
+    action.kind === "stop-containers"
+      ? [[phase, action.containers.map(({ id, graceSeconds }): [string, number] => [id, graceSeconds])]]
+      : [],
+  );
+const removes = (teardown: TeardownPlan): string[][] =>
+  actions(teardown, "remove-containers").map(({ containers }) => ids(containers));
+/** All that is cleaned, the records included. */
+const cleanup = (teardown: TeardownPlan): CleanupScope => {
+  const [first, ...more] = actions(teardown, "clean-host").map(({ scope }) => scope);
+  if (!first) throw new Error("nothing is cleaned");
+  return { ...first, paths: [first, ...more].flatMap(({ paths }) => paths) };
+};
 const ids = (containers: readonly { id: string }[]): string[] => containers.map(({ id }) => id).sort();
 
 describe("containers of a master", () => {
@@ -76,34 +100,52 @@ describe("containers of a master", () => {
       ["kubelet", [["kubelet", 0]]],
       ["etcd", [["etcd", 10]]],
     ]);
-    expect(ids(teardown.removes)).toEqual(["api", "etcd", "old", "sandbox-api", "sandbox-web", "web"]);
+    expect(removes(teardown)[0]).toEqual(["api", "etcd", "old", "sandbox-api", "sandbox-web", "web"]);
   });
 
   it("go all but the user's, the kubelet's last", () => {
     const teardown = plan(master);
-    expect(ids(teardown.removes)).toEqual(["api", "etcd", "old", "sandbox-api", "sandbox-web", "web"]);
-    expect(ids(teardown.removesLast)).toEqual(["kubelet"]);
-    expect(teardown).toMatchObject({ role: "master", clusterName: "kubernetes", leavesCluster: false });
+    expect(removes(teardown)).toEqual([["api", "etcd", "old", "sandbox-api", "sandbox-web", "web"], ["kubelet"]]);
+    expect(teardown).toMatchObject({ role: "master", clusterName: "kubernetes" });
+  });
+
+  it("are killed when their grace period is over, or --timeout is", () => {
+    const hours = podContainer("hours", "hours", "nginx", { [grace]: "7200" });
+    expect(stops(plan([own("kubelet"), hours]))[1]).toEqual(["pods", [["hours", 120]]]);
   });
 
   it("that do not run are only removed", () => {
     const teardown = plan([own("etcd", "master", { state: "exited" }), own("kubelet", "master", { state: "created" })]);
-    expect(teardown.stops).toEqual([]);
-    expect(ids([...teardown.removes, ...teardown.removesLast])).toEqual(["etcd", "kubelet"]);
+    expect(stops(teardown)).toEqual([]);
+    expect(removes(teardown)).toEqual([["etcd"], ["kubelet"]]);
   });
 });
 
 describe("containers of a worker", () => {
   const worker = [own("kubelet", "worker"), own("proxy", "worker"), users];
 
-  it("leave the cluster first, unless forced or already stopped", () => {
-    expect(plan(worker, { files: workerFiles }).leavesCluster).toBe(true);
-    expect(plan(worker, { files: workerFiles, force: true }).leavesCluster).toBe(false);
-    expect(plan([own("kubelet", "worker", { state: "exited" })], { files: workerFiles }).leavesCluster).toBe(false);
+  it("leave the cluster before anything stops", () => {
+    const leave = { node: "two", evictionApiVersion: "policy/v1" };
+    const { steps } = plan(worker, { files: workerFiles, leave });
+    expect(steps.map(({ id }) => id)).toEqual([
+      "drain-node",
+      "remove-node",
+      "stop-kubelet",
+      "remove-containers",
+      "remove-kubelet",
+      "clean-up",
+      "remove-records",
+    ]);
+    expect(steps.slice(1).map(({ needs }) => needs)).toEqual(steps.slice(0, -1).map(({ id }) => [id]));
+  });
+
+  it("of a first run that failed only give their Node object back", () => {
+    const { steps } = plan(worker, { files: workerFiles, leave: { node: "two" } });
+    expect(steps[0]).toMatchObject({ id: "remove-node", action: { node: "two" } });
   });
 
   it("are found when the kubelet's was removed by hand", () => {
-    expect(ids(plan([own("proxy", "worker"), ...pods]).removes)).toContain("web");
+    expect(removes(plan([own("proxy", "worker"), ...pods]))[0]).toContain("web");
   });
 });
 
@@ -112,7 +154,7 @@ describe("what is not ours", () => {
     const footprint = parseFootprint("chain iptables-nft nat KUBE-SERVICES\npath /etc/kubernetes/pki\nlink cni0\n");
     const teardown = plan([users, ...pods.slice(2)], { files: new Map(), footprint, purge: true });
     expect(isNothingToDo(teardown)).toBe(true);
-    expect(teardown.cleanup).toBeUndefined();
+    expect(teardown.steps).toEqual([]);
   });
 
   it("stops a teardown: pods of another kubelet where ours is gone", () => {
@@ -126,23 +168,23 @@ describe("what is not ours", () => {
   });
 
   it("are chains, links, sysctls and folders of before the first run", () => {
-    const { cleanup } = plan([own("kubelet")], {
+    const scope = cleanup(plan([own("kubelet")], {
       footprint: parseFootprint("sysctl kernel.panic 10\nsysctl vm.overcommit_memory 2\nsysctl net.netfilter.nf_conntrack_max 9\n"),
-    });
-    expect(cleanup?.iptablesBefore).toContain("iptables-nft nat KUBE-OWN");
-    expect(cleanup?.links).toContain("cni0");
-    expect(cleanup?.links).not.toContain("cbr0");
+    }));
+    expect(scope.iptablesBefore).toContain("iptables-nft nat KUBE-OWN");
+    expect(scope.links).toContain("cni0");
+    expect(scope.links).not.toContain("cbr0");
     // 2 is not what kubelets set: somebody chose it since.
-    expect(cleanup?.sysctls).toEqual({ "kernel.panic": "0", "net.netfilter.nf_conntrack_max": "1000" });
-    expect(cleanup?.emptyFolders).toContain("/opt/cni/bin");
-    expect(cleanup?.emptyFolders).not.toContain("/etc/cni/net.d");
-    expect(cleanup?.emptyFolders).not.toContain("/opt");
+    expect(scope.sysctls).toEqual({ "kernel.panic": "0", "net.netfilter.nf_conntrack_max": "1000" });
+    expect(scope.emptyFolders).toContain("/opt/cni/bin");
+    expect(scope.emptyFolders).not.toContain("/etc/cni/net.d");
+    expect(scope.emptyFolders).not.toContain("/opt");
   });
 
   it("are helpers of runs that are still going", () => {
     const helper = (id: string, state: string) => container(id, { "io.tsdeploy.component": "helper" }, { state });
     const helpers = [helper("this-helper", "running"), helper("other", "running"), helper("dead", "created")];
-    expect(ids(plan(helpers, { files: new Map() }).removes)).toEqual(["dead"]);
+    expect(removes(plan(helpers, { files: new Map() }))).toEqual([["dead"]]);
   });
 });
 
@@ -160,21 +202,49 @@ describe("what stays", () => {
       "/var/lib/etcd",
     ]);
     expect(teardown.leftovers).toEqual(["file or folder /etc/kubernetes/admin.conf"]);
-    expect(teardown.cleanup?.paths).not.toContain("/etc/kubernetes/pki");
-    expect(teardown.cleanup?.paths.some((path) => path.startsWith("/var/lib/etcd"))).toBe(false);
+    expect(cleanup(teardown).paths).not.toContain("/etc/kubernetes/pki");
+    expect(cleanup(teardown).paths.some((path) => path.startsWith("/var/lib/etcd"))).toBe(false);
   });
 
   it("is nothing with --purge", () => {
     const teardown = plan([], { footprint, purge: true });
     expect(teardown.keeps).toEqual([]);
     expect(teardown.leftovers).toHaveLength(3);
-    expect(teardown.cleanup?.paths).toEqual(expect.arrayContaining(["/etc/kubernetes/pki", "/var/lib/etcd/*"]));
+    expect(cleanup(teardown).paths).toEqual(expect.arrayContaining(["/etc/kubernetes/pki", "/var/lib/etcd/member"]));
+  });
+
+  it("is whatever is not ours: an etcd, add-ons, a kubelet's configuration, files that were there", () => {
+    const addon = '{"kind":"ConfigMap"}';
+    const mine = "/etc/kubernetes/addons/mine.json";
+    const written = writtenFilesRecord([{ path: "/etc/kubernetes/addons/ours.json", mode: 0o644, content: addon, secret: false }], new Map());
+    const record = { ...before, files: ["/etc/kubernetes/pki/ca.key", "/etc/kubernetes/admin.conf"] };
+    const files = new Map([
+      ...masterFiles,
+      ["/etc/kubernetes/host-before.json", file(JSON.stringify(record))],
+      [written.path, file(written.content)],
+      ["/etc/kubernetes/admin.conf", file()],
+      ["/etc/kubernetes/addons/ours.json", file(addon)],
+      [mine, file(addon)],
+    ]);
+    const teardown = plan([own("kubelet")], { files, purge: true });
+    const { paths, keeps } = cleanup(teardown);
+    expect(paths).toEqual(expect.arrayContaining(["/etc/kubernetes/pki/ca.crt", "/etc/kubernetes/addons/ours.json"]));
+    expect(paths.filter((path) => [mine, "/etc/kubernetes/pki", "/etc/kubernetes/pki/ca.key", "/etc/kubernetes/admin.conf"].includes(path))).toEqual([]);
+    expect(paths.filter((path) => path.startsWith("/var/lib/etcd"))).toEqual(["/var/lib/etcd/member"]);
+    expect(keeps).toEqual(["/var/lib/kubelet/config.json"]);
+    expect(teardown.foreign).toEqual([mine]);
+  });
+
+  it("is any etcd's data, on a worker", () => {
+    const teardown = plan([own("kubelet", "worker")], { files: workerFiles, footprint, purge: true });
+    const { paths, emptyFolders } = cleanup(teardown);
+    expect([...paths, ...emptyFolders].filter((path) => path.startsWith("/var/lib/etcd"))).toEqual([]);
   });
 
   it("is nothing on a worker: all can be made again", () => {
     const teardown = plan([own("kubelet", "worker")], { files: workerFiles });
     expect(teardown.keeps).toEqual([]);
-    expect(teardown.cleanup?.paths).toContain("/etc/kubernetes/host-before.json");
+    expect(cleanup(teardown).paths).toContain("/etc/kubernetes/host-before.json");
   });
 
   it("is nothing to do the second time", () => {
@@ -186,7 +256,7 @@ describe("what stays", () => {
 describe("teardownLookout", () => {
   it("looks at all that could go, with the values to go back to", () => {
     const scope = teardownLookout(masterFiles);
-    expect(scope.paths).toEqual(expect.arrayContaining(["/etc/kubernetes/pki", "/var/lib/etcd/*"]));
+    expect(scope.paths).toEqual(expect.arrayContaining(["/etc/kubernetes/pki", "/var/lib/etcd/member"]));
     expect(scope.sysctls).toEqual(before.sysctls);
   });
 

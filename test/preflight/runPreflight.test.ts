@@ -1,9 +1,12 @@
 import { describe, expect, it } from "vitest";
+import { acceptedOptionsFile } from "../../src/config/acceptedOptions.js";
+import { hostBeforeFile } from "../../src/host/hostBefore.js";
 import type { EngineInfo } from "../../src/model/dockerObjects.js";
 import type { HostFacts, ObservedHost } from "../../src/model/hostFacts.js";
 import type { Wanted } from "../../src/preflight/check.js";
 import { checks, preflightError, runPreflight } from "../../src/preflight/runPreflight.js";
 import { container, engineFacts, hostFacts, image, observedHost, podContainer } from "../host/fixtures.js";
+import { masterOptions } from "../plan/fixtures.js";
 
 const master: Wanted = {
   role: "master",
@@ -20,6 +23,15 @@ const kubelet = container("kubelet", {
   "io.tsdeploy.cluster": "kubernetes",
   "io.tsdeploy.role": "master",
 });
+
+const file = (content = "") => ({ mode: 0o600, content });
+/** What a run of ours leaves on a master. */
+const ours = new Map(
+  [
+    hostBeforeFile(hostFacts, new Map()),
+    acceptedOptionsFile({ ...masterOptions, k8sVersion: "v1.20.2", ip: "10.0.0.5", nodeName: "one" }),
+  ].flatMap((one) => (one ? [[one.path, file(one.content)] as const] : [])),
+);
 
 const codes = (result: { errors: readonly { code: string }[] }): string[] => result.errors.map(({ code }) => code);
 const onEngine = (info: Partial<EngineInfo>, wanted = master): string[] =>
@@ -289,17 +301,54 @@ describe("existing data", () => {
   });
 
   it("needs the identity that it was written with", () => {
-    expect(codes(onHost({ etcdData: true }))).toEqual(["IDENTITY_LOST"]);
-    const file = { mode: 0o600, content: "" };
-    const files = new Map(["ca.crt", "ca.key", "sa.key"].map((name) => [`/etc/kubernetes/pki/${name}`, file]));
-    expect(codes(onHost({ etcdData: true }, master, { files }))).toEqual([]);
+    expect(codes(onHost({ etcdData: true }, master, { files: ours }))).toEqual(["IDENTITY_LOST"]);
+    const pki = ["ca.crt", "ca.key", "sa.key"].map((name) => [`/etc/kubernetes/pki/${name}`, file()] as const);
+    expect(codes(onHost({ etcdData: true }, master, { files: new Map([...ours, ...pki]) }))).toEqual([]);
   });
 
   it("is not given up for another cluster's node", () => {
-    const key = new Map([["/etc/kubernetes/pki/ca.key", { mode: 0o600, content: "" }]]);
-    expect(codes(onHost({ etcdData: true }, worker))).toEqual(["CLUSTER_KEPT"]);
+    const key = new Map([["/etc/kubernetes/pki/ca.key", file()]]);
+    expect(codes(onHost({ etcdData: true }, worker, { files: ours }))).toEqual(["CLUSTER_KEPT"]);
     expect(codes(onHost({}, worker, { files: key }))).toEqual(["CLUSTER_KEPT"]);
     expect(codes(onHost({}, worker))).toEqual([]);
+  });
+});
+
+describe("what is somebody else's", () => {
+  const entries = (...names: string[]) => ({ entries: names.map((name) => `/var/lib/kubelet/${name}`) });
+
+  it("is an etcd whose data no run of ours has made; to a worker it is nothing", () => {
+    expect(codes(onHost({ etcdData: true }))).toEqual(["FOREIGN_ETCD"]);
+    expect(codes(onHost({ etcdData: true }, worker))).toEqual([]);
+    expect(codes(onHost({ entries: ["/var/lib/etcd/default"] }))).toEqual([]);
+  });
+
+  it.each<[string, Partial<HostFacts>]>([
+    ["pods", entries("pods", "pods/1f0c")],
+    ["certificates", entries("pki/kubelet-client-current.pem")],
+    ["a mount", { mountsBelowKubelet: ["/var/lib/kubelet/pods/1f0c/volumes/token"] }],
+  ])("is a kubelet's folder with %s", (_, facts) => {
+    for (const wanted of [master, worker]) expect(codes(onHost(facts, wanted))).toEqual(["FOREIGN_KUBELET"]);
+    expect(codes(onHost(facts, master, { files: ours }))).toEqual([]);
+  });
+
+  it("are not a kubelet's empty folders, nor what people put there", () => {
+    expect(codes(onHost(entries("pods", "plugins", "pki", "config.json", "seccomp")))).toEqual([]);
+  });
+
+  it("are another Kubernetes' files, but not a CA that was brought along", () => {
+    const files = (path: string) => ({ files: new Map([[path, file()]]) });
+    expect(codes(onHost({}, master, files("/etc/kubernetes/admin.conf")))).toEqual(["FOREIGN_FILES"]);
+    expect(codes(onHost({}, worker, files("/etc/kubernetes/kubelet.conf")))).toEqual(["FOREIGN_FILES"]);
+    expect(codes(onHost({}, master, files("/etc/kubernetes/pki/ca.crt")))).toEqual([]);
+    expect(codes(onHost({}, master, files("/etc/kubernetes/addons/mine.json")))).toEqual([]);
+  });
+
+  it("is where a link leads", () => {
+    const symlinks = [{ path: "/var/lib/kubelet", target: "/data/kubelet" }];
+    const { errors } = onHost({ symlinks });
+    expect(errors).toMatchObject([{ code: "SYMBOLIC_LINK", kind: "environment" }]);
+    expect(errors[0]?.hint).toContain("mount --bind /data/kubelet /var/lib/kubelet");
   });
 });
 

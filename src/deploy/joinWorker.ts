@@ -1,11 +1,9 @@
 import { X509Certificate } from "node:crypto";
 import type { Duplex } from "node:stream";
-import { nanoid } from "nanoid";
 import { ApiError } from "../api/apiFault.js";
 import { discoverCluster } from "../api/discoverCluster.js";
 import { KubernetesClient } from "../api/kubernetesClient.js";
 import { openDirectly } from "../api/openDirectly.js";
-import { applyPlan } from "../apply/applyPlan.js";
 import { nodeOf } from "../apply/probes.js";
 import { acceptedWorkerFile, followAccepted, parseAcceptedWorkerOptions } from "../config/acceptedOptions.js";
 import { imageReference } from "../config/imageReference.js";
@@ -27,32 +25,37 @@ import type { HostFile } from "../model/hostFile.js";
 import { apiserverPort, paths } from "../model/hostLayout.js";
 import { imageLabels } from "../model/imageLabels.js";
 import type { WorkerOptions } from "../model/options.js";
-import { isOurs, kubeletOf } from "../model/ownership.js";
+import { kubeletOf } from "../model/ownership.js";
 import type { Plan } from "../model/plan.js";
 import { bootstrapToken, parseJoinToken } from "../pki/joinToken.js";
 import { nodeKubeconfig } from "../pki/nodeKubeconfig.js";
 import { describePlan } from "../plan/describePlan.js";
-import { diffPlan } from "../plan/diff.js";
-import { refuseNodeChanges } from "../plan/nodeChanges.js";
 import { nodeIdentity } from "../plan/nodeIdentity.js";
 import { planWorker } from "../plan/planWorker.js";
 import type { Wanted } from "../preflight/check.js";
 import { runPreflight } from "../preflight/runPreflight.js";
-import type { CommandResult, PhaseTime } from "../report/events.js";
-import { phaseTable } from "../report/phaseTable.js";
 import type { RunContext } from "../report/runContext.js";
+import { type ChangedNode, changeNode, type PlannedNode } from "./changeNode.js";
 import { clusterConfigurations } from "./clusterConfigurations.js";
 import { apiByKubeconfig } from "./hostApi.js";
-import { checkTier, type HostSession, openSession, presentOn } from "./hostSession.js";
+import { checkTier, type HostSession, openSession } from "./hostSession.js";
 import { readBundled } from "./readBundled.js";
-import { tellDifference } from "./reportDifference.js";
-import { undoFirstRun } from "./undoFirstRun.js";
 import { withEngine } from "./withEngine.js";
 
-/** `tsdeploy worker`: this Docker host joins, or stays in, a cluster. */
-export async function worker(asked: WorkerOptions, context: RunContext): Promise<CommandResult> {
-  return withEngine(asked, context, async (engine) => {
-    const run = new WorkerRun(engine, await collectEngineFacts(engine), asked, context);
+/** A worker that is a node of its cluster. */
+export interface JoinedWorker extends ChangedNode {
+  readonly config: ClusterConfig;
+  /** The node's own, such as `v1.20.2`. */
+  readonly version: string;
+}
+
+/** This Docker host joins, or stays in, a cluster. */
+export async function joinWorker(
+  requested: WorkerOptions,
+  context: RunContext,
+): Promise<JoinedWorker | PlannedNode> {
+  return withEngine(requested, context, async (engine) => {
+    const run = new WorkerRun(engine, await collectEngineFacts(engine), requested, context);
     try {
       return await run.run();
     } finally {
@@ -74,19 +77,19 @@ class WorkerRun {
   readonly #engine: ContainerEngine;
   readonly #engineFacts: EngineFacts;
   /** With what an earlier run accepted, as soon as that is known. */
-  #asked: WorkerOptions;
+  #requested: WorkerOptions;
   readonly #context: RunContext;
   #session: { readonly image: string; readonly host: HostSession } | undefined;
   #api: KubernetesClient | undefined;
 
-  constructor(engine: ContainerEngine, engineFacts: EngineFacts, asked: WorkerOptions, context: RunContext) {
+  constructor(engine: ContainerEngine, engineFacts: EngineFacts, requested: WorkerOptions, context: RunContext) {
     this.#engine = engine;
     this.#engineFacts = engineFacts;
-    this.#asked = asked;
+    this.#requested = requested;
     this.#context = context;
   }
 
-  async run(): Promise<CommandResult> {
+  async run(): Promise<JoinedWorker | PlannedNode> {
     const context = this.#context;
     checkTier(runPreflight("engine", this.#engineFacts, this.#wanted()), context);
 
@@ -97,18 +100,18 @@ class WorkerRun {
     this.#api = membership.api;
     const { config } = membership;
 
-    const asked = this.#asked;
-    const version = resolveVersion(asked.k8sVersion ?? config.version);
+    const requested = this.#requested;
+    const version = resolveVersion(requested.k8sVersion ?? config.version);
     checkSkew({ master: config.version, worker: version });
-    const image = await chooseNodeImage(this.#engine, this.#engineFacts, { asked, version, cluster: config });
+    const image = await chooseNodeImage(this.#engine, this.#engineFacts, { requested, version, cluster: config });
     const features = featuresOf(version);
     const base = await clusterConfigurations(membership.api, features, context.signal);
     const bundled = await readBundled();
     const planFor = (observed: ObservedHost): Plan => {
       const hostBefore = hostBeforeFile(observed.host, observed.files);
-      const { nodeName, nodeIp } = nodeIdentity(asked, observed.host, features);
+      const { nodeName, nodeIp } = nodeIdentity(requested, observed.host, features);
       return planWorker({
-        options: { ...asked, k8sVersion: version, image: image.reference },
+        options: { ...requested, k8sVersion: version, image: image.reference },
         config,
         observed,
         base,
@@ -116,75 +119,29 @@ class WorkerRun {
         credentials: membership.credentials,
         otherFiles: [
           ...(hostBefore ? [hostBefore] : []),
-          acceptedWorkerFile({ ...asked, ip: nodeIp, nodeName }),
+          acceptedWorkerFile({ ...requested, ip: nodeIp, nodeName }),
         ],
       });
     };
     // Without the image: what a plan says as far as it can be told.
-    if (asked.dryRun && image.how !== "present") {
+    if (requested.dryRun && image.how !== "present") {
       tellMissingImage(image, context);
-      return describePlan(planFor(unknownHost(this.#engineFacts)));
+      return { kind: "planned", description: describePlan(planFor(unknownHost(this.#engineFacts))) };
     }
 
     const wanted = this.#wanted(config, version);
     // Some checks of Docker are by version; warnings have been told.
     checkTier({ ...runPreflight("engine", this.#engineFacts, wanted), warnings: [] }, context);
     const session = await this.#open(image, version, wanted);
-    const { observed, helper } = session;
+    const { observed } = session;
     checkTier(runPreflight("host", observed, { ...wanted, ...validityOf(membership.api) }), context);
     const plan = planFor(observed);
     const { nodeName } = plan;
     if (!membership.hasJoined) await this.#refuseTakenName(membership.api, nodeName);
-    const isFirstRun = !observed.engine.containers.some(isOurs);
-    const present = await presentOn(session);
-    refuseNodeChanges(plan, present);
-    const difference = diffPlan(plan, present, { overwrite: false });
-    if (asked.dryRun) return describePlan(plan, isFirstRun ? undefined : difference);
-
-    tellDifference(plan, difference, isFirstRun, context);
-    let times: PhaseTime[];
-    try {
-      times = await applyPlan(plan, {
-        engine: this.#engine,
-        helper,
-        api: membership.api,
-        containers: observed.engine.containers.filter(isOurs),
-        files: observed.files,
-        kept: new Set(difference.kept.map(({ path }) => path)),
-        report: context.report,
-        signal: context.signal,
-        timeoutMs: asked.timeoutMs,
-        pullTimeoutMs: asked.pullTimeoutMs,
-        keepOnFailure: asked.keepOnFailure || isFirstRun,
-        newId: () => nanoid(6),
-      });
-    } catch (error) {
-      if (isFirstRun && !asked.keepOnFailure) {
-        const image = observed.image.id;
-        await undoFirstRun({ engine: this.#engine, image, keepData: false, before: observed.files, context });
-      }
-      throw error;
-    }
-    const changed = difference.changes.length > 0;
-    return {
-      data: {
-        role: "worker",
-        cluster: config.clusterName,
-        version,
-        node: nodeName,
-        apiserver: config.apiserver,
-        changed,
-        phases: times,
-        nodeReadyMs: times.find(({ phase }) => phase === "node")?.endedAtMs,
-      },
-      text: [
-        changed
-          ? `Node ${nodeName} (${version}) of cluster ${config.clusterName} is Ready`
-          : `Nothing to change: node ${nodeName} (${version}) of cluster ${config.clusterName} is Ready`,
-        "",
-        phaseTable(times),
-      ].join("\n"),
-    };
+    const { api } = membership;
+    const options = { ...requested, overwrite: false };
+    const outcome = await changeNode({ plan, session, api, options, keepsData: false, context });
+    return outcome.kind === "planned" ? outcome : { ...outcome, config, version };
   }
 
   async close(): Promise<void> {
@@ -193,12 +150,12 @@ class WorkerRun {
   }
 
   #wanted(config?: ClusterConfig, version?: string): Wanted {
-    const asked = this.#asked;
+    const requested = this.#requested;
     return {
       role: "worker",
       ...(version !== undefined && { version }),
-      ...(asked.nodeName !== undefined && { nodeName: asked.nodeName }),
-      ...(asked.ip !== undefined && { ip: asked.ip }),
+      ...(requested.nodeName !== undefined && { nodeName: requested.nodeName }),
+      ...(requested.ip !== undefined && { ip: requested.ip }),
       ...(config && {
         clusterName: config.clusterName,
         podCidr: config.podCidr,
@@ -207,13 +164,13 @@ class WorkerRun {
         network: config.network,
         proxyMode: config.proxyMode,
       }),
-      allowSwap: { ...config?.extraArgs.kubelet, ...asked.extraArgs.kubelet }["fail-swap-on"] === "false",
+      allowSwap: { ...config?.extraArgs.kubelet, ...requested.extraArgs.kubelet }["fail-swap-on"] === "false",
     };
   }
 
   /** An image here that a helper can run from, before the cluster has told which one the node is to run from. */
   async #localImage(): Promise<string | undefined> {
-    const { image, registry, k8sVersion } = this.#asked;
+    const { image, registry, k8sVersion } = this.#requested;
     const running = kubeletOf(this.#engineFacts.containers);
     const named = [
       image,
@@ -242,14 +199,14 @@ class WorkerRun {
       image: choice,
       version,
       wanted,
-      options: this.#asked,
+      options: this.#requested,
       context: this.#context,
     });
     this.#session = { image, host };
     const accepted = host.observed.files.get(paths.options);
     // Beside a CA's key it is a master's, which the checks refuse.
     if (accepted && !host.observed.files.has(`${paths.pki}/ca.key`)) {
-      this.#asked = followAccepted(this.#asked, parseAcceptedWorkerOptions(accepted.content));
+      this.#requested = followAccepted(this.#requested, parseAcceptedWorkerOptions(accepted.content));
     }
     return host;
   }
@@ -265,7 +222,7 @@ class WorkerRun {
   /** By the node's own credential if it has joined, else by a token. */
   async #membership(): Promise<Membership> {
     const { signal } = this.#context;
-    const master = masterAddress(this.#asked.master);
+    const master = masterAddress(this.#requested.master);
     const host = this.#session?.host;
     const joined = host && (await this.#joinedMembership(host));
     if (joined) return joined;
@@ -308,7 +265,7 @@ class WorkerRun {
 
   /** A master may be named by another name or address than the node's kubeconfig does: its CA tells. */
   async #refuseOtherCluster(helper: Helper, joined: URL, caPem: string): Promise<void> {
-    const { host, port } = masterAddress(this.#asked.master);
+    const { host, port } = masterAddress(this.#requested.master);
     if (joined.host === `${host}:${port}`) return;
     const connect = (): Promise<Duplex> => helper.openTcp(host, port);
     const named = new KubernetesClient({ server: `https://${host}:${port}`, connect, caPem });
@@ -319,7 +276,7 @@ class WorkerRun {
       if (!(error instanceof TsdeployError && error.problems[0]?.code === "CA_MISMATCH")) throw error;
       throw new TsdeployError("conflict", {
         code: "ALREADY_JOINED",
-        message: `this host is a node of the cluster at ${joined.origin}, not of that at ${this.#asked.master}`,
+        message: `this host is a node of the cluster at ${joined.origin}, not of that at ${this.#requested.master}`,
         hint: "Run `tsdeploy teardown` here first.",
       });
     } finally {
@@ -329,7 +286,7 @@ class WorkerRun {
 
   async #token(apiserver: string): Promise<string> {
     const { isTTY, env } = this.#context;
-    const token = this.#asked.token ?? (await new TokenStore(env).load(apiserver));
+    const token = this.#requested.token ?? (await new TokenStore(env).load(apiserver));
     if (token !== undefined) return token;
     const where = "`tsdeploy token create` on the master prints one";
     if (isTTY) return this.#context.askSecret(`Join token of ${apiserver} (${where}): `);

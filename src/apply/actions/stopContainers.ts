@@ -1,0 +1,13 @@
+import type { ActionOf } from "../../model/plan.js";
+import type { StepTools } from "../planRun.js";
+import { untilAborted } from "../untilAborted.js";
+
+/** What has been told to stop goes on stopping when the run is aborted; the next run goes on from there. */
+export async function stopContainers(
+  { containers }: ActionOf<"stop-containers">,
+  { run: { context } }: StepTools,
+): Promise<void> {
+  const { engine, signal } = context;
+  const stop = Promise.all(containers.map(({ id, graceSeconds }) => engine.stopContainer(id, graceSeconds)));
+  await untilAborted(stop, signal);
+}

@@ -1,0 +1,88 @@
+import { nanoid } from "nanoid";
+import type { KubernetesClient } from "../api/kubernetesClient.js";
+import { applyPlan } from "../apply/applyPlan.js";
+import type { NodeOptions } from "../model/options.js";
+import { isOurs } from "../model/ownership.js";
+import type { Plan } from "../model/plan.js";
+import { describePlan, type PlanDescription } from "../plan/describePlan.js";
+import { diffPlan } from "../plan/diff.js";
+import { refuseForeignFiles } from "../plan/foreignFiles.js";
+import { refuseNodeChanges } from "../plan/nodeChanges.js";
+import type { PhaseTime } from "../report/events.js";
+import type { RunContext } from "../report/runContext.js";
+import { type HostSession, presentOn } from "./hostSession.js";
+import { reportDifference } from "./reportDifference.js";
+import { undoFirstRun } from "./undoFirstRun.js";
+
+export interface NodeChange {
+  readonly plan: Plan;
+  readonly session: HostSession;
+  readonly api: KubernetesClient;
+  readonly options: Pick<NodeOptions, "dryRun" | "keepOnFailure" | "timeoutMs" | "pullTimeoutMs"> & {
+    /** Manifests edited on the host are replaced. */
+    readonly overwrite: boolean;
+  };
+  /** What an earlier cluster left on this host stays if the run fails. */
+  readonly keepsData: boolean;
+  readonly context: RunContext;
+}
+
+/** What a run on one node came to; with `--dry-run` nothing but a plan. */
+export type NodeOutcome = PlannedNode | ChangedNode;
+
+export interface PlannedNode {
+  readonly kind: "planned";
+  readonly description: PlanDescription;
+}
+
+export interface ChangedNode {
+  readonly kind: "changed";
+  readonly plan: Plan;
+  /** False: all was as requested already. */
+  readonly changed: boolean;
+  readonly times: readonly PhaseTime[];
+}
+
+/** Whether this host is none of ours yet. */
+export function isFirstRunOn({ observed }: HostSession): boolean {
+  return !observed.engine.containers.some(isOurs);
+}
+
+/**
+ * Compares the plan with the host, refuses what must not be, and carries it out.
+ *
+ * @throws TsdeployError `conflict` as `refuseForeignFiles` and `refuseNodeChanges` do; what a step fails with, when all
+ * that the run did is undone
+ */
+export async function changeNode(change: NodeChange): Promise<NodeOutcome> {
+  const { plan, session, api, options, keepsData, context } = change;
+  const { engine, helper, observed } = session;
+  const isFirstRun = isFirstRunOn(session);
+  const present = await presentOn(session);
+  refuseForeignFiles(plan, observed);
+  refuseNodeChanges(plan, present);
+  const difference = diffPlan(plan, present, { overwrite: options.overwrite });
+  if (options.dryRun) {
+    return { kind: "planned", description: describePlan(plan, isFirstRun ? undefined : difference) };
+  }
+
+  reportDifference(plan, difference, isFirstRun, context);
+  const { timeoutMs, pullTimeoutMs, keepOnFailure } = options;
+  const nodeName = plan.role === "worker" ? plan.nodeName : undefined;
+  const times = await applyPlan(plan, {
+    engine,
+    helper,
+    api,
+    containers: observed.engine.containers.filter(isOurs),
+    files: observed.files,
+    kept: new Set(difference.kept.map(({ path }) => path)),
+    report: context.report,
+    signal: context.signal,
+    timeoutMs,
+    pullTimeoutMs,
+    keepOnFailure,
+    beforeUndo: isFirstRun ? () => undoFirstRun({ session, keepsData, nodeName, timeoutMs, context }) : undefined,
+    newId: () => nanoid(6),
+  });
+  return { kind: "changed", plan, changed: difference.changes.length > 0, times };
+}

@@ -1,0 +1,156 @@
+import { imageReference } from "../config/imageReference.js";
+import { mergeIntoKubeconfig, type OperatorKubeconfig } from "../config/operatorKubeconfig.js";
+import { TokenStore } from "../config/tokenStore.js";
+import { collectEngineFacts } from "../host/engineFacts.js";
+import { unknownHost } from "../host/unknownHost.js";
+import { bootstrapObjects } from "../kubernetes/bootstrapObjects.js";
+import { tokenSecret } from "../kubernetes/clusterInfo.js";
+import { defaultVersion, resolveVersion } from "../kubernetes/versions.js";
+import type { ClusterConfig } from "../model/clusterConfig.js";
+import { defined } from "../model/defined.js";
+import { messageOf } from "../model/errors.js";
+import type { EngineFacts, ObservedHost } from "../model/hostFacts.js";
+import { apiserverPort, labels, paths } from "../model/hostLayout.js";
+import type { JoinToken } from "../model/identity.js";
+import type { MasterOptions } from "../model/options.js";
+import { kubeletOf } from "../model/ownership.js";
+import { formatJoinToken, makeJoinToken } from "../pki/joinToken.js";
+import { type MadeIdentity, makeIdentity } from "../pki/makeIdentity.js";
+import { unmadeIdentity } from "../pki/unmadeIdentity.js";
+import { describePlan } from "../plan/describePlan.js";
+import { runPreflight } from "../preflight/runPreflight.js";
+import type { RunContext } from "../report/runContext.js";
+import { type ChangedNode, changeNode, isFirstRunOn, type NodeOutcome, type PlannedNode } from "./changeNode.js";
+import { masterConfigurations } from "./clusterConfigurations.js";
+import { masterApi } from "./hostApi.js";
+import { checkTier } from "./hostSession.js";
+import { type OpenedMaster, openMasterHost } from "./openMasterHost.js";
+import { identityNames, planMasterHost, settle, type Settled, wantedOfMaster } from "./settleMaster.js";
+import { withEngine } from "./withEngine.js";
+
+/** A master that runs, and what its operator gets of it. */
+export interface DeployedMaster extends ChangedNode {
+  readonly config: ClusterConfig;
+  /** The line to run on workers; of a first run alone. */
+  readonly joinCommand?: string;
+  readonly kubeconfig?: OperatorKubeconfig;
+}
+
+/** This Docker host becomes, or stays, the control plane of a cluster. */
+export async function deployMaster(
+  requested: MasterOptions,
+  context: RunContext,
+): Promise<DeployedMaster | PlannedNode> {
+  // It takes a tenth of a second to load, which passes while Docker is asked.
+  if (!requested.dryRun) void import("../pki/makeCertificate.js");
+  return withEngine(requested, context, async (engine) => {
+    const engineFacts = await collectEngineFacts(engine);
+    const running = kubeletOf(engineFacts.containers);
+    const version = resolveVersion(requested.k8sVersion ?? running?.labels[labels.version] ?? defaultVersion);
+    const { clusterName = "", ...known } = wantedOfMaster(requested, version);
+    // Not said: an earlier run may have accepted another than the default.
+    const wanted = requested.given.has("clusterName") ? { ...known, clusterName } : known;
+    checkTier(runPreflight("engine", engineFacts, wanted), context);
+
+    const opened = await openMasterHost({ engine, engineFacts, version, wanted, options: requested, context });
+    if (!opened) return planUnknown(requested, engineFacts, version);
+    try {
+      return await deploy(opened, requested, context);
+    } finally {
+      await opened.session.helper.close();
+    }
+  });
+}
+
+/** Without the image: what a plan says as far as it can be told. */
+async function planUnknown(
+  requested: MasterOptions,
+  engineFacts: EngineFacts,
+  version: string,
+): Promise<PlannedNode> {
+  const observed = unknownHost(engineFacts);
+  return planWithoutIdentity(settle(requested, observed, imageReference({ ...requested, version })), observed);
+}
+
+async function planWithoutIdentity(settled: Settled, observed: ObservedHost): Promise<PlannedNode> {
+  const plan = await planMasterHost(settled, observed, unmadeIdentity(identityNames(settled)), {});
+  return { kind: "planned", description: describePlan(plan) };
+}
+
+async function deploy(
+  { session, image }: OpenedMaster,
+  requested: MasterOptions,
+  context: RunContext,
+): Promise<DeployedMaster | PlannedNode> {
+  const { helper, observed } = session;
+  const settled = settle(requested, observed, image);
+  const { options, accepted, version, config, features } = settled;
+  const acceptedData = accepted && { accepted: { ...accepted, version: accepted.k8sVersion } };
+  checkTier(runPreflight("host", observed, { ...wantedOfMaster(options, version), ...acceptedData }), context);
+
+  if (options.dryRun && !observed.files.has(`${paths.pki}/ca.key`)) return planWithoutIdentity(settled, observed);
+  const made = await makeIdentity({
+    ...identityNames(settled),
+    existing: observed.files,
+    clusterName: config.clusterName,
+    etcdData: observed.host.etcdData,
+    nowMs: observed.host.clockMs,
+  });
+  const caPem = made.identity.ca.certificate;
+  const isFirstRun = isFirstRunOn(session);
+  const tokens = isFirstRun && features.nodeCredentials === "bootstrap-token" ? [makeJoinToken(caPem)] : [];
+  const api = masterApi(helper, made.identity);
+  try {
+    const plan = await planMasterHost(
+      settled,
+      observed,
+      made.files,
+      isFirstRun ? {} : await masterConfigurations(api, features, context),
+      [
+        ...tokens.map((token) => {
+          const expiresMs = observed.host.clockMs + options.tokenTtlMs;
+          return tokenSecret(token, { expiresMs, description: "made by tsdeploy master" });
+        }),
+        ...bootstrapObjects(config, caPem, features, tokens),
+      ],
+    );
+    const keepsData = accepted !== undefined || observed.host.etcdData;
+    const outcome: NodeOutcome = await changeNode({ plan, session, api, options, keepsData, context });
+    if (outcome.kind === "planned") return outcome;
+    const token = isFirstRun ? (made.joinToken ?? tokens[0]) : undefined;
+    return { ...outcome, config, ...(await giveToOperator(settled, made, token, context)) };
+  } finally {
+    api.close();
+  }
+}
+
+/** The cluster runs by now: what the operator's own files refuse is no failure of it. */
+async function giveToOperator(
+  { config, options }: Settled,
+  made: MadeIdentity,
+  joinToken: JoinToken | undefined,
+  context: RunContext,
+): Promise<Pick<DeployedMaster, "joinCommand" | "kubeconfig">> {
+  const warn = (what: string) => (error: unknown) => {
+    context.report({ kind: "warning", message: `${what}: ${messageOf(error)}` });
+    return undefined;
+  };
+  const address = new URL(config.apiserver).hostname;
+  const token = joinToken && formatJoinToken(joinToken);
+  if (token !== undefined) {
+    await new TokenStore(context.env)
+      .save(`${address}:${apiserverPort}`, token)
+      .catch(warn("the join token could not be saved here"));
+  }
+  const adminConf = made.files.find(({ path }) => path === paths.adminConf)?.content ?? "";
+  const { kubeconfig: path } = options;
+  return defined({
+    joinCommand: token && `tsdeploy worker --master ${address} --token ${token}`,
+    kubeconfig:
+      path === undefined
+        ? undefined
+        : await mergeIntoKubeconfig(adminConf, config.clusterName, path, context).catch(
+            warn(`the cluster could not be added to ${path}`),
+          ),
+  });
+}

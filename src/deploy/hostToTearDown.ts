@@ -1,0 +1,41 @@
+import type { ContainerEngine } from "../docker/containerEngine.js";
+import { collectEngineFacts } from "../host/engineFacts.js";
+import { type Footprint, showFootprint } from "../host/footprint.js";
+import { type Helper, openHelper } from "../host/helperSession.js";
+import type { EngineFacts, ExistingFile } from "../model/hostFacts.js";
+import type { TeardownPlan } from "../model/teardownPlan.js";
+import { planTeardown, type TeardownInput, teardownLookout } from "../plan/planTeardown.js";
+
+/** A host as a teardown finds it. */
+export interface HostToTearDown {
+  readonly helper: Helper;
+  readonly engineFacts: EngineFacts;
+  readonly files: ReadonlyMap<string, ExistingFile>;
+  readonly footprint: Footprint;
+}
+
+/** Opens a helper that unmounts for the host as well, and looks at all that could be ours. */
+export async function openHostToTearDown(engine: ContainerEngine, image: string): Promise<HostToTearDown> {
+  const helper = await openHelper(engine, image, { propagation: "rshared" });
+  try {
+    return await lookForTeardown(engine, helper);
+  } catch (error) {
+    await helper.close();
+    throw error;
+  }
+}
+
+/** @param helper of propagation `rshared`, or mounts would stay on the host */
+export async function lookForTeardown(engine: ContainerEngine, helper: Helper): Promise<HostToTearDown> {
+  const [engineFacts, files] = await Promise.all([collectEngineFacts(engine), helper.readFiles()]);
+  return { helper, engineFacts, files, footprint: await showFootprint(helper, teardownLookout(files)) };
+}
+
+/** What has to be removed from there. Throws as `planTeardown` does. */
+export function planHostTeardown(
+  host: HostToTearDown,
+  how: Pick<TeardownInput, "options" | "leave">,
+): TeardownPlan {
+  const { engineFacts: engine, footprint, files, helper } = host;
+  return planTeardown({ engine, footprint, files, helperId: helper.id, ...how });
+}

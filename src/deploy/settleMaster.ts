@@ -1,0 +1,138 @@
+import {
+  type AcceptedOptions,
+  acceptedOptionsFile,
+  followAccepted,
+  parseAcceptedOptions,
+} from "../config/acceptedOptions.js";
+import { hostBeforeFile } from "../host/hostBefore.js";
+import { bootstrapObjects } from "../kubernetes/bootstrapObjects.js";
+import { addressAt } from "../kubernetes/networks.js";
+import { checkProxyMode } from "../kubernetes/proxyConfiguration.js";
+import {
+  checkInsecureApi,
+  defaultVersion,
+  featuresOf,
+  resolveVersion,
+  type VersionFeatures,
+} from "../kubernetes/versions.js";
+import type { ClusterConfig } from "../model/clusterConfig.js";
+import type { ObservedHost } from "../model/hostFacts.js";
+import type { HostFile } from "../model/hostFile.js";
+import { apiserverPort, paths } from "../model/hostLayout.js";
+import type { KubernetesObject } from "../model/kubernetesObject.js";
+import type { MasterOptions } from "../model/options.js";
+import type { Plan } from "../model/plan.js";
+import type { IdentityNames } from "../pki/wantedCertificates.js";
+import { nodeIdentity } from "../plan/nodeIdentity.js";
+import { planMaster } from "../plan/planMaster.js";
+import type { Wanted } from "../preflight/check.js";
+import type { Configurations } from "./clusterConfigurations.js";
+import { readBundled } from "./readBundled.js";
+
+/** The options of a run, filled up with what an earlier one accepted. */
+export interface Followed {
+  readonly options: MasterOptions;
+  readonly accepted: AcceptedOptions | undefined;
+  readonly version: string;
+}
+
+/** Options of this run, filled up with those of an earlier one on this host. */
+export function follow(requested: MasterOptions, observed: ObservedHost): Followed {
+  const file = observed.files.get(paths.options);
+  const accepted = file && parseAcceptedOptions(file.content);
+  const options = followAccepted(requested, accepted);
+  return { options, accepted, version: resolveVersion(options.k8sVersion ?? defaultVersion) };
+}
+
+/** What a run comes to when options, accepted options and the host's facts are put together. */
+export interface Settled extends Followed {
+  readonly features: VersionFeatures;
+  readonly nodeName: string;
+  readonly nodeIp: string;
+  readonly config: ClusterConfig;
+}
+
+/** @throws TsdeployError of kind usage for what this version of Kubernetes does not have */
+export function settle(requested: MasterOptions, observed: ObservedHost, image: string): Settled {
+  const followed = follow(requested, observed);
+  const { options, version } = followed;
+  const features = featuresOf(version);
+  const { nodeName, nodeIp } = nodeIdentity(options, observed.host, features);
+  const { kubelet, proxy } = options.extraArgs;
+  const config: ClusterConfig = {
+    clusterName: options.clusterName,
+    version,
+    image,
+    ...(options.registry === undefined ? {} : { registry: options.registry }),
+    apiserver: `https://${nodeIp}:${apiserverPort}`,
+    podCidr: options.podCidr,
+    serviceCidr: options.serviceCidr,
+    clusterDomain: options.clusterDomain,
+    clusterDns: addressAt(options.serviceCidr, 10),
+    network: options.network,
+    insecureApi: options.insecureApi,
+    proxyMode: options.proxyMode,
+    extraArgs: { ...(kubelet && { kubelet }), ...(proxy && { proxy }) },
+  };
+  checkProxyMode(config.proxyMode, features);
+  checkInsecureApi(config, features);
+  return { ...followed, features, nodeName, nodeIp, config };
+}
+
+/** The names that the cluster's certificates are to have. */
+export function identityNames({ nodeName, nodeIp, config, options, features }: Settled): IdentityNames {
+  const tokenFile = features.nodeCredentials === "token-file";
+  return {
+    nodeName,
+    nodeIp,
+    serviceIp: addressAt(config.serviceCidr, 1),
+    clusterDomain: config.clusterDomain,
+    extraSans: options.apiserverSans,
+    tokenFile,
+    basicAuth: tokenFile && config.insecureApi,
+  };
+}
+
+/** The plan of what has been settled. */
+export async function planMasterHost(
+  settled: Settled,
+  observed: ObservedHost,
+  pkiFiles: readonly HostFile[],
+  base: Configurations,
+  // A plan for --dry-run tells their names, which no CA changes.
+  objects: readonly KubernetesObject[] = bootstrapObjects(settled.config, "", settled.features, []),
+): Promise<Plan> {
+  const { options, version, nodeName, nodeIp, config } = settled;
+  const hostBefore = hostBeforeFile(observed.host, observed.files);
+  return planMaster({
+    options: { ...options, k8sVersion: version },
+    config,
+    observed,
+    bundled: await readBundled(),
+    pkiFiles,
+    base,
+    otherFiles: [
+      ...(hostBefore ? [hostBefore] : []),
+      acceptedOptionsFile({ ...options, k8sVersion: version, ip: nodeIp, nodeName }),
+    ],
+    bootstrapObjects: objects,
+  });
+}
+
+/** What checks have to know of a run; the rest of its options is theirs alone. */
+export function wantedOfMaster(options: MasterOptions, version: string): Wanted {
+  return {
+    role: "master",
+    clusterName: options.clusterName,
+    version,
+    ...(options.nodeName !== undefined && { nodeName: options.nodeName }),
+    ...(options.ip !== undefined && { ip: options.ip }),
+    podCidr: options.podCidr,
+    serviceCidr: options.serviceCidr,
+    clusterDomain: options.clusterDomain,
+    network: options.network,
+    insecureApi: options.insecureApi,
+    proxyMode: options.proxyMode,
+    allowSwap: options.extraArgs.kubelet?.["fail-swap-on"] === "false",
+  };
+}

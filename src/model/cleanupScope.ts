@@ -1,0 +1,16 @@
+/** What a clean-up of a host looks for: arguments of `scripts/host/teardown.sh`. */
+export interface CleanupScope {
+  /** CNI's name of the pod network whose rules are ours. */
+  readonly network: string;
+  /** Tables and chains that were there before tsdeploy; they stay. */
+  readonly iptablesBefore: readonly string[];
+  /** Values to go back to. */
+  readonly sysctls: Readonly<Record<string, string>>;
+  /** Shell patterns of files and folders, which are removed with all that is in them. */
+  readonly paths: readonly string[];
+  /** Files and folders that stay though a pattern matches them: they were there before tsdeploy. */
+  readonly keeps: readonly string[];
+  /** Folders that are removed if nothing is in them; those below others first. */
+  readonly emptyFolders: readonly string[];
+  readonly links: readonly string[];
+}
