@@ -4,7 +4,7 @@ import { clusterInfoPath, isSignatureOf, readClusterInfo } from "../kubernetes/c
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import { TsdeployError } from "../model/errors.js";
 import type { JoinToken } from "../model/identity.js";
-import { bootstrapToken, caHash } from "../pki/joinToken.js";
+import { bootstrapToken, pinnedCertificate } from "../pki/joinToken.js";
 import { readCertificate } from "../pki/readCertificate.js";
 import { ApiError, apiFault, caMismatch, notKubernetes, tokenRefused } from "./apiFault.js";
 import { KubernetesClient, type RequestOptions } from "./kubernetesClient.js";
@@ -25,9 +25,9 @@ export interface DiscoveredCluster {
 }
 
 /**
- * Finds out by a join token what cluster this is, as `kubeadm join` does: its CA, believed for the token's hash of it;
- * then the cluster's configuration over verified TLS. A server that shows its CA in the handshake proves it by that;
- * else cluster-info tells, by its signature with the token's secret.
+ * Finds out by a join token what cluster this is, as `kubeadm join` does: its CA, believed for the token's hash of it,
+ * and no certificate beside that one; then the cluster's configuration over verified TLS. A server that shows its CA in
+ * the handshake proves it by that; else cluster-info tells, by its signature with the token's secret.
  *
  * @throws TsdeployError `TOKEN_REFUSED`, `CA_MISMATCH`, `NOT_TSDEPLOY`, `NOT_KUBERNETES`, `API_UNREACHABLE`,
  * `CLOCK_SKEW`, `ADDRESS_MISMATCH`
@@ -59,17 +59,18 @@ async function discoverCa(server: string, options: DiscoverOptions): Promise<str
       if (error instanceof ApiError) return error;
       throw error;
     });
-    const shown = anyone.peerCertificates.find((pem) => hashOf(pem) === token.caHash);
+    const shown = pinnedCertificate(anyone.peerCertificates.join(""), token.caHash);
     if (shown !== undefined) return shown;
     if (answer instanceof ApiError) throw noClusterInfo(answer, anyone.peerCertificates, options);
 
     const claim = readClusterInfo(answer);
     if (!claim) throw notTsdeploy(apiserver, "a cluster-info with its CA");
-    if (hashOf(claim.caPem) !== token.caHash) throw caMismatch(apiserver);
+    const caPem = pinnedCertificate(claim.caPem, token.caHash);
+    if (caPem === undefined) throw caMismatch(apiserver);
     const signature = claim.signatures.get(token.id);
     if (signature === undefined) throw tokenRefused(apiserver, "it has expired, was revoked, or was never this cluster's");
     if (!isSignatureOf(signature, claim.kubeconfig, token)) throw tokenRefused(apiserver, "its secret is wrong");
-    return claim.caPem;
+    return caPem;
   } finally {
     anyone.close();
   }
@@ -99,14 +100,6 @@ function clientOptions(
 
 function isCa(pem: string): boolean {
   return readCertificate(pem).ca;
-}
-
-function hashOf(caPem: string): string | undefined {
-  try {
-    return caHash(caPem);
-  } catch {
-    return undefined;
-  }
 }
 
 function notTsdeploy(apiserver: string, missing: string, cause?: unknown): TsdeployError {

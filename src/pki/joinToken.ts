@@ -53,3 +53,23 @@ export function caHash(caPem: string): string {
   const spki = readCertificate(caPem).publicKey.export({ type: "spki", format: "der" });
   return createHash("sha256").update(spki).digest("hex");
 }
+
+/**
+ * The certificate that a token's hash is of, alone and in PEM, whatever else stands beside it: who is given a bundle
+ * as its CA trusts all of it.
+ *
+ * @param pem one certificate or several
+ * @returns undefined if none of them has that hash
+ */
+export function pinnedCertificate(pem: string, pinnedHash: string): string | undefined {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----/gs) ?? [];
+  const pinned = blocks.find((block) => {
+    try {
+      return caHash(block) === pinnedHash;
+    } catch {
+      return false;
+    }
+  });
+  // Encoded anew: it is what was hashed, to the byte.
+  return pinned === undefined ? undefined : readCertificate(pinned).toString();
+}

@@ -2,7 +2,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest
 import { discoverCluster } from "../../src/api/discoverCluster.js";
 import { KubernetesClient } from "../../src/api/kubernetesClient.js";
 import { bootstrapObjects, clusterConfigMap, clusterConfigPath } from "../../src/kubernetes/bootstrapObjects.js";
-import { clusterInfoPath } from "../../src/kubernetes/clusterInfo.js";
+import { clusterInfo, clusterInfoPath } from "../../src/kubernetes/clusterInfo.js";
 import { featuresOf } from "../../src/kubernetes/versions.js";
 import type { ClusterIdentity, JoinToken } from "../../src/model/identity.js";
 import { bootstrapToken, makeJoinToken } from "../../src/pki/joinToken.js";
@@ -73,6 +73,39 @@ test("somebody in between with the cluster's cluster-info but another certificat
   await expect(discoverCluster({ token, apiserver, connect })).rejects.toThrow(/CA_MISMATCH/);
   expect(told).toBe("anonymous");
   await between.stop();
+});
+
+describe("a cluster-info with more than the pinned certificate", () => {
+  let attacker: ClusterIdentity;
+
+  beforeAll(async () => {
+    ({ identity: attacker } = await makeIdentity(identityRequest));
+  });
+
+  const bundles: [string, () => string[]][] = [
+    ["behind it", () => [identity.ca.certificate, attacker.ca.certificate]],
+    ["before it", () => [attacker.ca.certificate, identity.ca.certificate]],
+  ];
+
+  test.each(bundles)("gives no trust to a CA %s", async (_, bundle) => {
+    const between = await TestApiServer.start(attacker.apiserver, attacker.ca.certificate);
+    between.put(clusterInfoPath, clusterInfo(`https://${between.address}`, bundle().join(""), [token]));
+    between.put(clusterConfigPath, clusterConfigMap(clusterConfig));
+    let told = "";
+    between.access = (who) => {
+      told += who;
+      return 200;
+    };
+    const { address: apiserver, connect } = between;
+    await expect(discoverCluster({ token, apiserver, connect })).rejects.toThrow(/CA_MISMATCH/);
+    expect(told).toBe("anonymous");
+    await between.stop();
+  });
+
+  test.each(bundles)("hands on the pinned certificate alone, without a CA %s", async (_, bundle) => {
+    server.put(clusterInfoPath, clusterInfo(`https://${server.address}`, bundle().join(""), [token]));
+    expect((await discover()).caPem).toBe(identity.ca.certificate);
+  });
 });
 
 test.each([
