@@ -5,7 +5,8 @@ import type { CommonOptions } from "../model/options.js";
 import type { RunContext } from "../report/runContext.js";
 
 /**
- * Connects to the Docker that the options name, and lets go of it when `use` ends.
+ * Connects to the Docker that the options name, and lets go of it when `use` ends. Plain TCP to another machine is
+ * warned about, not refused, as dockerd itself and its CLI do: whoever configured it wanted it, and may have a tunnel.
  *
  * @throws TsdeployError `failed` with `DOCKER_FAILED` for an answer of the daemon that nobody foresaw; as `use` does
  */
@@ -19,6 +20,15 @@ export async function withEngine<T>(
     { ...(dockerHost === undefined ? {} : { dockerHost }), ...(dockerContext === undefined ? {} : { dockerContext }) },
     context.env,
   );
+  if (engine.isReadableOnTheWay) {
+    context.report({
+      kind: "warning",
+      message:
+        `Docker at ${engine.endpoint} is reached without TLS: others on the way can read this cluster's CA keys and ` +
+        "tokens, and whoever reaches that port is root there. Use ssh://, or TLS (DOCKER_TLS_VERIFY, DOCKER_CERT_PATH).",
+      danger: true,
+    });
+  }
   try {
     return await use(engine);
   } catch (error) {

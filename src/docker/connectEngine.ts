@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 import type { ContainerEngine } from "./containerEngine.js";
 import { dockerConfigFolder } from "./dockerConfigFile.js";
-import type { DockerEndpoint } from "./dockerEndpoint.js";
+import { type DockerEndpoint, isReadableOnTheWay } from "./dockerEndpoint.js";
 import type { EngineConnection } from "./dockerEngine.js";
 import { registryAuth } from "./registryAuth.js";
 import { type EndpointOptions, resolveEndpoint } from "./resolveEndpoint.js";
@@ -33,6 +33,7 @@ export async function connectEngine(
     return await loaded.value.openDockerEngine({
       ...opened.value,
       endpoint: endpoint.display,
+      isReadableOnTheWay: isReadableOnTheWay(endpoint),
       registryAuth: async (registry) => registryAuth(registry, configFolder, env),
     });
   } catch (error) {

@@ -31,6 +31,8 @@ export interface AttachedContainer {
 export interface ContainerEngine {
   /** How a person would name the endpoint: `unix:///var/run/docker.sock`, `ssh://root@10.0.0.5`, … */
   readonly endpoint: string;
+  /** Others can read what passes between this machine and the daemon. */
+  readonly isReadableOnTheWay: boolean;
 
   version(): Promise<EngineVersion>;
   info(): Promise<EngineInfo>;

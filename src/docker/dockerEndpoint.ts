@@ -1,3 +1,4 @@
+import ipaddr from "ipaddr.js";
 import { TsdeployError } from "../model/errors.js";
 
 /** Certificates of a `tcp://` endpoint, PEM. */
@@ -50,6 +51,13 @@ export function parseDockerEndpoint(text: string): DockerEndpoint {
     default:
       throw invalid(text, `the scheme ${scheme}:// is not supported`);
   }
+}
+
+/** Whether others can read what passes: TCP without TLS that leaves this machine. */
+export function isReadableOnTheWay(endpoint: DockerEndpoint): boolean {
+  if (endpoint.kind !== "tcp" || endpoint.tls !== undefined) return false;
+  const { host } = endpoint;
+  return ipaddr.isValid(host) ? ipaddr.process(host).range() !== "loopback" : !/^(.+\.)?localhost$/i.test(host);
 }
 
 function parseUnix(text: string, rest: string): DockerEndpoint {

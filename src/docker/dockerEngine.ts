@@ -47,6 +47,8 @@ export interface EngineConnection extends FailureContext {
   readonly address:
     | { readonly socketPath: string }
     | { readonly host: string; readonly port: number; readonly tls?: EndpointTls };
+  /** Whether others can read what passes; default false. */
+  readonly isReadableOnTheWay?: boolean;
   /** Credentials for a registry. */
   readonly registryAuth: (registry: string) => Promise<RegistryAuth | undefined>;
   /** Ends what the connection needs beside sockets. */
@@ -127,6 +129,7 @@ function notDocker(endpoint: string, why: string): TsdeployError {
 
 class DockerEngine implements ContainerEngine {
   readonly endpoint: string;
+  readonly isReadableOnTheWay: boolean;
   readonly #docker: Docker;
   readonly #version: EngineVersion;
   readonly #agent: HttpAgent;
@@ -136,6 +139,7 @@ class DockerEngine implements ContainerEngine {
 
   constructor(docker: Docker, version: EngineVersion, agent: HttpAgent, connection: EngineConnection) {
     this.endpoint = connection.endpoint;
+    this.isReadableOnTheWay = connection.isReadableOnTheWay ?? false;
     this.#docker = docker;
     this.#version = version;
     this.#agent = agent;

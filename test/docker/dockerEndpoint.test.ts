@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseDockerEndpoint } from "../../src/docker/dockerEndpoint.js";
+import { isReadableOnTheWay, parseDockerEndpoint } from "../../src/docker/dockerEndpoint.js";
 import { TsdeployError } from "../../src/model/errors.js";
 
 describe("an endpoint", () => {
@@ -57,5 +57,26 @@ describe("no endpoint", () => {
       expect(error).toBeInstanceOf(TsdeployError);
       expect(JSON.stringify((error as TsdeployError).problems)).not.toContain("secret");
     }
+  });
+});
+
+describe("what passes can be read by others", () => {
+  it.each(["tcp://10.0.0.5:2375", "10.0.0.5:2375", "tcp://[fd00::5]:2375", "tcp://docker.example.com", "tcp://localhost.example.com"])(
+    "on %s",
+    (text) => {
+      expect(isReadableOnTheWay(parseDockerEndpoint(text))).toBe(true);
+    },
+  );
+
+  it.each(["tcp://127.0.0.1:2375", "tcp://127.1.2.3", "tcp://[::1]:2375", "tcp://localhost:2375", "unix://", "ssh://10.0.0.5"])(
+    "but not on %s",
+    (text) => {
+      expect(isReadableOnTheWay(parseDockerEndpoint(text))).toBe(false);
+    },
+  );
+
+  it("nor with TLS", () => {
+    const endpoint = { kind: "tcp", display: "tcp://10.0.0.5", host: "10.0.0.5", tls: { verify: true } } as const;
+    expect(isReadableOnTheWay(endpoint)).toBe(false);
   });
 });
