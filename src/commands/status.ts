@@ -28,7 +28,7 @@ const dayMs = 24 * 60 * 60 * 1000;
 /** `tsdeploy status`: what runs on this host, in which version, how well, and until when its certificates are good. */
 export async function status(options: StatusOptions, context: RunContext): Promise<CommandResult> {
   return withHelper(options, context, async (host) => {
-    const files = await host.helper.readFiles();
+    const [files, nowMs] = await Promise.all([host.helper.readFiles(), host.helper.clockMs()]);
     const components = componentsOf(host.containers);
     const first = host.containers.find(isOurs);
     const certificates = certificateExpiries(files);
@@ -53,7 +53,8 @@ export async function status(options: StatusOptions, context: RunContext): Promi
       })),
       nodes: cluster.nodes,
     };
-    return { data, text: describe(first, components, certificates, cluster, host.engine.endpoint) };
+    const { endpoint } = host.engine;
+    return { data, text: describe({ first, components, certificates, cluster, nowMs, endpoint }) };
   });
 }
 
@@ -107,17 +108,21 @@ function rowOf({ metadata, status: state }: Node): NodeRow {
   };
 }
 
-function describe(
-  first: ContainerSummary | undefined,
-  components: ReadonlyMap<string, ContainerSummary>,
-  certificates: readonly CertificateExpiry[],
-  cluster: ClusterView,
-  endpoint: string,
-): string {
+interface HostView {
+  readonly first: ContainerSummary | undefined;
+  readonly components: ReadonlyMap<string, ContainerSummary>;
+  readonly certificates: readonly CertificateExpiry[];
+  readonly cluster: ClusterView;
+  /** The host's clock, by which its certificates end. */
+  readonly nowMs: number;
+  readonly endpoint: string;
+}
+
+function describe({ first, components, certificates, cluster, nowMs, endpoint }: HostView): string {
   if (!first) return `Nothing of tsdeploy runs on ${endpoint}`;
   const own = (name: keyof typeof labels): string => first.labels[labels[name]] ?? "?";
   const soonest = [...certificates].sort((a, b) => a.notAfterMs - b.notAfterMs)[0];
-  const days = soonest && Math.floor((soonest.notAfterMs - Date.now()) / dayMs);
+  const days = soonest && Math.floor((soonest.notAfterMs - nowMs) / dayMs);
   return [
     `${own("role")} of cluster ${own("cluster")}, Kubernetes ${own("version")}`,
     ...(cluster.server === undefined && cluster.health === undefined

@@ -10,6 +10,7 @@ import {
 } from "../deploy/fixedToken.js";
 import { adminApi } from "../deploy/hostApi.js";
 import { withHelper } from "../deploy/withHelper.js";
+import type { Helper } from "../host/helperSession.js";
 import { clusterConfigPath, parseClusterConfig } from "../kubernetes/bootstrapObjects.js";
 import { clusterInfoPath, clusterInfoSignature, readClusterInfo, tokenSecret } from "../kubernetes/clusterInfo.js";
 import { TsdeployError } from "../model/errors.js";
@@ -26,18 +27,24 @@ interface TokenSecret {
 
 /** `tsdeploy token create`: a join token, and the line to run on a worker. */
 export async function tokenCreate(options: TokenCreateOptions, context: RunContext): Promise<CommandResult> {
-  return onMaster(options, context, async ({ api, fixed }) => {
+  return onMaster(options, context, async ({ api, fixed, helper }) => {
     const { signal } = context;
     if (fixed) {
       const { note, ...result } = describeFixedToken(fixed, options);
       context.report({ kind: "notice", message: note });
       return result;
     }
-    const info = readClusterInfo(await api.get(clusterInfoPath, { signal }));
-    const { apiserver } = parseClusterConfig(await api.get(clusterConfigPath, { signal }));
+    const [infoMap, configMap, nowMs] = await Promise.all([
+      api.get(clusterInfoPath, { signal }),
+      api.get(clusterConfigPath, { signal }),
+      helper.clockMs(),
+    ]);
+    const info = readClusterInfo(infoMap);
+    const { apiserver } = parseClusterConfig(configMap);
     if (!info) throw notTsdeploy();
     const token = makeJoinToken(info.caPem);
-    const expiresMs = Date.now() + options.tokenTtlMs;
+    // It is by the master's clock that the token ends.
+    const expiresMs = nowMs + options.tokenTtlMs;
     await api.create(tokenSecret(token, { expiresMs, description: "made by tsdeploy token create" }), { signal });
     // The controller-manager would sign it, too, a little later.
     await api.patch(clusterInfoPath, { data: clusterInfoSignature(info.kubeconfig, token) }, { signal });
@@ -87,16 +94,22 @@ export async function tokenRevoke(options: TokenRevokeOptions, context: RunConte
   });
 }
 
+interface OnMaster {
+  readonly api: KubernetesClient;
+  readonly fixed: FixedToken | undefined;
+  readonly helper: Helper;
+}
+
 async function onMaster<T>(
   options: TokenListOptions,
   context: RunContext,
-  use: (master: { readonly api: KubernetesClient; readonly fixed: FixedToken | undefined }) => Promise<T>,
+  use: (master: OnMaster) => Promise<T>,
 ): Promise<T> {
   return withHelper(options, context, async ({ helper }) => {
     const files = await helper.readFiles();
     const api = await adminApi(helper, files);
     try {
-      return await use({ api, fixed: fixedTokenOf(files) });
+      return await use({ api, fixed: fixedTokenOf(files), helper });
     } finally {
       api.close();
     }

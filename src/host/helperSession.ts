@@ -10,7 +10,7 @@ import type { ExistingFile, HostFacts } from "../model/hostFacts.js";
 import type { HostFile } from "../model/hostFile.js";
 import { cniConfigFiles, containerName, helperHostRoot, labels, paths } from "../model/hostLayout.js";
 import { hostScript, type HostScript } from "./hostScript.js";
-import { parseHostFacts } from "./parseHostFacts.js";
+import { parseClock, parseHostFacts } from "./parseHostFacts.js";
 
 /** The helper container of one run: everything on the host beside Docker's own API goes through it. */
 export interface Helper {
@@ -24,6 +24,8 @@ export interface Helper {
   runHostScript(name: HostScript, args?: readonly string[], options?: HelperRunOptions): Promise<ExecResult>;
   /** The second tier of facts. `imageCniDir` is the image's label `io.tsdeploy.image.cni`. */
   collectFacts(options: { dockerRootDir: string; imageCniDir?: string; signal?: AbortSignal }): Promise<HostFacts>;
+  /** The host's clock, milliseconds since 1970. */
+  clockMs(): Promise<number>;
   /** Absolute host path -> file: all below /etc/kubernetes, and the pod network's configuration. */
   readFiles(): Promise<Map<string, ExistingFile>>;
   /**
@@ -105,6 +107,11 @@ export async function openHelper(
         engine.inspectContainer(id),
       ]);
       return { ...parseHostFacts(stdout.toString()), defaultIpcMode: container?.ipcMode ?? "" };
+    },
+    clockMs: async () => {
+      // The variable came with Bash 5.
+      const { stdout } = await bash("a script", 'echo "${EPOCHREALTIME:-$(date +%s.%N)}"', [], {});
+      return parseClock(stdout.toString());
     },
     readFiles: async () => {
       const { stdout } = await runHostScript("read-files", [paths.kubernetes, ...cniConfigFiles]);

@@ -16,8 +16,7 @@ const schema = z.object({
   imageVersion: z.union([z.literal(""), z.string().regex(/^v\d+\.\d+\.\d+/)]).catch(""),
   imageCniDir: z.string().optional(),
   imageEtcdVersion: z.string().regex(/^\d+\.\d+/).optional().catch(undefined),
-  /** Seconds, with a fraction after a point or, in some locales, a comma. */
-  clock: z.string().transform((value) => Math.round(Number(value.replace(",", ".")) * 1000)),
+  clock: z.string().transform(parseClock),
 });
 
 /** Reads what `scripts/host/facts.sh` prints. Throws a ZodError if it is not that. */
@@ -59,6 +58,11 @@ export function parseHostFacts(output: string): Omit<HostFacts, "defaultIpcMode"
     entries: all("entry"),
     mountsBelowKubelet: all("mountBelow"),
   };
+}
+
+/** Seconds since 1970, with a fraction after a point or, in some locales, a comma -> milliseconds. */
+export function parseClock(value: string): number {
+  return Math.round(Number(value.trim().replace(",", ".")) * 1000);
 }
 
 /** `eth0 10.0.0.5/24` */

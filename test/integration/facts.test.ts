@@ -49,6 +49,7 @@ describe("facts", () => {
     expect(facts.sysctls["net.ipv4.ip_forward"]).toBe(await sh("cat /proc/sys/net/ipv4/ip_forward"));
     expect(facts.diskFreeBytes["/var/lib/docker"]).toBeGreaterThan(1e6);
     expect(Math.abs(facts.clockMs - Date.now())).toBeLessThan(10_000);
+    expect(Math.abs((await helper.clockMs()) - Date.now())).toBeLessThan(10_000);
     expect(facts.iptables).toContain("iptables-nft nat");
     expect(facts.existingPaths).toContain("/opt");
     expect(facts.existingPaths).not.toContain("/etc/kubernetes");
