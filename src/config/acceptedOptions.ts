@@ -117,9 +117,9 @@ export function followAccepted<Options extends { readonly given: ReadonlySet<str
 }
 
 function optionsFile(known: Readonly<Record<string, unknown>>): HostFile {
-  // Extra arguments may hold what is nobody else's business.
+  // Patches, extra arguments and a mirror's URL may hold what is nobody else's business.
   const content = heading + stringify(known, { sortMapEntries: true });
-  return { path: paths.options, mode: 0o600, secret: false, content };
+  return { path: paths.options, mode: 0o600, secret: true, content };
 }
 
 function parseWith(schema: z.ZodType, text: string): unknown {

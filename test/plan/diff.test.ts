@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { acceptedOptionsFile } from "../../src/config/acceptedOptions.js";
 import type { ContainerDetails } from "../../src/model/dockerObjects.js";
 import { paths } from "../../src/model/hostLayout.js";
 import type { MasterOptions } from "../../src/model/options.js";
@@ -145,4 +146,17 @@ test("--dry-run tells the difference, without secrets", () => {
     expect(JSON.stringify(data)).not.toContain(secret);
   }
   expect(describePlan(plan, { changes: [], kept: [] }).text).toContain("Changes: none");
+});
+
+test("what a run accepted may hold anything: a difference of it is named, not shown", () => {
+  const found = { k8sVersion: "v1.20.2", ip: "10.0.0.5", nodeName: "machine-1" };
+  const withMirror = (mirror: string): Plan =>
+    planMaster({ ...masterInput, otherFiles: [acceptedOptionsFile({ ...masterOptions, ...found, mirror })] });
+  const before = hostOf(withMirror("https://me:OLD-PASSWORD@files.example.com"));
+  const wanted = withMirror("https://me:NEW-PASSWORD@files.example.com");
+  const difference = diffPlan(wanted, before, { overwrite: false });
+  expect(difference.changes).toEqual([{ kind: "file", path: paths.options, change: "change", lines: [] }]);
+  const { text, data } = describePlan(wanted, difference);
+  expect(text + JSON.stringify(data)).not.toContain("PASSWORD");
+  expect(text).toContain(`0600 ${paths.options}  secret, not shown`);
 });
