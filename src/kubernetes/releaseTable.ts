@@ -13,10 +13,11 @@ export interface Images {
 /**
  * As the last patch of that minor's kubeadm pins them (cmd/kubeadm/app/constants/constants.go). Before v1.12 those had
  * a name for each architecture, and pause 3.0 is in a form that Docker refuses today: the oldest without that. Before
- * v1.6 an etcd that still has its second API.
+ * v1.6 an etcd that still has its second API. v1.31 to v1.33 have a newer patch version of etcd 3.5 than kubeadm's: the
+ * one that etcd's authors name as the only safe stop before 3.6.
  */
 export const images: readonly Row<Images>[] = [
-  { range: "<1.6", value: { pause: "pause:3.1", etcd: "etcd:3.5.24-0", coredns: "coredns:1.1.3" } },
+  { range: "<1.6", value: { pause: "pause:3.1", etcd: "etcd:3.5.26-0", coredns: "coredns:1.1.3" } },
   { range: ">=1.6 <1.12", value: { pause: "pause:3.1", etcd: "etcd:3.2.24", coredns: "coredns:1.1.3" } },
   { range: ">=1.12 <1.13", value: { pause: "pause:3.1", etcd: "etcd:3.2.24", coredns: "coredns:1.2.2" } },
   { range: ">=1.13 <1.14", value: { pause: "pause:3.1", etcd: "etcd:3.2.24", coredns: "coredns:1.2.6" } },
@@ -36,8 +37,8 @@ export const images: readonly Row<Images>[] = [
   { range: ">=1.28 <1.29", value: { pause: "pause:3.9", etcd: "etcd:3.5.15-0", coredns: "coredns/coredns:v1.10.1" } },
   { range: ">=1.29 <1.30", value: { pause: "pause:3.9", etcd: "etcd:3.5.16-0", coredns: "coredns/coredns:v1.11.1" } },
   { range: ">=1.30 <1.31", value: { pause: "pause:3.9", etcd: "etcd:3.5.15-0", coredns: "coredns/coredns:v1.11.3" } },
-  { range: ">=1.31 <1.33", value: { pause: "pause:3.10", etcd: "etcd:3.5.24-0", coredns: "coredns/coredns:v1.11.3" } },
-  { range: ">=1.33 <1.34", value: { pause: "pause:3.10", etcd: "etcd:3.5.24-0", coredns: "coredns/coredns:v1.12.0" } },
+  { range: ">=1.31 <1.33", value: { pause: "pause:3.10", etcd: "etcd:3.5.26-0", coredns: "coredns/coredns:v1.11.3" } },
+  { range: ">=1.33 <1.34", value: { pause: "pause:3.10", etcd: "etcd:3.5.26-0", coredns: "coredns/coredns:v1.12.0" } },
   { range: ">=1.34 <1.35", value: { pause: "pause:3.10.1", etcd: "etcd:3.6.5-0", coredns: "coredns/coredns:v1.12.1" } },
   { range: ">=1.35 <1.36", value: { pause: "pause:3.10.1", etcd: "etcd:3.6.6-0", coredns: "coredns/coredns:v1.13.1" } },
   { range: ">=1.36", value: { pause: "pause:3.10.2", etcd: "etcd:3.6.8-0", coredns: "coredns/coredns:v1.14.2" } },
@@ -55,12 +56,12 @@ export interface Components {
  * old kubeadms has not. CNI plugins read configurations of all older specifications.
  */
 export const components: readonly Row<Components>[] = [
-  { range: "<1.22", value: { etcd: "3.5.24", cni: "0.9.1" } },
-  { range: ">=1.22 <1.24", value: { etcd: "3.5.24", cni: "1.0.1" } },
-  { range: ">=1.24 <1.31", value: { etcd: "3.5.24", cni: "1.4.1", criDockerd: "0.4.3" } },
-  { range: ">=1.31 <1.32", value: { etcd: "3.5.24", cni: "1.5.1", criDockerd: "0.4.3" } },
-  { range: ">=1.32 <1.33", value: { etcd: "3.5.24", cni: "1.6.0", criDockerd: "0.4.3" } },
-  { range: ">=1.33 <1.34", value: { etcd: "3.5.24", cni: "1.6.2", criDockerd: "0.4.3" } },
+  { range: "<1.22", value: { etcd: "3.5.26", cni: "0.9.1" } },
+  { range: ">=1.22 <1.24", value: { etcd: "3.5.26", cni: "1.0.1" } },
+  { range: ">=1.24 <1.31", value: { etcd: "3.5.26", cni: "1.4.1", criDockerd: "0.4.3" } },
+  { range: ">=1.31 <1.32", value: { etcd: "3.5.26", cni: "1.5.1", criDockerd: "0.4.3" } },
+  { range: ">=1.32 <1.33", value: { etcd: "3.5.26", cni: "1.6.0", criDockerd: "0.4.3" } },
+  { range: ">=1.33 <1.34", value: { etcd: "3.5.26", cni: "1.6.2", criDockerd: "0.4.3" } },
   { range: ">=1.34 <1.35", value: { etcd: "3.6.5", cni: "1.7.1", criDockerd: "0.4.3" } },
   { range: ">=1.35 <1.36", value: { etcd: "3.6.6", cni: "1.8.0", criDockerd: "0.4.3" } },
   { range: ">=1.36", value: { etcd: "3.6.8", cni: "1.9.1", criDockerd: "0.4.3" } },

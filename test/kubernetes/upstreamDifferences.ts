@@ -181,7 +181,7 @@ export const differences: readonly Difference[] = [
   ),
   ...because(
     "The last etcd with the v2 API that v1.3 stores by, which has to be asked for; upstream's has nothing else.",
-    added(etcd, { image: "gcr.io/google_containers/etcd:3.5.24-0", "--enable-v2": "true" }),
+    added(etcd, { image: "gcr.io/google_containers/etcd:3.5.26-0", "--enable-v2": "true" }),
     at([etcd], "program", { upstream: "/usr/local/bin/etcd", ours: "etcd" }),
   ),
 
