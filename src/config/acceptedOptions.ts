@@ -33,6 +33,7 @@ const masterSchema = z.object({
   ...nodeShape,
   clusterName: z.string(),
   k8sVersion: z.string(),
+  etcdVersion: z.string().optional(),
   podCidr: z.string(),
   serviceCidr: z.string(),
   clusterDomain: z.string(),
@@ -67,7 +68,11 @@ type FoundNode = { readonly ip: string; readonly nodeName: string };
 
 /** What a run of `master` accepted, defaults and found values included: later runs follow it unless told otherwise. */
 export type AcceptedOptions = Pick<MasterOptions, NodeKeys | ClusterKeys> &
-  FoundNode & { readonly k8sVersion: string };
+  FoundNode & {
+    readonly k8sVersion: string;
+    /** The etcd that it started, such as `3.5.26`: no option, but what decides which etcd may use the data next. */
+    readonly etcdVersion?: string;
+  };
 
 /** The same of a run of `worker`. Version and image are there only if the person chose them; else the master says. */
 export type AcceptedWorkerOptions = Pick<WorkerOptions, NodeKeys | "k8sVersion"> & FoundNode;
@@ -110,7 +115,7 @@ export function followAccepted<Options extends { readonly given: ReadonlySet<str
   accepted: AcceptedOptions | AcceptedWorkerOptions | undefined,
 ): Options {
   if (!accepted) return options;
-  const followed = Object.entries(accepted).filter(([key]) => !options.given.has(key));
+  const followed = Object.entries(accepted).filter(([key]) => key !== "etcdVersion" && !options.given.has(key));
   // An image is of one version: whoever asks for another version does not ask for the old image.
   const changesVersion = options.given.has("k8sVersion") && options.k8sVersion !== accepted.k8sVersion;
   return { ...options, ...Object.fromEntries(followed.filter(([key]) => !(key === "image" && changesVersion))) };

@@ -5,6 +5,7 @@ import {
   parseAcceptedOptions,
 } from "../config/acceptedOptions.js";
 import { hostBeforeFile } from "../host/hostBefore.js";
+import { etcdToRun } from "../image/etcdVersion.js";
 import { bootstrapObjects } from "../kubernetes/bootstrapObjects.js";
 import { addressAt } from "../kubernetes/networks.js";
 import { checkProxyMode } from "../kubernetes/proxyConfiguration.js";
@@ -16,6 +17,7 @@ import {
   type VersionFeatures,
 } from "../kubernetes/versions.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
+import { defined } from "../model/defined.js";
 import type { ObservedHost } from "../model/hostFacts.js";
 import type { HostFile } from "../model/hostFile.js";
 import { apiserverPort, paths } from "../model/hostLayout.js";
@@ -102,7 +104,8 @@ export async function planMasterHost(
   // A plan for --dry-run tells their names, which no CA changes.
   objects: readonly KubernetesObject[] = bootstrapObjects(settled.config, "", settled.features, []),
 ): Promise<Plan> {
-  const { options, version, nodeName, nodeIp, config } = settled;
+  const { options, version, nodeName, nodeIp, config, features } = settled;
+  const etcdVersion = etcdToRun(features, observed.host);
   const hostBefore = hostBeforeFile(observed.host, observed.files);
   return planMaster({
     options: { ...options, k8sVersion: version },
@@ -113,7 +116,7 @@ export async function planMasterHost(
     base,
     otherFiles: [
       ...(hostBefore ? [hostBefore] : []),
-      acceptedOptionsFile({ ...options, k8sVersion: version, ip: nodeIp, nodeName }),
+      acceptedOptionsFile({ ...options, k8sVersion: version, ip: nodeIp, nodeName, ...defined({ etcdVersion }) }),
     ],
     bootstrapObjects: objects,
   });

@@ -1,12 +1,12 @@
-import { coerce, satisfies } from "semver";
 import { mirrored } from "../config/imageReference.js";
 import { defaultRegistry } from "../kubernetes/releaseTable.js";
 import type { VersionFeatures } from "../kubernetes/versions.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import type { ImageDetails } from "../model/dockerObjects.js";
-import type { HostFacts, ObservedHost } from "../model/hostFacts.js";
+import type { ObservedHost } from "../model/hostFacts.js";
 import { imageLabels } from "../model/imageLabels.js";
 import type { RegistryMirrors } from "../model/options.js";
+import { hasEtcd } from "./etcdVersion.js";
 
 /** Images beside the hyperkube image; the same one where it holds all. */
 export interface SideImages {
@@ -33,11 +33,3 @@ export function sideImages(
 export function servesAsPause({ labels, command }: Pick<ImageDetails, "labels" | "command">): boolean {
   return labels[imageLabels.pause] !== undefined || /(^|\/)pause$/.test(command[0] ?? "");
 }
-
-/** etcd's v2 API went with 3.6, and before 3.3 nobody could ask for it by a flag. */
-function hasEtcd({ etcdApi }: VersionFeatures, { imagePrograms, imageEtcdVersion }: HostFacts): boolean {
-  const version = coerce(imageEtcdVersion);
-  return imagePrograms["etcd"] !== undefined && version !== null && satisfies(version, etcdRanges[etcdApi]);
-}
-
-const etcdRanges = { v2: ">=3.3.0 <3.6.0", v3: ">=3.0.0" };

@@ -27,6 +27,8 @@ export interface Wanted {
     readonly serviceCidr: string;
     readonly podCidr: string;
     readonly clusterDomain: string;
+    /** The etcd that the run started. */
+    readonly etcdVersion?: string | undefined;
   };
   /** In which time the certificates that this run uses are valid, and the clock they were made by. Since 1970. */
   readonly validity?: { readonly notBeforeMs: number; readonly notAfterMs: number };

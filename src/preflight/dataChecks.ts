@@ -1,5 +1,9 @@
 import { gt, minor, parse } from "semver";
 import { isMasterOptions } from "../config/acceptedOptions.js";
+import { etcdThatRan, etcdToRun } from "../image/etcdVersion.js";
+import { etcdChange } from "../kubernetes/etcdVersions.js";
+import { featuresOf } from "../kubernetes/versions.js";
+import { unreachable } from "../model/errors.js";
 import type { ObservedHost } from "../model/hostFacts.js";
 import { paths } from "../model/hostLayout.js";
 import type { Check, Finding } from "./check.js";
@@ -50,6 +54,20 @@ export const dataChecks: readonly Check<ObservedHost>[] = [
     },
   },
   {
+    name: "etcd-change",
+    check({ host, engine }, { role, accepted, version }) {
+      if (role === "worker" || version === undefined || !host.etcdData) {
+        return undefined;
+      }
+      const from = etcdThatRan(engine.containers) ?? accepted?.etcdVersion;
+      const to = etcdToRun(featuresOf(version), host);
+      if (from === undefined || to === undefined) {
+        return undefined;
+      }
+      return unsafeEtcdChange(from, to, accepted?.version ?? version);
+    },
+  },
+  {
     name: "cluster-addresses",
     check(_, { role, accepted, serviceCidr, podCidr, clusterDomain }) {
       if (role === "worker" || accepted === undefined) {
@@ -88,6 +106,18 @@ export function versionChange(before: string | undefined, after: string | undefi
       hint: `Say --k8s-version v${from.version} or later.`,
     };
   }
+  if (featuresOf(from.version).etcdApi !== featuresOf(to.version).etcdApi) {
+    return {
+      kind: "conflict",
+      code: "ETCD_API_CHANGED",
+      message:
+        `Kubernetes v${from.version} keeps its objects in etcd's API v2, v${to.version} looks for them in v3: ` +
+        "the cluster would seem empty",
+      hint:
+        `Stay with v${from.major}.${from.minor} (--k8s-version v${from.version}); or save the objects with ` +
+        "`kubectl get -o yaml`, begin anew with `tsdeploy teardown --purge`, which deletes the data, and apply them there.",
+    };
+  }
   if (from.major === to.major && minor(to) - minor(from) <= 1) {
     return undefined;
   }
@@ -97,4 +127,43 @@ export function versionChange(before: string | undefined, after: string | undefi
     message: `The cluster runs Kubernetes v${from.version}; v${to.version} is more than one minor version up`,
     hint: `Go to v${from.major}.${from.minor + 1} first.`,
   };
+}
+
+/** What stands against starting an etcd on data that another one ran on last, in a cluster of this version. */
+function unsafeEtcdChange(from: string, to: string, clusterVersion: string): Finding | undefined {
+  const change = etcdChange(from, to);
+  if (change.kind === "safe") {
+    return undefined;
+  }
+  const { stop } = change;
+  const build = `\`tsdeploy image build --k8s-version ${clusterVersion}\``;
+  const refusal = (code: string, why: string, hint: string): Finding => ({
+    kind: "conflict",
+    code,
+    message: `The data in ${paths.etcd} was last used by etcd ${from}; etcd ${to} ${why}`,
+    hint,
+  });
+  switch (change.why) {
+    case "downgrade":
+      return refusal(
+        "ETCD_DOWNGRADE",
+        "cannot go back on it",
+        `Name an image with etcd ${stop} by --image: ${build} makes one with a newer etcd than published images come with.`,
+      );
+    case "skipped":
+      return refusal(
+        "ETCD_UPGRADE_SKIPS",
+        "is more than one minor version up",
+        `Run this cluster with etcd ${stop} first: name an image that has it by --image.`,
+      );
+    case "unsafe":
+      return refusal(
+        "ETCD_UPGRADE_UNSAFE",
+        `must not follow an etcd before ${stop}: removed members would come back`,
+        `Run this cluster once with etcd ${stop} or later: ${build}, then \`tsdeploy master --k8s-version ` +
+          `${clusterVersion}\`, then this again.`,
+      );
+    default:
+      return unreachable(change.why);
+  }
 }

@@ -63,8 +63,15 @@ describe("what a master accepted", () => {
   } as const;
 
   test("comes back from its file as it was", () => {
-    const full = { ...master, registryMirrors, mirror: mirror ?? "", insecureApi: true, proxyMode: "nftables" } as const;
+    const added = { registryMirrors, mirror: mirror ?? "", insecureApi: true, proxyMode: "nftables" } as const;
+    const full = { ...master, ...added, etcdVersion: "3.6.8" };
     expect(parseAcceptedOptions(acceptedOptionsFile(full).content)).toEqual(full);
+  });
+
+  test("tells the etcd that ran, which is no option to follow", () => {
+    const options = followAccepted(asked, { ...master, ...{ registryMirrors, insecureApi: false, proxyMode: "iptables" }, etcdVersion: "3.6.8" });
+    expect(options).toHaveProperty("podCidr", "10.244.0.0/16");
+    expect(options).not.toHaveProperty("etcdVersion");
   });
 
   test("may be of a time when there was less to say", () => {

@@ -292,6 +292,76 @@ describe("existing data", () => {
     expect(to({ version: "v1.19.16" })).toEqual(["DOWNGRADE"]);
   });
 
+  it("of etcd's second API is not brought to a Kubernetes that reads the third", () => {
+    const of = (from: string, version: string) =>
+      onHost(
+        { imageVersion: version, defaultIpcMode: "shareable" },
+        { ...master, version, accepted: { ...accepted, version: from } },
+      );
+    expect(codes(of("v1.4.12", "v1.5.8"))).toEqual([]);
+    expect(codes(of("v1.6.13", "v1.7.16"))).toEqual([]);
+    expect(codes(of("v1.5.8", "v1.6.13"))).toEqual(["ETCD_API_CHANGED"]);
+    // Not by way of v1.6, which would not do either.
+    expect(codes(of("v1.5.8", "v1.7.16"))).toEqual(["ETCD_API_CHANGED"]);
+    expect(of("v1.5.8", "v1.6.13").errors[0]?.hint).toMatch(/v1\.5.*teardown --purge/s);
+  });
+
+  describe("of etcd", () => {
+    const pki = ["ca.crt", "ca.key", "sa.key"].map((name) => [`/etc/kubernetes/pki/${name}`, file()] as const);
+    const identity = new Map([...ours, ...pki]);
+    interface Host {
+      readonly version?: string;
+      /** Null: the image has none. */
+      readonly imageEtcd?: string | null;
+      readonly containers?: readonly ReturnType<typeof container>[];
+      readonly recorded?: string;
+      readonly etcdData?: boolean;
+    }
+    const on = ({ version = "v1.34.8", imageEtcd = "3.6.5", containers = [], recorded, etcdData = true }: Host) =>
+      runPreflight(
+        "host",
+        {
+          ...observedHost,
+          engine: { ...engineFacts, containers },
+          host: { ...hostFacts, imageVersion: version, imageEtcdVersion: imageEtcd ?? "", etcdData },
+          files: identity,
+        },
+        { ...master, version, accepted: { ...accepted, version, etcdVersion: recorded } },
+      );
+    const etcd = (image: string, more: Record<string, string> = {}, created = 1, state = "running") =>
+      container(image, { "io.tsdeploy.component": "etcd", ...more }, { image, createdAt: created, state });
+    const pulled = (version: string) => etcd(`registry.k8s.io/etcd:${version}-0`);
+    const built = (version: string) => etcd("tsdeploy/hyperkube:v1.33.13", { "io.tsdeploy.image.etcd": version });
+
+    it.each<[string, Host, string[]]>([
+      ["that ran in a pulled image", { containers: [pulled("3.5.24")] }, ["ETCD_UPGRADE_UNSAFE"]],
+      ["that ran in a built image", { containers: [built("3.5.24")] }, ["ETCD_UPGRADE_UNSAFE"]],
+      ["that the accepted options tell", { recorded: "3.5.24" }, ["ETCD_UPGRADE_UNSAFE"]],
+      ["whose image tells nothing", { containers: [etcd("my/etcd-image:1")], recorded: "3.5.24" }, ["ETCD_UPGRADE_UNSAFE"]],
+      ["that is recent enough", { containers: [built("3.5.26")], recorded: "3.5.24" }, []],
+      ["two minor versions ago", { containers: [pulled("3.4.13")] }, ["ETCD_UPGRADE_SKIPS"]],
+      ["of a later minor version", { imageEtcd: "3.5.26", containers: [pulled("3.6.8")] }, ["ETCD_DOWNGRADE"]],
+      ["with a killed run's later one beside it", { imageEtcd: "3.5.26", containers: [pulled("3.5.26"), pulled("3.6.8")] }, ["ETCD_DOWNGRADE"]],
+      ["beside one that never started", { imageEtcd: "3.5.26", containers: [pulled("3.5.26"), etcd("registry.k8s.io/etcd:3.6.8-0", {}, 2, "created")] }, []],
+      ["that is known by nothing", {}, []],
+      ["that has left no data", { recorded: "3.5.24", etcdData: false }, []],
+    ])("%s", (_, host, expected) => {
+      expect(codes(on(host))).toEqual(expected);
+    });
+
+    it("is compared with the etcd that is pulled where the image has none that fits", () => {
+      const result = on({ version: "v1.18.20", imageEtcd: null, containers: [built("3.5.26")] });
+      expect(codes(result)).toEqual(["ETCD_DOWNGRADE"]);
+      expect(result.errors[0]?.message).toContain("3.4.3");
+    });
+
+    it("is told with the way out", () => {
+      const [unsafe] = on({ containers: [built("3.5.24")] }).errors;
+      expect(unsafe?.message).toMatch(/3\.5\.24.*3\.6\.5/);
+      expect(unsafe?.hint).toContain("3.5.26");
+    });
+  });
+
   it("keeps its CIDRs and its domain", () => {
     expect(to({ serviceCidr: "10.100.0.0/16", podCidr: "10.10.0.0/16", clusterDomain: "example.org" })).toEqual([
       "SERVICE_CIDR_CHANGED",
