@@ -556,6 +556,15 @@ export const optionTable: readonly OptionRow[] = [
     inFile: false,
   },
   {
+    key: "wait",
+    flag: "--wait",
+    type: "boolean",
+    description: "when another run is changing this host, wait for its end instead of being refused",
+    commands: ["master", "worker", "teardown"],
+    group: "Run",
+    inFile: false,
+  },
+  {
     key: "overwrite",
     flag: "--overwrite",
     type: "boolean",

@@ -13,6 +13,7 @@ import type { Present } from "../plan/diff.js";
 import type { Wanted } from "../preflight/check.js";
 import { preflightError, runPreflight } from "../preflight/runPreflight.js";
 import type { RunContext } from "../report/runContext.js";
+import { lockOf } from "./lockOf.js";
 
 /** A host as a command works on it. */
 export interface HostSession {
@@ -29,14 +30,14 @@ export interface OpenSessionInput {
   /** Of Kubernetes: what the image is built of if it has to be. */
   readonly version: string;
   readonly wanted: Wanted;
-  readonly options: Pick<NodeOptions, "pullTimeoutMs" | "registryMirrors" | "mirror" | "dryRun">;
+  readonly options: Pick<NodeOptions, "pullTimeoutMs" | "registryMirrors" | "mirror" | "dryRun" | "wait">;
   readonly context: RunContext;
 }
 
 /**
  * The image (pulled or built if need be), the helper, and all facts; the image's own checks come before anything of it
- * runs. What Docker alone told before is asked for again once the helper runs: a pull or a build takes its time, and
- * another run may have used it.
+ * runs. Unless for a dry run, the helper holds the host's lock, and all facts are read after that: another run may have
+ * changed the host while this one waited, pulled or built.
  */
 export async function openSession(input: OpenSessionInput): Promise<HostSession> {
   const { engine, version, wanted, options, context } = input;
@@ -44,14 +45,16 @@ export async function openSession(input: OpenSessionInput): Promise<HostSession>
   const image = await ensureImage(engine, input.image, { ...options, version, architecture, context });
   checkTier(runPreflight("image", { engine: input.engineFacts, image }, wanted), context);
 
-  const { clusterName } = wanted;
+  const { clusterName, role } = wanted;
   const helper = await openHelper(engine, input.image.reference, {
     ...defined({ clusterName }),
+    lock: lockOf(role, options, context),
     // A run that changes the host may have to undo mounts.
     ...(!options.dryRun && { propagation: "rshared" as const }),
   });
   try {
     const engineFacts = await collectEngineFacts(engine);
+    // Warnings have been reported.
     checkTier({ ...runPreflight("engine", engineFacts, wanted), warnings: [] }, context);
     const imageCniDir = image.labels[imageLabels.cni];
     const [host, files] = await Promise.all([

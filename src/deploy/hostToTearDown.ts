@@ -2,6 +2,7 @@ import type { ContainerEngine } from "../docker/containerEngine.js";
 import { collectEngineFacts } from "../host/engineFacts.js";
 import { type Footprint, showFootprint } from "../host/footprint.js";
 import { type Helper, openHelper } from "../host/helperSession.js";
+import type { HostLock } from "../host/hostLock.js";
 import type { EngineFacts, ExistingFile } from "../model/hostFacts.js";
 import type { TeardownPlan } from "../model/teardownPlan.js";
 import { planTeardown, type TeardownInput, teardownLookout } from "../plan/planTeardown.js";
@@ -14,9 +15,17 @@ export interface HostToTearDown {
   readonly footprint: Footprint;
 }
 
-/** Opens a helper that unmounts for the host as well, and looks at all that could be ours. */
-export async function openHostToTearDown(engine: ContainerEngine, image: string): Promise<HostToTearDown> {
-  const helper = await openHelper(engine, image, { propagation: "rshared" });
+/**
+ * Opens a helper that unmounts for the host as well, and looks at all that could be ours.
+ *
+ * @param lock undefined for a dry run
+ */
+export async function openHostToTearDown(
+  engine: ContainerEngine,
+  image: string,
+  lock: HostLock | undefined,
+): Promise<HostToTearDown> {
+  const helper = await openHelper(engine, image, { propagation: "rshared", lock });
   try {
     return await lookForTeardown(engine, helper);
   } catch (error) {

@@ -21,6 +21,7 @@ import type { PhaseTime } from "../report/events.js";
 import type { RunContext } from "../report/runContext.js";
 import { apiByKubeconfig } from "./hostApi.js";
 import { type HostToTearDown, openHostToTearDown, planHostTeardown } from "./hostToTearDown.js";
+import { lockOf } from "./lockOf.js";
 import { withEngine } from "./withEngine.js";
 
 /** What a teardown came to. */
@@ -53,7 +54,7 @@ export async function tearDown(
         hint: "Pull or load the cluster's image, or remove /etc/kubernetes and /var/lib/etcd yourself.",
       });
     }
-    const host = await openHostToTearDown(engine, image);
+    const host = await openHostToTearDown(engine, image, lockOf("teardown", options, context));
     try {
       return await tearDownHost(engine, host, options, context, confirm);
     } finally {

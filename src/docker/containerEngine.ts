@@ -46,10 +46,12 @@ export interface ContainerEngine {
   startContainer(id: string): Promise<void>;
   /** SIGTERM, then SIGKILL after `graceSeconds`. */
   stopContainer(id: string, graceSeconds: number): Promise<void>;
-  /** Removes it with its anonymous volumes, running or not. */
-  removeContainer(id: string): Promise<void>;
+  /** Removes it with its anonymous volumes, running or not; with `unlessRunning` a running one is refused (409). */
+  removeContainer(id: string, options?: { unlessRunning?: boolean }): Promise<void>;
   /** Resolves with the exit code when it is not running. */
   waitContainer(id: string, signal?: AbortSignal): Promise<number>;
+  /** Resolves when there is no such container any more. */
+  waitUntilRemoved(id: string, signal?: AbortSignal): Promise<void>;
   /** The last lines of both streams, decoded. */
   containerLogs(id: string, options: { tail: number }): Promise<string>;
   /** Both streams as they come, decoded, until the container ends or the signal aborts. */

@@ -176,13 +176,18 @@ class DockerEngine implements ContainerEngine {
     await this.#done(this.#docker.getContainer(id).stop({ t: graceSeconds }), isStopped);
   }
 
-  async removeContainer(id: string): Promise<void> {
-    await this.#done(this.#docker.getContainer(id).remove({ force: true, v: true }), isGone);
+  async removeContainer(id: string, { unlessRunning = false }: { unlessRunning?: boolean } = {}): Promise<void> {
+    await this.#done(this.#docker.getContainer(id).remove({ force: !unlessRunning, v: true }), isGone);
   }
 
   async waitContainer(id: string, signal?: AbortSignal): Promise<number> {
     const options = signal ? { abortSignal: signal } : {};
     return waitResult.parse(await this.#ask(this.#docker.getContainer(id).wait(options), signal)).StatusCode;
+  }
+
+  async waitUntilRemoved(id: string, signal?: AbortSignal): Promise<void> {
+    const options = { condition: "removed" as const, ...(signal ? { abortSignal: signal } : {}) };
+    await this.#done(this.#docker.getContainer(id).wait(options), isGone, signal);
   }
 
   async containerLogs(id: string, { tail }: { tail: number }): Promise<string> {
@@ -440,8 +445,12 @@ class DockerEngine implements ContainerEngine {
     });
   }
 
-  async #done(request: Promise<unknown>, isDone: (error: EngineError) => boolean): Promise<void> {
-    await this.#ask(request).catch((error: unknown) => {
+  async #done(
+    request: Promise<unknown>,
+    isDone: (error: EngineError) => boolean,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    await this.#ask(request, signal).catch((error: unknown) => {
       if (!(error instanceof EngineError && isDone(error))) {
         throw error;
       }

@@ -110,7 +110,13 @@ export const containerDetails = z
     Config: z.object({ Image: z.string(), Labels: labels }),
     HostConfig: z.object({ Binds: strings, IpcMode: z.string().default("") }),
     RestartCount: z.number().default(0),
-    State: z.object({ Running: z.boolean(), ExitCode: z.number(), Pid: z.number(), StartedAt: z.string() }),
+    State: z.object({
+      Status: z.string(),
+      Running: z.boolean(),
+      ExitCode: z.number(),
+      Pid: z.number(),
+      StartedAt: z.string(),
+    }),
   })
   .transform(
     (container): ContainerDetails => ({
@@ -121,6 +127,7 @@ export const containerDetails = z
       command: [container.Path, ...container.Args],
       binds: container.HostConfig.Binds,
       labels: container.Config.Labels,
+      state: container.State.Status,
       running: container.State.Running,
       exitCode: container.State.ExitCode,
       pid: container.State.Pid,

@@ -8,7 +8,8 @@ import type { ContainerSpec } from "../model/containerSpec.js";
 import { TsdeployError } from "../model/errors.js";
 import type { ExistingFile, HostFacts } from "../model/hostFacts.js";
 import type { HostFile } from "../model/hostFile.js";
-import { cniConfigFiles, containerName, helperHostRoot, labels, paths } from "../model/hostLayout.js";
+import { cniConfigFiles, containerName, helperHostRoot, labels, lockName, paths } from "../model/hostLayout.js";
+import { type HostLock, lockLabels, takeLock } from "./hostLock.js";
 import { hostScript, type HostScript } from "./hostScript.js";
 import { parseClock, parseHostFacts } from "./parseHostFacts.js";
 
@@ -53,23 +54,30 @@ export interface HelperOptions {
    * `rshared`: unmounting in the helper unmounts on the host.
    */
   readonly propagation?: "rslave" | "rshared";
+  /** For runs that change the host: this helper holds the host's lock for as long as it runs. */
+  readonly lock?: HostLock | undefined;
 }
 
 /** Begins the name of the folder, beside their targets, where a run's new files lie before they are renamed. */
 const stagingPrefix = ".tsdeploy-new";
 
 /**
- * Starts the helper container. Throws as the engine does, so an `EngineError` if the image cannot run here.
+ * Starts the helper container, with a `lock` as the only one of its kind on the host. Throws as the engine does, so an
+ * `EngineError` if the image cannot run here.
  *
- * @throws TsdeployError `environment`, `IMAGE_UNFIT`, if the image lacks the programs of a hyperkube image
+ * @throws TsdeployError `environment`, `IMAGE_UNFIT`, if the image lacks the programs of a hyperkube image; `conflict`,
+ * `HOST_LOCKED`, if another run changes the host
  */
 export async function openHelper(
   engine: ContainerEngine,
   image: string,
   options: HelperOptions = {},
 ): Promise<Helper> {
-  const start = async (propagation?: "rslave" | "rshared") =>
-    engine.runAttached(containerName("helper", nanoid(6)), helperSpec(image, options.clusterName, propagation));
+  const { lock } = options;
+  const start = async (propagation?: "rslave" | "rshared") => {
+    const run = async (name: string) => engine.runAttached(name, helperSpec(image, options, propagation));
+    return lock ? takeLock(engine, lock, async () => run(lockName)) : run(containerName("helper", nanoid(6)));
+  };
   // Where / is private, Docker refuses propagation. What that means is for preflight to say, by the helper's facts.
   const { id, stdin } = await start(options.propagation ?? "rslave").catch(async (error: unknown) => {
     if (error instanceof EngineError && /not a shared( or slave)? mount/.test(error.message)) {
@@ -162,7 +170,11 @@ function unfit(image: string, error: unknown): unknown {
   );
 }
 
-function helperSpec(image: string, clusterName?: string, propagation?: "rslave" | "rshared"): ContainerSpec {
+function helperSpec(
+  image: string,
+  { clusterName, lock }: HelperOptions,
+  propagation?: "rslave" | "rshared",
+): ContainerSpec {
   return {
     component: "helper",
     image,
@@ -173,6 +185,7 @@ function helperSpec(image: string, clusterName?: string, propagation?: "rslave" 
     labels: {
       [labels.component]: "helper",
       ...(clusterName === undefined ? {} : { [labels.cluster]: clusterName }),
+      ...(lock === undefined ? {} : lockLabels(lock)),
     },
     hostPid: true,
     privileged: true,

@@ -57,6 +57,8 @@ export interface ContainerDetails {
   readonly command: readonly string[];
   readonly binds: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
+  /** `created`, `running`, `exited`, … */
+  readonly state: string;
   readonly running: boolean;
   readonly exitCode: number;
   readonly pid: number;

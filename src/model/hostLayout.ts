@@ -8,6 +8,12 @@ export const labels = {
   version: "io.tsdeploy.version",
   /** Digest of the container's spec, and of a manifest as it was rendered. */
   spec: "io.tsdeploy.spec",
+  /** On the helper that holds a host's lock: the command that changes the host, such as `master`. */
+  lockCommand: "io.tsdeploy.lock.command",
+  /** The same: who runs it and where, `user@machine`. */
+  lockHolder: "io.tsdeploy.lock.holder",
+  /** The same: since when, ISO 8601, by the clock of the operator's machine. */
+  lockSince: "io.tsdeploy.lock.since",
 } as const;
 
 /** Where things lie on a host. */
@@ -89,6 +95,12 @@ export const etcdPort = 2379;
 
 /** Where the host's root is in the helper container. */
 export const helperHostRoot = "/host";
+
+/**
+ * The helper of a run that changes the host. Docker lets only one container have a name, so only one such run has a
+ * host at a time.
+ */
+export const lockName = "kube_helper_lock";
 
 /** `kube_kubelet_V1StG`: docker-multinode's names; `id` makes them unique. */
 export function containerName(component: Component, id: string): string {

@@ -71,6 +71,8 @@ export interface NodeOptions {
   /** For a pull, or for a build. */
   readonly pullTimeoutMs: number;
   readonly dryRun: boolean;
+  /** For another run that changes this host, instead of being refused. */
+  readonly wait: boolean;
   readonly keepOnFailure: boolean;
 }
 
@@ -109,6 +111,8 @@ export interface TeardownOptions extends CommonOptions {
   /** Also etcd data, PKI and accepted options. */
   readonly purge: boolean;
   readonly dryRun: boolean;
+  /** For another run that changes this host, instead of being refused. */
+  readonly wait: boolean;
   readonly timeoutMs: number;
 }
 

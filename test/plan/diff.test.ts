@@ -28,6 +28,7 @@ function hostOf(plan: Plan): Present {
         running: true,
         exitCode: 0,
         pid: 1,
+        state: "running",
         restartCount: 0,
         startedAt: "2026-01-01T00:00:00Z",
         ipcMode: "host",

@@ -31,6 +31,7 @@ const common = {
   timeoutMs: 120_000,
   pullTimeoutMs: 600_000,
   dryRun: false,
+  wait: false,
   overwrite: false,
   keepOnFailure: false,
   given: new Set<string>(),
