@@ -128,21 +128,36 @@ while read -r _ _ _ _ mount_point _ optional; do
 done </proc/1/mountinfo
 echo "propagation $propagation"
 
-# Naming the processes means reading all of /proc, so only if it is about one of Kubernetes' ports.
-listening=$(ss -ltn | sed 1d)
+# listeners LINES prints what `ss` says; fails if a process that matters started or ended while it was read.
 kubernetes_port=':(6443|8080|2379|2380|10248|10249|1025[0-2]|10256|10257|10259)[[:space:]]'
-if [[ $listening =~ $kubernetes_port ]]; then listening=$(ss -ltnp | sed 1d); fi
-while read -r _ _ _ address _ users; do
-  [[ -n $address ]] || continue
-  pid='' container='' process=''
-  if [[ $users =~ \"([^\"]*)\",pid=([0-9]+) ]]; then
-    process=${BASH_REMATCH[1]// /_} pid=${BASH_REMATCH[2]}
-    while read -r cgroup; do
-      if [[ $cgroup =~ .*([0-9a-f]{64}) ]]; then container=${BASH_REMATCH[1]} && break; fi
-    done 2>/dev/null <"/proc/$pid/cgroup" || true
-  fi
-  echo "listening $address ${pid:--} ${process:--} ${container:--}"
-done <<<"$listening"
+listeners() {
+  local address users cgroup pid process container status=0
+  while read -r _ _ _ address _ users; do
+    [[ -n $address ]] || continue
+    pid='' container='' process=''
+    if [[ $users =~ \"([^\"]*)\",pid=([0-9]+) ]]; then
+      process=${BASH_REMATCH[1]// /_} pid=${BASH_REMATCH[2]}
+      while read -r cgroup; do
+        if [[ $cgroup =~ .*([0-9a-f]{64}) ]]; then container=${BASH_REMATCH[1]} && break; fi
+      done 2>/dev/null <"/proc/$pid/cgroup" || true
+    fi
+    if [[ "$address " =~ $kubernetes_port && (-z $pid || ! -e /proc/$pid) ]]; then status=1; fi
+    echo "listening $address ${pid:--} ${process:--} ${container:--}"
+  done <<<"$1"
+  return $status
+}
+
+# Naming the processes means reading all of /proc, so only if it is about one of Kubernetes' ports. A pod's container may
+# be replaced while that is read; its process would pass for somebody else's. A kernel's own listener never has one.
+listening=$(ss -ltn | sed 1d)
+if [[ $listening =~ $kubernetes_port ]]; then
+  for _ in {1..5}; do
+    if listening=$(listeners "$(ss -ltnp | sed 1d)"); then break; fi
+  done
+  echo "$listening"
+else
+  listeners "$listening"
+fi
 
 # Legacy first looks whether the kernel has such tables: asking for one by name would load it.
 legacy=no nft=no

@@ -1,4 +1,5 @@
 import type { ContainerEngine } from "../docker/containerEngine.js";
+import { withContainersNow } from "../host/containersNow.js";
 import { collectEngineFacts } from "../host/engineFacts.js";
 import { type Helper, openHelper } from "../host/helperSession.js";
 import type { ImageChoice } from "../image/chooseImage.js";
@@ -65,7 +66,8 @@ export async function openSession(input: OpenSessionInput): Promise<HostSession>
       }),
       helper.readFiles(),
     ]);
-    return { engine, helper, observed: { engine: engineFacts, host, image, files } };
+    const now = withContainersNow(engineFacts, host, await engine.listContainers());
+    return { engine, helper, observed: { ...now, image, files } };
   } catch (error) {
     await helper.close();
     throw error;
