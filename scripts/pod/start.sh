@@ -32,12 +32,13 @@ accepts() { # ADDRESS:PORT
   (exec 3<>"/dev/tcp/${1%:*}/${1##*:}") 2>/dev/null
 }
 
-# Nothing secret is sent, and the program checks the certificate itself. That check is a second late.
+# Nothing secret is sent, and the program checks the certificate itself. That check is a second late. A slow API server
+# is given a minute for its answer: each try costs it as much as the one before.
 is_healthy() { # URL
   accepts "${1#*://}" || return
   command -v curl >/dev/null || return 0
   local late=poststarthook/scheduling/bootstrap-system-priority-classes
-  [[ $(curl --insecure --silent --max-time 5 "$1/healthz?exclude=$late") == ok ]]
+  [[ $(curl --insecure --silent --max-time 60 "$1/healthz?exclude=$late") == ok ]]
 }
 
 answers() { # SOCKET; the file of a program that has ended does not

@@ -74,7 +74,7 @@ export async function probeNodeReady(
 }
 
 /** A probe goes on through an API server that restarts, and through credentials that are not yet known to it. */
-async function tolerant(subject: string, look: () => Promise<Sight>): Promise<Sight> {
+export async function tolerant(subject: string, look: () => Promise<Sight>): Promise<Sight> {
   try {
     return await look();
   } catch (error) {

@@ -29,7 +29,7 @@ export async function masterConfigurations(
   { signal, report }: RunContext,
 ): Promise<Configurations> {
   try {
-    return await read(api, features, AbortSignal.any([signal, AbortSignal.timeout(5_000)]), (edited) => edited);
+    return await read(api, features, signal, (edited) => edited);
   } catch (error) {
     signal.throwIfAborted();
     const { message } = error as Error;

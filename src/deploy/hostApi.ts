@@ -1,10 +1,11 @@
-import { fromKubeconfig } from "../api/fromKubeconfig.js";
+import { fromKubeconfig, type FromKubeconfigOptions } from "../api/fromKubeconfig.js";
 import { KubernetesClient } from "../api/kubernetesClient.js";
 import type { Helper } from "../host/helperSession.js";
 import { TsdeployError } from "../model/errors.js";
 import type { ExistingFile } from "../model/hostFacts.js";
 import { apiserverPort, paths } from "../model/hostLayout.js";
 import type { ClusterIdentity } from "../model/identity.js";
+import type { NodeOptions } from "../model/options.js";
 
 /** A link's absolute target is meant from the host's root. */
 const readThroughLinks = `file=$1
@@ -14,13 +15,23 @@ while [[ -L /host$file ]]; do
 done
 cat -- "/host$file"`;
 
+/** How long one answer may take in waits that may take `timeoutMs` each: what gets lost must be asked again in time. */
+export function requestTimeoutMs(timeoutMs: number): number {
+  return Math.max(10_000, timeoutMs / 12);
+}
+
 /** The API server of a master, as its administrator, through its own loopback. */
-export function masterApi(helper: Helper, identity: ClusterIdentity): KubernetesClient {
+export function masterApi(
+  helper: Helper,
+  identity: ClusterIdentity,
+  { timeoutMs }: Pick<NodeOptions, "timeoutMs">,
+): KubernetesClient {
   return new KubernetesClient({
     server: `https://127.0.0.1:${apiserverPort}`,
     connect: () => helper.openTcp("127.0.0.1", apiserverPort),
     caPem: identity.ca.certificate,
     credentials: { keyPair: identity.admin },
+    timeoutMs: requestTimeoutMs(timeoutMs),
   });
 }
 
@@ -33,10 +44,12 @@ export async function apiByKubeconfig(
   helper: Helper,
   files: ReadonlyMap<string, ExistingFile>,
   path: string = paths.kubeletConf,
+  more: Pick<FromKubeconfigOptions, "timeoutMs"> = {},
 ): Promise<KubernetesClient | undefined> {
   const file = files.get(path);
   if (!file) return undefined;
   return fromKubeconfig({
+    ...more,
     path: `${path} on the host`,
     text: file.content,
     connect: (host, port) => helper.openTcp(host, port),

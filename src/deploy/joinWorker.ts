@@ -37,7 +37,7 @@ import { runPreflight } from "../preflight/runPreflight.js";
 import type { RunContext } from "../report/runContext.js";
 import { type ChangedNode, changeNode, type PlannedNode } from "./changeNode.js";
 import { clusterConfigurations } from "./clusterConfigurations.js";
-import { apiByKubeconfig } from "./hostApi.js";
+import { apiByKubeconfig, requestTimeoutMs } from "./hostApi.js";
 import { checkTier, type HostSession, openSession } from "./hostSession.js";
 import { readBundled } from "./readBundled.js";
 import { withEngine } from "./withEngine.js";
@@ -229,13 +229,15 @@ class WorkerRun {
 
     const token = parseJoinToken(await this.#token(`${master.host}:${master.port}`));
     const connect = (): Promise<Duplex> => this.#openTcp(master.host, master.port);
+    const timeoutMs = requestTimeoutMs(this.#asked.timeoutMs);
     const apiserver = `${master.host}:${master.port}`;
-    const { caPem, config } = await discoverCluster({ token, apiserver, connect, signal });
+    const { caPem, config } = await discoverCluster({ token, apiserver, connect, signal, timeoutMs });
     const api = new KubernetesClient({
       server: `https://${apiserver}`,
       connect,
       caPem,
       credentials: { token: bootstrapToken(token) },
+      timeoutMs,
     });
     const credentials = [caCertificate(caPem), nodeKubeconfig(config, caPem, token)];
     return { config, api, credentials, hasJoined: false };
@@ -247,7 +249,8 @@ class WorkerRun {
     const ca = observed.files.get(`${paths.pki}/ca.crt`)?.content;
     // The kubelet writes its kubeconfig before it has got the certificate that this names.
     const lasting = { ...helper, openTcp: (host: string, port: number) => this.#openTcp(host, port) };
-    const api = await apiByKubeconfig(lasting, observed.files).catch((error: unknown) => {
+    const options = { timeoutMs: requestTimeoutMs(this.#asked.timeoutMs) };
+    const api = await apiByKubeconfig(lasting, observed.files, paths.kubeletConf, options).catch((error: unknown) => {
       if (error instanceof TsdeployError && error.problems[0]?.code === "KUBECONFIG_BROKEN") return undefined;
       throw error;
     });

@@ -39,7 +39,10 @@ import { negotiateApiVersion } from "./negotiateApiVersion.js";
 import type { RegistryAuth } from "./registryAuth.js";
 import { WholeArchive } from "./wholeArchive.js";
 
-/** How long the first answer may take: a host that drops packets never refuses. */
+/**
+ * How long the first answer may take: a host that drops packets never refuses. It is the network's time, not the
+ * machine's: the daemon has its version ready, and 20 times as slow takes milliseconds.
+ */
 const connectTimeoutMs = 30_000;
 
 /** An open way to a daemon. */

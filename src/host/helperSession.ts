@@ -142,6 +142,7 @@ export async function openHelper(
     openTcp: async (host, port) => engine.execStream(id, ["socat", "-", `TCP:${host}:${port},nodelay`]),
     close: async () => {
       stdin.end();
+      // A slow machine loses nothing by it: the helper is then removed while it ends.
       const deadlineMs = Date.now() + 5_000;
       while ((await engine.inspectContainer(id)) !== undefined) {
         if (Date.now() > deadlineMs) {

@@ -7,10 +7,17 @@ import { container, engineFacts, hostFacts, observedHost, podContainer } from ".
 
 const kubelet = container("kubelet", { "io.tsdeploy.component": "kubelet", "io.tsdeploy.cluster": "kubernetes" });
 const apiserver = (id: string): ContainerSummary => podContainer(id, "k8s-master", "apiserver");
-const listener = (id: string): ListeningPort => ({ port: 6443, address: "::", process: "kube-apiserver", pid: 7, container: id });
+const listener = (container: string): ListeningPort => ({
+  ...{ port: 6443, address: "::", process: "kube-apiserver", pid: 7 },
+  container,
+});
 
-/** What the ports check of a second `master` says of an API server that listens, by containers before and after. */
-function refusals(before: readonly ContainerSummary[], after: readonly ContainerSummary[], listening: string): string[] {
+/** What the ports check of a second `master` says of an API server that listens. */
+function refusals(
+  before: readonly ContainerSummary[],
+  after: readonly ContainerSummary[],
+  listening: string,
+): string[] {
   const host = { ...hostFacts, listeningPorts: [listener(listening)] };
   const facts = withContainersNow({ ...engineFacts, containers: before }, host, after);
   return runPreflight("host", { ...observedHost, ...facts }, { role: "master", version: "v1.20.2" }).errors.map(

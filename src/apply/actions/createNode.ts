@@ -8,8 +8,8 @@ export async function createNode({ object }: ActionOf<"create-node">, { run, ste
   const { api } = run;
   const { name } = object.metadata;
   await run.wait(step, async (signal) => {
-    if (await nodeOf(api, name, signal)) return { done: true };
     try {
+      if (await nodeOf(api, name, signal)) return { done: true };
       await api.create(object, { signal });
     } catch (error) {
       if (!isPassingRefusal(error)) throw error;

@@ -1,17 +1,15 @@
-import { ApiError } from "../../api/apiFault.js";
 import type { ActionOf } from "../../model/plan.js";
 import type { StepTools } from "../planRun.js";
-import { nodeOf } from "../probes.js";
+import { nodeOf, tolerant } from "../probes.js";
 
-export async function setPodCidr({ node: name, podCidr }: ActionOf<"set-pod-cidr">, { run }: StepTools): Promise<void> {
-  const { api, context } = run;
-  const { signal } = context;
-  const hasOne = async (): Promise<boolean> => (await nodeOf(api, name, signal))?.spec?.podCIDR !== undefined;
-  if (await hasOne()) return;
-  try {
-    await api.patch(`/api/v1/nodes/${name}`, { spec: { podCIDR: podCidr, podCIDRs: [podCidr] } }, { signal });
-  } catch (error) {
-    // The controller-manager was faster.
-    if (!(error instanceof ApiError && (await hasOne()))) throw error;
-  }
+export async function setPodCidr(action: ActionOf<"set-pod-cidr">, { run, step }: StepTools): Promise<void> {
+  const { node: name, podCidr } = action;
+  await run.wait(step, (signal) =>
+    tolerant(`node ${name}`, async () => {
+      // A refusal means that the controller-manager was faster: the next look sees its pod CIDR.
+      if ((await nodeOf(run.api, name, signal))?.spec?.podCIDR !== undefined) return { done: true };
+      await run.api.patch(`/api/v1/nodes/${name}`, { spec: { podCIDR: podCidr, podCIDRs: [podCidr] } }, { signal });
+      return { done: true };
+    }),
+  );
 }

@@ -1,7 +1,7 @@
 import { filledNetwork } from "../../model/hostFile.js";
 import type { ActionOf } from "../../model/plan.js";
 import type { StepTools } from "../planRun.js";
-import { nodeOf } from "../probes.js";
+import { nodeOf, tolerant } from "../probes.js";
 import { isSameFile, writeUndoably } from "./writeFiles.js";
 
 export async function writePodNetwork(action: ActionOf<"write-pod-network">, tools: StepTools): Promise<void> {
@@ -9,11 +9,13 @@ export async function writePodNetwork(action: ActionOf<"write-pod-network">, too
   const { engine, files } = run.context;
   const { node: name, file: template } = action;
   let podCidr = "";
-  await run.wait(step, async (signal) => {
-    const node = await nodeOf(run.api, name, signal);
-    podCidr = node?.spec?.podCIDR ?? "";
-    return podCidr === "" ? { done: false, seen: `node ${name} has no pod CIDR` } : { done: true };
-  });
+  await run.wait(step, (signal) =>
+    tolerant(`node ${name}`, async () => {
+      const node = await nodeOf(run.api, name, signal);
+      podCidr = node?.spec?.podCIDR ?? "";
+      return podCidr === "" ? { done: false, seen: `node ${name} has no pod CIDR` } : { done: true };
+    }),
+  );
   const file = filledNetwork(template, podCidr);
   const now = run.written.get(file.path) ?? files.get(file.path);
   if (isSameFile(now, file)) return;
