@@ -1,3 +1,4 @@
+import { probeApi } from "../apply/probes.js";
 import { imageReference } from "../config/imageReference.js";
 import { mergeIntoKubeconfig, type OperatorKubeconfig } from "../config/operatorKubeconfig.js";
 import { TokenStore } from "../config/tokenStore.js";
@@ -73,7 +74,11 @@ async function planUnknown(
 }
 
 async function planWithoutIdentity(settled: Settled, observed: ObservedHost): Promise<PlannedNode> {
-  const plan = await planMasterHost(settled, observed, unmadeIdentity(identityNames(settled)), {});
+  const plan = await planMasterHost(settled, observed, {
+    pkiFiles: unmadeIdentity(identityNames(settled)),
+    // A plan for --dry-run has their names, which no CA changes.
+    bootstrapObjects: bootstrapObjects(settled.config, "", settled.features, []),
+  });
   return { kind: "planned", description: describePlan(plan) };
 }
 
@@ -99,21 +104,17 @@ async function deploy(
   const caPem = made.identity.ca.certificate;
   const isFirstRun = isFirstRunOn(session);
   const tokens = isFirstRun && features.nodeCredentials === "bootstrap-token" ? [makeJoinToken(caPem)] : [];
-  const api = masterApi(helper, made.identity);
+  const api = masterApi(helper, made.identity, options);
   try {
-    const plan = await planMasterHost(
-      settled,
-      observed,
-      made.files,
-      isFirstRun ? {} : await masterConfigurations(api, features, context),
-      [
-        ...tokens.map((token) => {
-          const expiresMs = observed.host.clockMs + options.tokenTtlMs;
-          return tokenSecret(token, { expiresMs, description: "made by tsdeploy master" });
-        }),
-        ...bootstrapObjects(config, caPem, features, tokens),
-      ],
-    );
+    const base = isFirstRun ? {} : await masterConfigurations(api, features, context);
+    const isUp = !isFirstRun && (await probeApi(api, context.signal)).done;
+    const secrets = tokens.map((token) => {
+      const expiresMs = observed.host.clockMs + options.tokenTtlMs;
+      return tokenSecret(token, { expiresMs, description: "made by tsdeploy master" });
+    });
+    const objects = [...secrets, ...bootstrapObjects(config, caPem, features, tokens)];
+    const cluster = { pkiFiles: made.files, base, bootstrapObjects: objects, isUp };
+    const plan = await planMasterHost(settled, observed, cluster);
     const keepsData = accepted !== undefined || observed.host.etcdData;
     const outcome: NodeOutcome = await changeNode({ plan, session, api, options, keepsData, context });
     if (outcome.kind === "planned") return outcome;

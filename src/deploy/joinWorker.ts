@@ -229,7 +229,7 @@ class WorkerRun {
 
     const token = parseJoinToken(await this.#token(`${master.host}:${master.port}`));
     const connect = (): Promise<Duplex> => this.#openTcp(master.host, master.port);
-    const timeoutMs = requestTimeoutMs(this.#asked.timeoutMs);
+    const timeoutMs = requestTimeoutMs(this.#requested.timeoutMs);
     const apiserver = `${master.host}:${master.port}`;
     const { caPem, config } = await discoverCluster({ token, apiserver, connect, signal, timeoutMs });
     const api = new KubernetesClient({
@@ -249,7 +249,7 @@ class WorkerRun {
     const ca = observed.files.get(`${paths.pki}/ca.crt`)?.content;
     // The kubelet writes its kubeconfig before it has got the certificate that this names.
     const lasting = { ...helper, openTcp: (host: string, port: number) => this.#openTcp(host, port) };
-    const options = { timeoutMs: requestTimeoutMs(this.#asked.timeoutMs) };
+    const options = { timeoutMs: requestTimeoutMs(this.#requested.timeoutMs) };
     const api = await apiByKubeconfig(lasting, observed.files, paths.kubeletConf, options).catch((error: unknown) => {
       if (error instanceof TsdeployError && error.problems[0]?.code === "KUBECONFIG_BROKEN") return undefined;
       throw error;

@@ -6,7 +6,6 @@ import {
 } from "../config/acceptedOptions.js";
 import { hostBeforeFile } from "../host/hostBefore.js";
 import { etcdToRun } from "../image/etcdVersion.js";
-import { bootstrapObjects } from "../kubernetes/bootstrapObjects.js";
 import { addressAt } from "../kubernetes/networks.js";
 import { checkProxyMode } from "../kubernetes/proxyConfiguration.js";
 import {
@@ -19,16 +18,13 @@ import {
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import { defined } from "../model/defined.js";
 import type { ObservedHost } from "../model/hostFacts.js";
-import type { HostFile } from "../model/hostFile.js";
 import { apiserverPort, paths } from "../model/hostLayout.js";
-import type { KubernetesObject } from "../model/kubernetesObject.js";
 import type { MasterOptions } from "../model/options.js";
 import type { Plan } from "../model/plan.js";
 import type { IdentityNames } from "../pki/wantedCertificates.js";
 import { nodeIdentity } from "../plan/nodeIdentity.js";
-import { planMaster } from "../plan/planMaster.js";
+import { type MasterPlanInput, planMaster } from "../plan/planMaster.js";
 import type { Wanted } from "../preflight/check.js";
-import type { Configurations } from "./clusterConfigurations.js";
 import { readBundled } from "./readBundled.js";
 
 /** The options of a run, filled up with what an earlier one accepted. */
@@ -95,14 +91,14 @@ export function identityNames({ nodeName, nodeIp, config, options, features }: S
   };
 }
 
+/** What a plan takes from the cluster's identity, and from a cluster that runs already. */
+export type ClusterParts = Pick<MasterPlanInput, "pkiFiles" | "base" | "bootstrapObjects" | "isUp">;
+
 /** The plan of what has been settled. */
 export async function planMasterHost(
   settled: Settled,
   observed: ObservedHost,
-  pkiFiles: readonly HostFile[],
-  base: Configurations,
-  // A plan for --dry-run tells their names, which no CA changes.
-  objects: readonly KubernetesObject[] = bootstrapObjects(settled.config, "", settled.features, []),
+  cluster: ClusterParts,
 ): Promise<Plan> {
   const { options, version, nodeName, nodeIp, config, features } = settled;
   const etcdVersion = etcdToRun(features, observed.host);
@@ -112,13 +108,11 @@ export async function planMasterHost(
     config,
     observed,
     bundled: await readBundled(),
-    pkiFiles,
-    base,
+    ...cluster,
     otherFiles: [
       ...(hostBefore ? [hostBefore] : []),
       acceptedOptionsFile({ ...options, k8sVersion: version, ip: nodeIp, nodeName, ...defined({ etcdVersion }) }),
     ],
-    bootstrapObjects: objects,
   });
 }
 

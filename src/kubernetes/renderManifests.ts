@@ -8,6 +8,7 @@ import { applyPatch } from "./applyPatch.js";
 import { fillText, type Flags, fromArguments, toArguments, versionFlags } from "./commandFlags.js";
 import { addressAt, apiserverOf, nodeCidrMaskSize } from "./networks.js";
 import { schedulerCommandArgs } from "./schedulerConfiguration.js";
+import { startupAnnotation, withStartupTime } from "./startupProbes.js";
 import type { VersionFeatures } from "./versions.js";
 import type { Program } from "./versionTable.js";
 
@@ -63,6 +64,8 @@ export interface RenderInput {
   /** kube-proxy's are its whole command line, as `proxyFlags` makes it. */
   readonly extraArgs: ExtraArgs;
   readonly patches: readonly Patch[];
+  /** How many seconds programs may take to start. */
+  readonly startupSeconds: number;
   /** Per pod: digests of files that its programs read only once, so that a change of them restarts the pod. */
   readonly inputs: Readonly<Record<string, string>>;
 }
@@ -118,9 +121,12 @@ export function renderManifests(input: RenderInput): RenderedManifest[] {
   const files = Object.entries(input.manifests).filter(([file]) => file !== nodeIpamManifest || hasOwnNodeIpam(input));
   return files.map(([file, text]) => {
     const pod = podSchema.parse(fill(JSON.parse(text), values));
-    const containers = pod.spec.containers.map((container) => withHealth(withCommand(container, input, values), input));
+    const containers = pod.spec.containers
+      .map((container) => withHealth(withCommand(container, input, values), input))
+      .map((container) => withStartupTime(container, input.startupSeconds, input.features));
     const spec = withUsedFiles(withPriority({ ...pod.spec, containers }, input.features));
-    return { file, pod: withDigest(patched({ ...withInputs(pod, input), spec }, input.patches)) };
+    const whole = withStartupMark({ ...withInputs(pod, input), spec }, input);
+    return { file, pod: withDigest(patched(whole, input.patches)) };
   });
 }
 
@@ -131,6 +137,16 @@ export function isEdited(text: string): boolean {
     return pod.metadata.labels?.[labels.spec] !== manifestDigest(pod);
   } catch {
     return true;
+  }
+}
+
+/** How many seconds a manifest lets its programs take to start; undefined if it does not say. */
+export function startupSecondsOf(text: string): number | undefined {
+  try {
+    const seconds = Number(podSchema.parse(JSON.parse(text)).metadata.annotations?.[startupAnnotation]);
+    return Number.isInteger(seconds) && seconds > 0 ? seconds : undefined;
+  } catch {
+    return undefined;
   }
 }
 
@@ -297,6 +313,13 @@ function withInputs(pod: Pod, input: RenderInput): Pod {
   const digest = input.inputs[pod.metadata.name];
   if (digest === undefined) return pod;
   const annotations = { ...pod.metadata.annotations, [inputsAnnotation]: digest };
+  return { ...pod, metadata: { ...pod.metadata, annotations } };
+}
+
+/** By it a later run knows what the manifest was made with, whatever patches have made of its probes. */
+function withStartupMark(pod: Pod, { startupSeconds }: RenderInput): Pod {
+  if (pod.spec.containers.every(({ livenessProbe }) => livenessProbe === undefined)) return pod;
+  const annotations = { ...pod.metadata.annotations, [startupAnnotation]: String(startupSeconds) };
   return { ...pod, metadata: { ...pod.metadata, annotations } };
 }
 

@@ -281,6 +281,12 @@ export const podPriorities: readonly Row<boolean>[] = [
   { range: ">=1.11", value: true },
 ];
 
+/** Startup probes: alpha in v1.16, beta and on by default with v1.18. */
+export const startupProbes: readonly Row<boolean>[] = [
+  { range: "<1.18", value: false },
+  { range: ">=1.18", value: true },
+];
+
 export type ProxyMode = "iptables" | "ipvs" | "nftables" | "userspace";
 
 /** Those that need no feature gate: ipvs was alpha in v1.8, nftables in v1.29; userspace went with v1.26. */

@@ -56,6 +56,8 @@ export interface VersionFeatures {
   readonly csrApproval: "none" | "flag" | "roles-of-ours" | "roles";
   /** Whether pods may have a priority class. */
   readonly podPriorities: boolean;
+  /** Whether a startup probe may put off the liveness probe. */
+  readonly startupProbes: boolean;
   readonly proxyModes: readonly table.ProxyMode[];
   readonly apis: table.ApiVersions;
   readonly images: Images;
@@ -185,6 +187,7 @@ export function readFeatures(
     tokenGroups: pick(table.tokenGroups),
     csrApproval: pick(table.csrApprovals),
     podPriorities: pick(table.podPriorities),
+    startupProbes: pick(table.startupProbes),
     proxyModes: pick(table.proxyModes),
     apis: {
       kubeletConfiguration: pick(table.apiVersions.kubeletConfiguration),

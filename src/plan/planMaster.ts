@@ -4,6 +4,7 @@ import { firstNodeCidr } from "../kubernetes/networks.js";
 import { programCommands } from "../kubernetes/programCommands.js";
 import { isEdited, manifestText, renderManifests } from "../kubernetes/renderManifests.js";
 import { schedulerConfiguration } from "../kubernetes/schedulerConfiguration.js";
+import { startupSeconds } from "../kubernetes/startupProbes.js";
 import { featuresOf } from "../kubernetes/versions.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import type { ObservedHost } from "../model/hostFacts.js";
@@ -23,6 +24,7 @@ import {
   nodePlan,
   staleNodeFiles,
 } from "./nodePlan.js";
+import { manifestsWithStartupTime } from "./startupTime.js";
 
 export interface MasterPlanInput {
   readonly options: MasterOptions;
@@ -37,6 +39,8 @@ export interface MasterPlanInput {
   readonly bootstrapObjects: readonly KubernetesObject[];
   /** What the cluster's own ConfigMaps say, in one that is there already. */
   readonly base?: BaseConfiguration;
+  /** The API server of an earlier run says that it is well. */
+  readonly isUp?: boolean;
 }
 
 const masterManifest = `${paths.manifests}/master-multi.json`;
@@ -74,7 +78,13 @@ export function planMaster(input: MasterPlanInput): Plan {
   const schedulerFiles: HostFile[] = scheduler
     ? [{ path: paths.schedulerConfig, mode: 0o644, content: stringify(scheduler, { lineWidth: 0 }), secret: false }]
     : [];
-  const manifests = renderManifests({
+  const inputs = {
+    "k8s-master": digestOf([...pkiFiles.filter(({ path }) => /\.(crt|csv|jsonl)$/.test(path)), ...schedulerFiles]),
+    "k8s-node-ipam": certificates,
+    "k8s-proxy": specDigest([certificates, common.proxyConfiguration ?? ""]),
+    "kube-addon-manager": certificates,
+  };
+  const rendering = {
     manifests: bundled.manifests,
     config,
     features,
@@ -84,12 +94,13 @@ export function planMaster(input: MasterPlanInput): Plan {
     extraArgs: { ...extraArgs, proxy: common.proxyFlags },
     programs: programCommands(features, observed.host),
     patches: options.patches,
-    inputs: {
-      "k8s-master": digestOf([...pkiFiles.filter(({ path }) => /\.(crt|csv|jsonl)$/.test(path)), ...schedulerFiles]),
-      "k8s-node-ipam": certificates,
-      "k8s-proxy": specDigest([certificates, common.proxyConfiguration ?? ""]),
-      "kube-addon-manager": certificates,
-    },
+    inputs,
+  };
+  const manifests = manifestsWithStartupTime({
+    render: (seconds) => renderManifests({ ...rendering, startupSeconds: seconds }),
+    wanted: startupSeconds(options.timeoutMs),
+    existing: (file) => observed.files.get(`${paths.manifests}/${file}`)?.content,
+    isUp: input.isUp === true,
   });
   const etcd = etcdContainer({
     config,

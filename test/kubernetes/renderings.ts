@@ -105,6 +105,7 @@ export function renderPods(
     programs: { ...programsOf(features), ...programs },
     extraArgs: { proxy: proxy.flags },
     patches: [],
+    startupSeconds: 240,
     inputs: {},
   }).map(({ pod }) => pod);
 }

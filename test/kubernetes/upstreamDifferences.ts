@@ -130,6 +130,10 @@ export const differences: readonly Difference[] = [
     at(pods, "mark io.tsdeploy.inputs", { ours: "digest" }),
   ),
   ...because(
+    "By this a later run sees how long the programs may take to start, and does not restart them for another time.",
+    at(["k8s-master", "k8s-proxy"], "mark io.tsdeploy.startup-seconds", { ours: "digest" }),
+  ),
+  ...because(
     "Labels by which control planes' pods are found.",
     added("k8s-master", { "mark component": "k8s-master", "mark tier": "control-plane" }),
     added("k8s-proxy", { "mark component": "kube-proxy", "mark tier": "node" }),

@@ -57,6 +57,7 @@ interface RenderedContainer {
   readonly resources?: { readonly requests?: Readonly<Record<string, string>> };
   readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string; readonly readOnly?: boolean }[];
   readonly imagePullPolicy?: string;
+  readonly startupProbe?: unknown;
   readonly livenessProbe?: {
     readonly httpGet: { readonly scheme?: string; readonly host: string; readonly port: number; readonly path: string };
   };
