@@ -1,14 +1,13 @@
 import type { KubernetesClient } from "../api/kubernetesClient.js";
 import type { Component } from "../model/containerSpec.js";
-import { TsdeployError } from "../model/errors.js";
 import type { HostFile } from "../model/hostFile.js";
 import type { Step } from "../model/plan.js";
 import type { ApplyContext } from "./applyContext.js";
-import { refuseCrashLoop } from "./crashLoop.js";
-import { diagnose } from "./diagnose.js";
+import { ContainerWatch } from "./containerWatch.js";
 import type { Aftermath } from "./runSteps.js";
 import type { ChangedPod } from "./staticPods.js";
 import { DeadlineError, type Sight, throwIfAborted, waitFor } from "./waitFor.js";
+import { waitInVain } from "./waitInVain.js";
 
 /** What a step's action has at hand. */
 export interface StepTools {
@@ -38,9 +37,11 @@ export class PlanRun {
   /** The Node object has been deleted. */
   nodeIsRemoved = false;
   readonly #failed = new AbortController();
+  readonly #watch: ContainerWatch;
 
   constructor(context: ApplyContext) {
     this.context = context;
+    this.#watch = new ContainerWatch(context.engine, this.started);
   }
 
   get api(): KubernetesClient {
@@ -73,20 +74,12 @@ export class PlanRun {
             report({ kind: "waiting", phase: step.phase, seen });
           },
         }),
-        refuseCrashLoop(engine, this.started, ended.signal),
+        this.#watch.refuseCrashLoop(ended.signal),
       ]);
     } catch (error) {
       throwIfAborted(signal);
       if (!(error instanceof DeadlineError)) throw error;
-      const logs = await diagnose(engine).catch(() => []);
-      throw new TsdeployError("failed", {
-        code: "WAIT_TIMEOUT",
-        message: [
-          `${step.phase}: not there after ${Math.round(timeoutMs / 1000)} s; last seen: ${error.seen}`,
-          ...logs,
-        ].join("\n"),
-        hint: "Run again with --keep-on-failure and look at `tsdeploy logs`, or give it longer with --timeout.",
-      });
+      throw await waitInVain({ phase: step.phase, seen: error.seen, timeoutMs }, engine, this.#watch);
     } finally {
       ended.abort();
     }

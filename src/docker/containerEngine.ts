@@ -2,6 +2,7 @@ import type { Duplex, Readable, Writable } from "node:stream";
 import type { ContainerSpec } from "../model/containerSpec.js";
 import type {
   ContainerDetails,
+  ContainerEnd,
   ContainerSummary,
   EngineInfo,
   EngineVersion,
@@ -41,6 +42,12 @@ export interface ContainerEngine {
   listContainers(labels?: readonly string[]): Promise<ContainerSummary[]>;
   /** @returns undefined if there is none */
   inspectContainer(id: string): Promise<ContainerDetails | undefined>;
+  /**
+   * By its state and the events that the daemon remembers (its last 256).
+   *
+   * @returns undefined if there is none, or if it runs
+   */
+  containerEnd(id: string): Promise<ContainerEnd | undefined>;
   /** @returns the container's id */
   createContainer(name: string, spec: ContainerSpec): Promise<string>;
   startContainer(id: string): Promise<void>;

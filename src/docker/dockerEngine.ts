@@ -2,11 +2,13 @@ import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import type { Socket } from "node:net";
 import { type Duplex, PassThrough, type Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import Docker from "dockerode";
 import type { ContainerSpec } from "../model/containerSpec.js";
 import type {
   ContainerDetails,
+  ContainerEnd,
   ContainerSummary,
   EngineInfo,
   EngineVersion,
@@ -23,11 +25,13 @@ import { engineFailure, type FailureContext } from "./engineFailure.js";
 import {
   containerDetails,
   containerSummaries,
+  endedContainer,
   engineInfo,
   engineVersion,
   execDetails,
   imageDetails,
   imageSummaries,
+  killEvent,
   waitResult,
 } from "./engineResponses.js";
 import { collectExec, type ExecSession, ExecStream } from "./execSession.js";
@@ -165,6 +169,22 @@ class DockerEngine implements ContainerEngine {
   async inspectContainer(id: string): Promise<ContainerDetails | undefined> {
     const container = await this.#ifThere(this.#docker.getContainer(id).inspect());
     return container === undefined ? undefined : containerDetails.parse(container);
+  }
+
+  async containerEnd(id: string): Promise<ContainerEnd | undefined> {
+    const container = await this.#ifThere(this.#docker.getContainer(id).inspect());
+    const ended = endedContainer.optional().parse(container);
+    if (!ended) return undefined;
+    // By the daemon's own clock, in whole seconds.
+    const [since, until] = [Math.floor(ended.startedMs / 1000), Math.ceil(ended.finishedMs / 1000) + 1];
+    const filters = { container: [id], event: ["kill"] };
+    const events = await text(asReadable(await this.#ask(this.#docker.getEvents({ since, until, filters }))));
+    const lines = events.split("\n").filter((line) => line !== "");
+    return {
+      exitCode: ended.exitCode,
+      ranMs: ended.finishedMs - ended.startedMs,
+      signals: lines.map((line) => killEvent.parse(JSON.parse(line)).Actor.Attributes.signal),
+    };
   }
 
   async createContainer(name: string, spec: ContainerSpec): Promise<string> {

@@ -137,6 +137,19 @@ export const containerDetails = z
     }),
   );
 
+/** Of a container that has run and does not any more; else undefined. */
+export const endedContainer = z
+  .object({
+    State: z.object({ Running: z.boolean(), ExitCode: z.number(), StartedAt: z.string(), FinishedAt: z.string() }),
+  })
+  .transform(({ State: { Running, ExitCode, StartedAt, FinishedAt } }) => {
+    const [startedMs, finishedMs] = [Date.parse(StartedAt), Date.parse(FinishedAt)];
+    return Running || !(finishedMs >= startedMs) ? undefined : { exitCode: ExitCode, startedMs, finishedMs };
+  });
+
+/** One of `kill`. */
+export const killEvent = z.object({ Actor: z.object({ Attributes: z.object({ signal: z.coerce.number() }) }) });
+
 export const imageDetails = z
   .object({
     Id: z.string(),

@@ -68,6 +68,18 @@ export interface ContainerDetails {
   readonly ipcMode: string;
 }
 
+/** How a container ended. */
+export interface ContainerEnd {
+  readonly exitCode: number;
+  /** How long its last life was. */
+  readonly ranMs: number;
+  /**
+   * Signals that it was sent through Docker in that life, such as 15; empty if it ended by itself. What the exit code
+   * cannot tell: an API server that is told to end may end with 0, 1, 137 or 255, by how far it has come.
+   */
+  readonly signals: readonly number[];
+}
+
 export interface ImageDetails {
   readonly id: string;
   readonly tags: readonly string[];

@@ -131,3 +131,35 @@ describe("a request to Docker", () => {
     expect(daemon.requests).toEqual([]);
   });
 });
+
+describe("how a container ended", () => {
+  const state = { Running: false, ExitCode: 255, StartedAt: "2026-01-01T00:00:01.5Z", FinishedAt: "2026-01-01T00:01:48.25Z" };
+  const details = (more: object): string => JSON.stringify({ State: { ...state, ...more } });
+  const kill = (signal: string): string => JSON.stringify({ Action: "kill", Actor: { Attributes: { signal } } });
+
+  it("is by signals, if the daemon remembers that some were sent in that life", async () => {
+    daemon = await fakeDaemon((request, response) =>
+      response.end(request.url?.includes("/events") === true ? `${kill("15")}\n${kill("9")}\n` : details({})),
+    );
+    expect(await daemon.engine.containerEnd("a")).toEqual({ exitCode: 255, ranMs: 106_750, signals: [15, 9] });
+    expect(daemon.requests[1]).toContain("since=1767225601&until=1767225710");
+    expect(daemon.requests[1]).toContain('filters={"container":["a"],"event":["kill"]}');
+  });
+
+  it("is by itself, if none was", async () => {
+    daemon = await fakeDaemon((request, response) =>
+      response.end(request.url?.includes("/events") === true ? "" : details({ ExitCode: 1 })),
+    );
+    expect(await daemon.engine.containerEnd("a")).toEqual({ exitCode: 1, ranMs: 106_750, signals: [] });
+  });
+
+  it("cannot be told while it runs, before it ran, or when it is gone", async () => {
+    for (const more of [{ Running: true }, { FinishedAt: "0001-01-01T00:00:00Z" }]) {
+      daemon = await fakeDaemon((_request, response) => response.end(details(more)));
+      expect(await daemon.engine.containerEnd("a")).toBeUndefined();
+      await daemon.close();
+    }
+    daemon = await fakeDaemon((_request, response) => response.writeHead(404).end('{"message":"no such container"}'));
+    expect(await daemon.engine.containerEnd("a")).toBeUndefined();
+  });
+});
