@@ -5,6 +5,7 @@ import { applyObjects } from "./actions/applyObjects.js";
 import { cleanHost } from "./actions/cleanHost.js";
 import { createNode } from "./actions/createNode.js";
 import { drainNode } from "./actions/drainNode.js";
+import { keepCopy } from "./actions/keepCopy.js";
 import { makeFolder } from "./actions/makeFolder.js";
 import { markNode } from "./actions/markNode.js";
 import { pullImage } from "./actions/pullImage.js";
@@ -74,6 +75,8 @@ async function runAction(tools: StepTools): Promise<void> {
       return removeNode(action, tools);
     case "stop-containers":
       return stopContainers(action, tools);
+    case "keep-copy":
+      return keepCopy(action, tools);
     case "remove-containers":
       return removeContainers(action, tools);
     case "clean-host":

@@ -50,6 +50,12 @@ export const paths = {
   criRoot: "/var/lib/cri-dockerd",
 } as const;
 
+/** What etcd makes in its folder: all of its data. */
+export const etcdMember = `${paths.etcd}/member`;
+
+/** The data as it was before an upgrade: the way back while that runs. */
+export const etcdCopy = `${paths.etcd}/member-before-upgrade`;
+
 /** The folders that a kubelet makes in its own. */
 export const kubeletFolders: readonly string[] = [
   "pods",

@@ -65,8 +65,17 @@ export type Action =
   | { readonly kind: "drain-node"; readonly node: string; readonly evictionApiVersion: string }
   /** Delete the Node object. A cluster that is gone holds nobody back. */
   | { readonly kind: "remove-node"; readonly node: string }
-  /** All at the same time. */
-  | { readonly kind: "stop-containers"; readonly containers: readonly StoppedContainer[] }
+  /** All at the same time. `comesBack`: they are started again if the run fails. */
+  | {
+      readonly kind: "stop-containers";
+      readonly containers: readonly StoppedContainer[];
+      readonly comesBack?: true;
+    }
+  /**
+   * Keep a copy of a folder that nobody writes to at this moment: what is in it comes back if the run fails. The copy
+   * is removed when the run has worked. One that is there already is an interrupted run's, and stays as it is till then.
+   */
+  | { readonly kind: "keep-copy"; readonly folder: string; readonly copy: string }
   /** With their anonymous volumes; `andPods`: those as well that the kubelet has made since the plan. */
   | { readonly kind: "remove-containers"; readonly containers: readonly NamedContainer[]; readonly andPods: boolean }
   /** Remove all that is in the scope from the host, and look whether it is gone. */

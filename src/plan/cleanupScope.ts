@@ -3,7 +3,16 @@ import { type HostBefore, parseHostBefore } from "../host/hostBefore.js";
 import { parseWrittenFiles, type WrittenFiles } from "../host/writtenFiles.js";
 import type { CleanupScope } from "../model/cleanupScope.js";
 import type { ExistingFile } from "../model/hostFacts.js";
-import { bridgeName, criSocket, kubeletFolders, nodeFiles, paths, podNetworkName } from "../model/hostLayout.js";
+import {
+  bridgeName,
+  criSocket,
+  etcdCopy,
+  etcdMember,
+  kubeletFolders,
+  nodeFiles,
+  paths,
+  podNetworkName,
+} from "../model/hostLayout.js";
 import { sha256 } from "../model/specDigest.js";
 
 /** By what is shown on a host which of its files are ours. */
@@ -42,9 +51,6 @@ export const recordPaths: readonly string[] = [paths.options, paths.writtenFiles
 
 /** What makes the cluster the same one again. */
 export const identityPaths: readonly string[] = [paths.pki, ...recordPaths];
-
-/** What etcd makes in its folder. */
-export const etcdMember = `${paths.etcd}/member`;
 
 /** Folders of the kubelet and its container runtime interface. */
 const state = [paths.kubeletRoot, "/var/lib/dockershim", paths.criRoot];
@@ -105,7 +111,7 @@ export function cleanupScope(ownership: Ownership, kept: Kept): CleanupScope {
         [podNetworkName, "cni-loopback"].map((network) => `${paths.cniState}/${folder}/${network}-*`),
       ),
       ...(kept.identity ? [] : identityPaths.flatMap((path) => oursBelow(path, ownership))),
-      ...(isMaster && !kept.etcdData ? [etcdMember] : []),
+      ...(isMaster && !kept.etcdData ? [etcdMember, `${etcdCopy}*`] : []),
     ],
     keeps: before?.entries ?? [],
     emptyFolders: [...folders, ...(isMaster ? [paths.etcd] : [])].filter(

@@ -9,12 +9,13 @@ import { featuresOf } from "../kubernetes/versions.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import type { ObservedHost } from "../model/hostFacts.js";
 import { filledNetwork, type HostFile } from "../model/hostFile.js";
-import { etcdPort, paths } from "../model/hostLayout.js";
+import { paths } from "../model/hostLayout.js";
 import type { KubernetesObject } from "../model/kubernetesObject.js";
 import type { MasterOptions } from "../model/options.js";
 import type { Plan, PlanWarning, Step } from "../model/plan.js";
 import { specDigest } from "../model/specDigest.js";
 import { etcdContainer } from "./etcdContainer.js";
+import { etcdSteps } from "./etcdSteps.js";
 import { nodeIdentity } from "./nodeIdentity.js";
 import {
   type BaseConfiguration,
@@ -154,17 +155,17 @@ export function planMaster(input: MasterPlanInput): Plan {
   // A cluster with data has its pod CIDRs, and perhaps given the first one to another node.
   const cidrStep = observed.host.etcdData ? [] : ["pod-cidr"];
   const idsOf = (others: readonly Step[]): string[] => others.map(({ id }) => id);
+  const etcdPart = etcdSteps(etcd, features, observed, idsOf([...etcdStep, ...pauseStep]));
   const steps: Step[] = [
     ...pauseStep,
     ...etcdStep,
-    { id: "files", phase: "files", needs: [], action: { kind: "write-files", files: [record, ...files] } },
-    { id: "etcd-data", phase: "files", needs: [], action: { kind: "make-folder", path: paths.etcd, mode: 0o700 } },
     {
-      id: "etcd",
-      phase: "control plane",
-      needs: ["files", "etcd-data", ...idsOf(etcdStep)],
-      action: { kind: "run-container", container: etcd, health: { port: etcdPort } },
+      id: "files",
+      phase: "files",
+      needs: etcdPart.beforeFiles,
+      action: { kind: "write-files", files: [record, ...files] },
     },
+    ...etcdPart.steps,
     ...kubeletSteps(common, observed, { phase: "control plane", needs: ["files", ...idsOf(pauseStep)] }),
     {
       id: "api-serves",

@@ -7,14 +7,7 @@ import { labels, paths } from "../model/hostLayout.js";
 import { hasOurKubelet, isKubeletMade, isOurs } from "../model/ownership.js";
 import type { Action, NamedContainer, Step, StoppedContainer } from "../model/plan.js";
 import type { TeardownPlan } from "../model/teardownPlan.js";
-import {
-  cleanupScope,
-  identityPaths,
-  type Kept,
-  type Ownership,
-  ownershipOf,
-  recordPaths,
-} from "./cleanupScope.js";
+import { cleanupScope, identityPaths, type Kept, type Ownership, ownershipOf, recordPaths } from "./cleanupScope.js";
 
 export interface TeardownInput {
   readonly engine: EngineFacts;

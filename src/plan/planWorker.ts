@@ -8,7 +8,7 @@ import { paths } from "../model/hostLayout.js";
 import type { KubernetesObject } from "../model/kubernetesObject.js";
 import type { WorkerOptions } from "../model/options.js";
 import type { Action, Plan, Step } from "../model/plan.js";
-import { type NodeIdentity, nodeIdentity } from "./nodeIdentity.js";
+import { nodeIdentity, type NodeIdentity } from "./nodeIdentity.js";
 import {
   type BaseConfiguration,
   type BundledFiles,

@@ -1,7 +1,7 @@
 import { isMasterOptions } from "../config/acceptedOptions.js";
 import { parseHostBefore } from "../host/hostBefore.js";
 import type { ObservedHost } from "../model/hostFacts.js";
-import { nodeFiles, paths } from "../model/hostLayout.js";
+import { etcdMember, nodeFiles, paths } from "../model/hostLayout.js";
 import { isOurs } from "../model/ownership.js";
 import type { Check, Finding } from "./check.js";
 
@@ -24,15 +24,14 @@ export const ownershipChecks: readonly Check<ObservedHost>[] = [
   {
     name: "foreign-etcd",
     check({ host, files }, { role }) {
-      const member = `${paths.etcd}/member`;
-      const wasThere = recordOf(files)?.entries.includes(member) === true;
+      const wasThere = recordOf(files)?.entries.includes(etcdMember) === true;
       const isOurData = isMasterOptions(files.get(paths.options)?.content) && !wasThere;
       if (role === "worker" || !host.etcdData || isOurData) return undefined;
       return {
         kind: "conflict",
         code: "FOREIGN_ETCD",
         message: `${paths.etcd} holds the data of an etcd that is not tsdeploy's: there is no record of it in ${paths.options}`,
-        hint: `Move ${member} away, or take another host; to go on with a cluster of tsdeploy's, put its ${paths.kubernetes} back.`,
+        hint: `Move ${etcdMember} away, or take another host; to go on with a cluster of tsdeploy's, put its ${paths.kubernetes} back.`,
       };
     },
   },

@@ -45,6 +45,7 @@ function actionLines({ id, action }: Step): string[] {
     case "drain-node":
     case "remove-node":
     case "stop-containers":
+    case "keep-copy":
     case "remove-containers":
     case "clean-host":
       // Their step's line tells all.

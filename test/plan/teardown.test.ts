@@ -230,7 +230,10 @@ describe("what stays", () => {
     const { paths, keeps } = cleanup(teardown);
     expect(paths).toEqual(expect.arrayContaining(["/etc/kubernetes/pki/ca.crt", "/etc/kubernetes/addons/ours.json"]));
     expect(paths.filter((path) => [mine, "/etc/kubernetes/pki", "/etc/kubernetes/pki/ca.key", "/etc/kubernetes/admin.conf"].includes(path))).toEqual([]);
-    expect(paths.filter((path) => path.startsWith("/var/lib/etcd"))).toEqual(["/var/lib/etcd/member"]);
+    expect(paths.filter((path) => path.startsWith("/var/lib/etcd"))).toEqual([
+      "/var/lib/etcd/member",
+      "/var/lib/etcd/member-before-upgrade*",
+    ]);
     expect(keeps).toEqual(["/var/lib/kubelet/config.json"]);
     expect(teardown.foreign).toEqual([mine]);
   });

@@ -4,10 +4,17 @@ import { untilAborted } from "../untilAborted.js";
 
 /** What has been told to stop goes on stopping when the run is aborted; the next run goes on from there. */
 export async function stopContainers(
-  { containers }: ActionOf<"stop-containers">,
-  { run: { context } }: StepTools,
+  { containers, comesBack }: ActionOf<"stop-containers">,
+  { run: { context }, leave }: StepTools,
 ): Promise<void> {
   const { engine, signal } = context;
+  if (comesBack) {
+    leave({
+      resume: async () => {
+        for (const { id } of containers) await engine.startContainer(id);
+      },
+    });
+  }
   const stop = Promise.all(containers.map(({ id, graceSeconds }) => engine.stopContainer(id, graceSeconds)));
   await untilAborted(stop, signal);
 }
