@@ -5,9 +5,14 @@ import type { ObservedHost } from "../../src/model/hostFacts.js";
 import type { HostFile } from "../../src/model/hostFile.js";
 import { paths } from "../../src/model/hostLayout.js";
 import type { MasterOptions, WorkerOptions } from "../../src/model/options.js";
+import { makeJoinToken } from "../../src/pki/joinToken.js";
+import { makeIdentity } from "../../src/pki/makeIdentity.js";
+import { nodeKubeconfig } from "../../src/pki/nodeKubeconfig.js";
+import { tokenFilePaths } from "../../src/pki/tokenFiles.js";
 import type { MasterPlanInput } from "../../src/plan/planMaster.js";
 import type { WorkerPlanInput } from "../../src/plan/planWorker.js";
 import { engineFacts, hostFacts, image } from "../host/fixtures.js";
+import { identityRequest } from "../pki/identityRequest.js";
 
 export const secretText = "TOP-SECRET";
 
@@ -67,34 +72,28 @@ export const config: ClusterConfig = {
   extraArgs: {},
 };
 
-function file(path: string, secret: boolean): HostFile {
-  return { path, mode: secret ? 0o600 : 0o644, content: secret ? secretText : `public ${path}`, secret };
+/** As the product makes it, but with a content that is the same in each run. */
+function standIn({ path, mode, secret }: HostFile): HostFile {
+  return { path, mode, content: secret ? secretText : `public ${path}`, secret };
 }
 
-const pairs = [
-  "ca",
-  "front-proxy-ca",
-  "etcd/ca",
-  "apiserver",
-  "apiserver-kubelet-client",
-  "apiserver-etcd-client",
-  "front-proxy-client",
-  "etcd/server",
-];
+const { identity, files: identityFiles } = await makeIdentity({ ...identityRequest, tokenFile: true, basicAuth: true });
+const ofTokens: readonly string[] = [tokenFilePaths.knownTokens, tokenFilePaths.abacPolicy];
 
-export const pkiFiles: readonly HostFile[] = [
-  ...pairs.flatMap((name) => [file(`${paths.pki}/${name}.crt`, false), file(`${paths.pki}/${name}.key`, true)]),
-  file(`${paths.pki}/sa.pub`, false),
-  file(`${paths.pki}/sa.key`, true),
-  ...[
-    paths.adminConf,
-    paths.kubeletConf,
-    paths.proxyConf,
-    paths.controllerManagerConf,
-    paths.schedulerConf,
-    paths.addonManagerConf,
-  ].map((path) => file(path, true)),
-];
+/** The master's identity, with the token files and passwords that its version and options have. */
+function pkiFilesWith(paths: readonly string[]): HostFile[] {
+  const optional: readonly string[] = Object.values(tokenFilePaths).filter((path) => !paths.includes(path));
+  return identityFiles.filter(({ path }) => !optional.includes(path)).map(standIn);
+}
+
+export const pkiFiles: readonly HostFile[] = pkiFilesWith([]);
+
+/** What a worker of that version gets by its token. */
+function credentialsFor(of: ClusterConfig): HostFile[] {
+  const caPem = identity.ca.certificate;
+  const ca = pkiFiles.filter(({ path }) => path === `${paths.pki}/ca.crt`);
+  return [...ca, standIn(nodeKubeconfig(of, caPem, makeJoinToken(caPem)))];
+}
 
 export const masterInput: MasterPlanInput = {
   options: masterOptions,
@@ -117,7 +116,7 @@ export const workerInput: WorkerPlanInput = {
   config,
   observed: { ...observed, host: { ...observed.host, hostname: "machine-2", defaultAddress: "10.0.0.6" } },
   bundled: masterInput.bundled,
-  credentials: [file(`${paths.pki}/ca.crt`, false), file(paths.bootstrapKubeletConf, true)],
+  credentials: credentialsFor(config),
 };
 
 /** A version of every minor; of those that other tests know, these. */
@@ -139,30 +138,26 @@ export function masterInputOf({ version, config: more = {}, observed: host = obs
   const features = featuresOf(version);
   const clusterConfig = { ...config, version, image: `tsdeploy/hyperkube:${version}`, ...more };
   const { network, insecureApi, podCidr, proxyMode } = clusterConfig;
-  const ofTokens = [file(`${paths.pki}/known_tokens.csv`, true), file(`${paths.pki}/abac-policy.jsonl`, true)];
+  const usesTokenFile = features.nodeCredentials === "token-file";
   return {
     ...masterInput,
     options: { ...masterOptions, network, insecureApi, podCidr, proxyMode },
     config: clusterConfig,
     observed: host,
-    pkiFiles: [
-      ...pkiFiles,
-      ...(features.nodeCredentials === "token-file" ? ofTokens : []),
-      ...(features.nodeCredentials === "token-file" && insecureApi ? [file(`${paths.pki}/basic_auth.csv`, true)] : []),
-    ],
+    pkiFiles: pkiFilesWith([
+      ...(usesTokenFile ? ofTokens : []),
+      ...(usesTokenFile && insecureApi ? [tokenFilePaths.basicAuth] : []),
+    ]),
   };
 }
 
 /** And a worker, which has not joined before. */
 export function workerInputOf({ version, config: more = {}, observed: host }: Of): WorkerPlanInput {
-  const bootstraps = featuresOf(version).nodeCredentials === "bootstrap-token";
+  const clusterConfig = { ...config, version, image: `tsdeploy/hyperkube:${version}`, ...more };
   return {
     ...workerInput,
-    config: { ...config, version, image: `tsdeploy/hyperkube:${version}`, ...more },
+    config: clusterConfig,
     observed: host ?? workerInput.observed,
-    credentials: [
-      file(`${paths.pki}/ca.crt`, false),
-      file(bootstraps ? paths.bootstrapKubeletConf : paths.kubeletConf, true),
-    ],
+    credentials: credentialsFor(clusterConfig),
   };
 }
