@@ -77,6 +77,24 @@ describe("three commands make a cluster", () => {
     expect(differences(before, await footprint(machine3))).toEqual([]);
   });
 
+  it("a revoked token is refused by a machine that has not joined, which may try with --dry-run", async () => {
+    const before = await footprint(machine3);
+    const otherHome = join(workFolder, "other-home");
+    const { stdout } = await tsdeploy(["token", "create"], { machine: machine1, home: otherHome });
+    const made = /([a-z0-9]{6})\.([a-z0-9]{16})\.[0-9a-f]{64}/.exec(stdout);
+    const [revoked = "", id = "", secret = ""] = made ?? [];
+    const args = ["worker", "--master", machine1.address, "--token", revoked, "--dry-run"];
+    await tsdeploy(args, { machine: machine3, home: otherHome });
+    await tsdeploy(["token", "revoke", id], { machine: machine1, home: otherHome });
+    await eventually("the token is refused", async () => {
+      const refused = await tryTsdeploy(args, { machine: machine3, home: otherHome });
+      expect(refused.stderr).toContain("TOKEN_REFUSED");
+      expect(refused.exitCode).toBe(5);
+      expect(said(refused)).not.toContain(secret);
+    });
+    expect(differences(before, await footprint(machine3))).toEqual([]);
+  });
+
   it("tsdeploy worker on machine 3, over SSH, with the token that master saved for its operator", async () => {
     const result = await tsdeploy(["worker", "--master", machine1.address], { machine: machine3, via: "ssh" });
     expect(said(result)).toContain("machine-3");

@@ -161,7 +161,13 @@ describe("what else an operator asks", () => {
 
   it("logs of each component", async () => {
     expect((await tsdeploy(["logs", "etcd"], { machine: machine1 })).stdout).toMatch(/etcd|embed/);
-    expect((await tsdeploy(["logs", "apiserver"], { machine: machine1 })).stdout).toMatch(/\w/);
+    // Each of its lines has a time of its own: no other program has said them.
+    const [apiserver = ""] = await machine1.containers("name=k8s_apiserver");
+    const socket = await machine1.environment("socket");
+    const log = await run("docker", ["logs", "--tail", "1", apiserver], { env: { ...process.env, ...socket } });
+    const line = `${log.stdout}${log.stderr}`.trim();
+    expect(line).not.toBe("");
+    expect((await tsdeploy(["logs", "apiserver", "--tail", "1000"], { machine: machine1 })).stdout).toContain(line);
     expect((await tsdeploy(["logs", "kubelet"], { machine: machine2, via: "tcp" })).stdout).toMatch(/kubelet/);
     const unknown = await tryTsdeploy(["logs", "no-such-component"], { machine: machine1 });
     expect(unknown.stderr).toContain("etcd");
@@ -178,9 +184,6 @@ describe("what else an operator asks", () => {
     expect(list).not.toContain(secret);
     await tsdeploy(["token", "revoke", id], { machine: machine1 });
     expect((await tsdeploy(["token", "list"], { machine: machine1 })).stdout).not.toContain(id);
-    const args = [...joinMaster, "--token", token];
-    const refused = await tryTsdeploy(["worker", ...args.slice(1), "--dry-run"], { machine: machine2 });
-    expect(said(refused)).not.toContain(secret);
   });
 
   it("kubeconfig prints one that kubectl can use", async () => {
