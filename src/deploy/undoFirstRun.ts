@@ -19,8 +19,8 @@ export interface UndoFirstRunInput {
 
 /**
  * Takes a failed or stopped first run back by a teardown of all that it had begun: containers, the pods that its
- * kubelet made, mounts, rules, files. The run's own helper still holds the host's lock. What was there before comes back
- * by the undoing of the run's own steps. Never throws: the failure that led here is what has to be reported.
+ * kubelet made, mounts, rules, files. The run's own helper still holds the host's lock. What was there before is put
+ * back by the undoing of the run's own steps. Never throws: the failure that led here is what has to be reported.
  */
 export async function undoFirstRun(input: UndoFirstRunInput): Promise<void> {
   const { keepsData, nodeName, timeoutMs, session, context } = input;

@@ -73,7 +73,7 @@ export type Action =
     }
   /**
    * Keep a copy of a folder that nobody writes to at this moment: what is in it comes back if the run fails. The copy
-   * is removed when the run has worked. One that is there already is an interrupted run's, and stays as it is till then.
+   * is removed when the run has worked. One that is there already is an interrupted run's, and stays until then.
    */
   | { readonly kind: "keep-copy"; readonly folder: string; readonly copy: string }
   /** With their anonymous volumes; `andPods`: those as well that the kubelet has made since the plan. */
