@@ -15,7 +15,7 @@ import {
 } from "./support/workload.js";
 
 /** etcd's data, the cluster's identity, accepted options, and what the host was like. */
-const keptPaths = String.raw`/etc/kubernetes(/pki(/.*)?|/tsdeploy\.yaml|/host-before\.json)?|/var/lib/etcd(/.*)?`;
+const keptPaths = String.raw`/etc/kubernetes(/pki(/.*)?|/tsdeploy\.yaml|/tsdeploy-files\.json|/host-before\.json)?|/var/lib/etcd/member(/.*)?`;
 const kept = new RegExp(`^\\+ (file|content): .* (${keptPaths})$`);
 
 let address = "";
@@ -61,7 +61,7 @@ describe("teardown of the master", () => {
     const found = differences(savedFootprint(machine1), await footprint(machine1));
     expect(found.filter((line) => !kept.test(line))).toEqual([]);
     expect(found.join("\n")).toContain("/etc/kubernetes/pki/ca.key");
-    expect(found.join("\n")).toContain("/var/lib/etcd/");
+    expect(found.join("\n")).toContain("/var/lib/etcd/member");
   });
 
   it.each([machine2, machine3].map((machine) => [machine.name, machine] as const))(

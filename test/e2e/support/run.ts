@@ -10,6 +10,10 @@ export interface RunOptions {
   readonly timeoutMs?: number;
   /** Sends a signal when it aborts: its reason. */
   readonly kill?: AbortSignal;
+  /** Sends a signal as soon as it has said this on stderr. */
+  readonly killAt?: { readonly says: string; readonly signal: NodeJS.Signals } | undefined;
+  /** Called once, as soon as it has said this on stderr. */
+  readonly whenSaid?: { readonly says: string; readonly act: () => void } | undefined;
 }
 
 export interface RunResult {
@@ -21,7 +25,7 @@ export interface RunResult {
 
 /** Runs a program in the repository's root, without a terminal, and collects what it says. No exit code is an error. */
 export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-  const { env = process.env, input, timeoutMs = 300_000, kill } = options;
+  const { env = process.env, input, timeoutMs = 300_000, kill, killAt, whenSaid } = options;
   const began = performance.now();
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd: root, env, timeout: timeoutMs, stdio: "pipe" });
@@ -29,7 +33,15 @@ export async function run(command: string, args: readonly string[], options: Run
     let stderr = "";
     kill?.addEventListener("abort", () => child.kill(kill.reason as NodeJS.Signals));
     child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+    let isKilled = false;
+    let hasActed = false;
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text;
+      if (killAt && !isKilled && stderr.includes(killAt.says)) isKilled = child.kill(killAt.signal);
+      if (!whenSaid || hasActed || !stderr.includes(whenSaid.says)) return;
+      hasActed = true;
+      whenSaid.act();
+    });
     // A program that does not read its input is no failure.
     child.stdin.on("error", () => undefined).end(input ?? "");
     child.on("error", reject);

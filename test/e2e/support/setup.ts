@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { saveFootprint } from "./footprint.js";
 import { type Machine, machine3, machines } from "./machine.js";
-import { ownersThings } from "./owner.js";
+import { ownersFiles, ownersThings } from "./owner.js";
 import { home, image, programsFolder, version, workFolder } from "./operator.js";
 import { root, runOk } from "./run.js";
 
@@ -32,6 +32,7 @@ export async function setup(): Promise<() => Promise<void>> {
   await runOk("scripts/dev/machines", up, { timeoutMs: 3_600_000 });
   await Promise.all(machines.map(removeOtherImages));
   for (const name of images) await runOk("scripts/dev/machines", ["load", name, ...numbers]);
+  await Promise.all(machines.map((machine) => machine.sh(ownersFiles)));
   await machine3.sh(ownersThings);
   await Promise.all(machines.map(saveFootprint));
   return tellDockers;
