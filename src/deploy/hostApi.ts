@@ -41,7 +41,7 @@ export function masterApi(
  * @returns undefined if the node has no such kubeconfig
  */
 export async function apiByKubeconfig(
-  helper: Helper,
+  helper: Pick<Helper, "run" | "openTcp">,
   files: ReadonlyMap<string, ExistingFile>,
   path: string = paths.kubeletConf,
   more: Pick<FromKubeconfigOptions, "timeoutMs"> = {},

@@ -52,6 +52,7 @@ export async function openSession(input: OpenSessionInput): Promise<HostSession>
     lock: lockOf(role, options, context),
     // A run that changes the host may have to undo mounts.
     ...(!options.dryRun && { propagation: "rshared" as const }),
+    report: context.report,
   });
   try {
     const engineFacts = await collectEngineFacts(engine);

@@ -248,7 +248,10 @@ class WorkerRun {
     const { signal } = this.#context;
     const ca = observed.files.get(`${paths.pki}/ca.crt`)?.content;
     // The kubelet writes its kubeconfig before it has got the certificate that this names.
-    const lasting = { ...helper, openTcp: (host: string, port: number) => this.#openTcp(host, port) };
+    const lasting: Pick<Helper, "run" | "openTcp"> = {
+      run: async (...script) => helper.run(...script),
+      openTcp: async (host, port) => this.#openTcp(host, port),
+    };
     const options = { timeoutMs: requestTimeoutMs(this.#requested.timeoutMs) };
     const api = await apiByKubeconfig(lasting, observed.files, paths.kubeletConf, options).catch((error: unknown) => {
       if (error instanceof TsdeployError && error.problems[0]?.code === "KUBECONFIG_BROKEN") return undefined;

@@ -29,7 +29,7 @@ export async function withHelper<T>(
         hint: "Say which Docker host is meant, with --host or --context, or make it one with `tsdeploy master`.",
       });
     }
-    const helper = await openHelper(engine, image);
+    const helper = await openHelper(engine, image, { report: context.report });
     try {
       return await use({ engine, helper, containers });
     } finally {

@@ -17,7 +17,7 @@ import { openSshTunnel } from "./sshTunnel.js";
 export async function connectEngine(
   options: EndpointOptions,
   env: NodeJS.ProcessEnv,
-  { homeDir = env["HOME"] || homedir() }: { readonly homeDir?: string } = {},
+  { homeDir = env["HOME"] || homedir(), signal }: { readonly homeDir?: string; readonly signal?: AbortSignal } = {},
 ): Promise<ContainerEngine> {
   const configFolder = dockerConfigFolder(env, homeDir);
   const endpoint = await resolveEndpoint(options, env, configFolder);
@@ -34,6 +34,7 @@ export async function connectEngine(
       ...opened.value,
       endpoint: endpoint.display,
       isReadableOnTheWay: isReadableOnTheWay(endpoint),
+      ...(signal === undefined ? {} : { signal }),
       registryAuth: async (registry) => registryAuth(registry, configFolder, env),
     });
   } catch (error) {

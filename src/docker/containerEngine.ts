@@ -22,6 +22,19 @@ export interface AttachedContainer {
   readonly stdin: Writable;
 }
 
+/** What an engine that waits for its daemon has for who keeps something there that ends with the daemon. */
+export interface Outages {
+  /**
+   * `listener` is called when the daemon is back, before any other call is made; the engine that it gets does not wait.
+   * If it throws a `TsdeployError` of kind `conflict`, that is what all later calls fail with.
+   *
+   * @returns takes the listener away
+   */
+  onReturn(listener: (engine: ContainerEngine) => Promise<void>): () => void;
+  /** Waits until the daemon answers, and calls the listeners. */
+  recover(): Promise<void>;
+}
+
 /**
  * The only door to a machine: what tsdeploy asks of a Docker Engine, in our own types.
  *
@@ -114,6 +127,8 @@ export interface ContainerEngine {
   tagImage(reference: string, tag: string): Promise<void>;
   /** Takes the name away, and the image with its last one, which is refused (409) while a container is of it. */
   removeImage(reference: string): Promise<void>;
+
+  readonly outages?: Outages;
 
   /** Ends connections and tunnels. */
   close(): Promise<void>;

@@ -58,6 +58,8 @@ export interface EngineConnection extends FailureContext {
   readonly isReadableOnTheWay?: boolean;
   /** Credentials for a registry. */
   readonly registryAuth: (registry: string) => Promise<RegistryAuth | undefined>;
+  /** Ends the wait for the first answer. */
+  readonly signal?: AbortSignal;
   /** Ends what the connection needs beside sockets. */
   readonly close: () => Promise<void>;
 }
@@ -109,7 +111,8 @@ function makeDocker({ address }: EngineConnection, agent: HttpAgent, version?: s
 async function firstVersion(docker: Docker, connection: EngineConnection): Promise<EngineVersion> {
   const deadline = AbortSignal.timeout(connectTimeoutMs);
   const ask = docker.version.bind(docker) as (options: object) => Promise<unknown>;
-  const answer = await ask({ abortSignal: deadline }).catch(async (error: unknown) => {
+  const { signal = deadline } = connection;
+  const answer = await ask({ abortSignal: AbortSignal.any([deadline, signal]) }).catch(async (error: unknown) => {
     if (deadline.aborted) {
       throw notDocker(connection.endpoint, `no answer within ${connectTimeoutMs / 1000} seconds`);
     }

@@ -3,18 +3,23 @@ import { buffer, text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { nanoid } from "nanoid";
 import { extract, pack } from "tar-stream";
-import { type ContainerEngine, EngineError, type ExecResult } from "../docker/containerEngine.js";
+import { type AttachedContainer, type ContainerEngine, EngineError, type ExecResult } from "../docker/containerEngine.js";
 import type { ContainerSpec } from "../model/containerSpec.js";
-import { TsdeployError } from "../model/errors.js";
+import { messageOf, TsdeployError } from "../model/errors.js";
 import type { ExistingFile, HostFacts } from "../model/hostFacts.js";
 import type { HostFile } from "../model/hostFile.js";
 import { cniConfigFiles, containerName, helperHostRoot, labels, lockName, paths } from "../model/hostLayout.js";
+import type { Report } from "../report/events.js";
 import { type HostLock, lockLabels, takeLock } from "./hostLock.js";
 import { hostScript, type HostScript } from "./hostScript.js";
 import { parseClock, parseHostFacts } from "./parseHostFacts.js";
 
-/** The helper container of one run: everything on the host beside Docker's own API goes through it. */
+/**
+ * The helper container of one run: everything on the host beside Docker's own API goes through it. When it ends with
+ * Docker, another one takes its place and the script that was under way is run again: scripts have to be idempotent.
+ */
 export interface Helper {
+  /** Of the container at this moment. */
   readonly id: string;
   /**
    * Runs a Bash script, given by its text.
@@ -24,7 +29,7 @@ export interface Helper {
   /** The same for one of `scripts/host`, given by its name. */
   runHostScript(name: HostScript, args?: readonly string[], options?: HelperRunOptions): Promise<ExecResult>;
   /** The second tier of facts. `imageCniDir` is the image's label `io.tsdeploy.image.cni`. */
-  collectFacts(options: { dockerRootDir: string; imageCniDir?: string; signal?: AbortSignal }): Promise<HostFacts>;
+  collectFacts(options: CollectFactsOptions): Promise<HostFacts>;
   /** The host's clock, milliseconds since 1970. */
   clockMs(): Promise<number>;
   /** Absolute host path -> file: all below /etc/kubernetes, and the pod network's configuration. */
@@ -38,12 +43,21 @@ export interface Helper {
   removeFiles(files: readonly string[]): Promise<void>;
   /** A TCP connection from the host's network, such as to its API server on loopback. */
   openTcp(host: string, port: number): Promise<Duplex>;
-  /** Resolves when the container is gone. It goes as well when this process dies. */
+  /**
+   * Resolves when the container is gone, after ten seconds at most, and never throws: what could not be done is a
+   * warning. The container ends as well when this process dies.
+   */
   close(): Promise<void>;
 }
 
 export interface HelperRunOptions {
   readonly stdin?: Buffer;
+  readonly signal?: AbortSignal;
+}
+
+export interface CollectFactsOptions {
+  readonly dockerRootDir: string;
+  readonly imageCniDir?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -56,10 +70,15 @@ export interface HelperOptions {
   readonly propagation?: "rslave" | "rshared";
   /** For runs that change the host: this helper holds the host's lock for as long as it runs. */
   readonly lock?: HostLock | undefined;
+  /** Default: the lock's. */
+  readonly report?: Report;
 }
 
 /** Begins the name of the folder, beside their targets, where a run's new files lie before they are renamed. */
 const stagingPrefix = ".tsdeploy-new";
+
+/** How long the end of the container may take. */
+const closeMs = 10_000;
 
 /**
  * Starts the helper container, with a `lock` as the only one of its kind on the host. Throws as the engine does, so an
@@ -73,86 +92,207 @@ export async function openHelper(
   image: string,
   options: HelperOptions = {},
 ): Promise<Helper> {
-  const { lock } = options;
-  const start = async (propagation?: "rslave" | "rshared") => {
-    const run = async (name: string) => engine.runAttached(name, helperSpec(image, options, propagation));
-    return lock ? takeLock(engine, lock, async () => run(lockName)) : run(containerName("helper", nanoid(6)));
-  };
-  // Where / is private, Docker refuses propagation. What that means is for preflight to say, by the helper's facts.
-  const { id, stdin } = await start(options.propagation ?? "rslave").catch(async (error: unknown) => {
-    if (error instanceof EngineError && /not a shared( or slave)? mount/.test(error.message)) {
-      return start();
-    }
-    throw unfit(image, error);
-  });
-  // The connection ends when the container does; whoever uses the helper then hears it from Docker.
-  stdin.on("error", () => undefined);
+  const session = new HelperSession(engine, image, options);
+  await session.open();
+  return session;
+}
 
-  const bash = async (name: string, script: string, args: readonly string[], options: HelperRunOptions) => {
-    const result = await engine.exec(id, ["bash", "-c", script, name, ...args], options).catch((error: unknown) => {
-      throw unfit(image, error);
+/** How often one call starts the helper anew before it gives up. */
+const mostRestarts = 3;
+
+class HelperSession implements Helper {
+  readonly #engine: ContainerEngine;
+  readonly #image: string;
+  readonly #options: HelperOptions;
+  #container: AttachedContainer | undefined;
+  #forget: (() => void) | undefined;
+
+  constructor(engine: ContainerEngine, image: string, options: HelperOptions) {
+    this.#engine = engine;
+    this.#image = image;
+    this.#options = options;
+  }
+
+  get id(): string {
+    return this.#container?.id ?? "";
+  }
+
+  async open(): Promise<void> {
+    await this.#start(this.#engine, this.#options);
+    this.#forget = this.#engine.outages?.onReturn(async (engine) => this.#restart(engine));
+  }
+
+  async run(script: string, args: readonly string[] = [], options: HelperRunOptions = {}): Promise<ExecResult> {
+    return this.#bash("a script", script, args, options);
+  }
+
+  async runHostScript(
+    name: HostScript,
+    args: readonly string[] = [],
+    options: HelperRunOptions = {},
+  ): Promise<ExecResult> {
+    return this.#bash(`${name}.sh`, await hostScript(name), args, options);
+  }
+
+  async collectFacts({ dockerRootDir, imageCniDir, signal }: CollectFactsOptions): Promise<HostFacts> {
+    const [{ stdout }, container] = await Promise.all([
+      this.runHostScript("facts", [dockerRootDir, imageCniDir ?? ""], signal === undefined ? {} : { signal }),
+      this.#surviving(async () => {
+        const container = await this.#engine.inspectContainer(this.id);
+        if (!container) throw new EngineError(404, `No such container: ${this.id}`);
+        return container;
+      }),
+    ]);
+    return { ...parseHostFacts(stdout.toString()), defaultIpcMode: container.ipcMode };
+  }
+
+  async clockMs(): Promise<number> {
+    // The variable came with Bash 5.
+    const { stdout } = await this.run('echo "${EPOCHREALTIME:-$(date +%s.%N)}"');
+    return parseClock(stdout.toString());
+  }
+
+  async readFiles(): Promise<Map<string, ExistingFile>> {
+    const { stdout } = await this.runHostScript("read-files", [paths.kubernetes, ...cniConfigFiles]);
+    return unpack(stdout);
+  }
+
+  async writeFiles(files: readonly HostFile[]): Promise<void> {
+    if (files.length === 0) {
+      return;
+    }
+    const staging = `${stagingPrefix}-${nanoid()}`;
+    const archive = await packFiles(files, staging);
+    const folders = [...new Set(files.map((file) => split(file.path).folder))];
+    await this.runHostScript("write-files", [String(archive.length), staging, ...folders], { stdin: archive });
+  }
+
+  async removeFiles(files: readonly string[]): Promise<void> {
+    if (files.length > 0) {
+      await this.runHostScript("remove-files", files);
+    }
+  }
+
+  async openTcp(host: string, port: number): Promise<Duplex> {
+    return this.#surviving(async () =>
+      this.#engine.execStream(this.id, ["socat", "-", `TCP:${host}:${port},nodelay`]),
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#forget?.();
+    const container = this.#container;
+    this.#container = undefined;
+    if (!container) return;
+    container.stdin.end();
+    const timer = new AbortController();
+    const late = delay(closeMs, undefined, { signal: timer.signal }).then(() => {
+      throw new Error(`Docker did not remove it within ${closeMs / 1000} seconds`);
     });
-    if (result.exitCode !== 0) {
-      const said = result.stderr.trim().split("\n").slice(-5).join("; ");
-      throw new TsdeployError("failed", {
-        code: "HOST_SCRIPT_FAILED",
-        message: `${name}, run on the host of ${engine.endpoint}, failed with status ${result.exitCode}: ${said}`,
-        hint: "Put right on the host what it names, and run the command again: it goes on from what is there.",
-      });
+    try {
+      await Promise.race([this.#remove(container.id, timer.signal), late]);
+    } catch (error) {
+      const report = this.#options.report ?? this.#options.lock?.report;
+      const name = container.id.slice(0, 12);
+      report?.({ kind: "warning", message: `the helper container ${name} may still be there: ${messageOf(error)}` });
+    } finally {
+      timer.abort();
+      late.catch(() => undefined);
     }
-    return result;
-  };
-  const runHostScript: Helper["runHostScript"] = async (name, args = [], options = {}) =>
-    bash(`${name}.sh`, await hostScript(name), args, options);
+  }
 
-  return {
-    id,
-    run: async (script, args = [], options = {}) => bash("a script", script, args, options),
-    runHostScript,
-    collectFacts: async ({ dockerRootDir, imageCniDir, signal }) => {
-      const [{ stdout }, container] = await Promise.all([
-        runHostScript("facts", [dockerRootDir, imageCniDir ?? ""], signal === undefined ? {} : { signal }),
-        engine.inspectContainer(id),
-      ]);
-      return { ...parseHostFacts(stdout.toString()), defaultIpcMode: container?.ipcMode ?? "" };
-    },
-    clockMs: async () => {
-      // The variable came with Bash 5.
-      const { stdout } = await bash("a script", 'echo "${EPOCHREALTIME:-$(date +%s.%N)}"', [], {});
-      return parseClock(stdout.toString());
-    },
-    readFiles: async () => {
-      const { stdout } = await runHostScript("read-files", [paths.kubernetes, ...cniConfigFiles]);
-      return unpack(stdout);
-    },
-    writeFiles: async (files) => {
-      if (files.length === 0) {
-        return;
+  /** Its program has no more input, so it ends, and Docker removes it; one that does not end is killed. */
+  async #remove(id: string, signal: AbortSignal): Promise<void> {
+    const patience = AbortSignal.any([signal, AbortSignal.timeout(closeMs / 2)]);
+    await this.#engine.waitUntilRemoved(id, patience).catch(async () => {
+      if (!signal.aborted) await this.#engine.removeContainer(id);
+    });
+  }
+
+  async #start(engine: ContainerEngine, options: HelperOptions): Promise<void> {
+    const { lock } = options;
+    const start = async (propagation?: "rslave" | "rshared"): Promise<AttachedContainer> => {
+      const run = async (name: string) => engine.runAttached(name, helperSpec(this.#image, options, propagation));
+      return lock ? takeLock(engine, lock, async () => run(lockName)) : run(containerName("helper", nanoid(6)));
+    };
+    // Where / is private, Docker refuses propagation. What that means is for preflight to say, by the helper's facts.
+    this.#container = await start(options.propagation ?? "rslave").catch(async (error: unknown) => {
+      if (error instanceof EngineError && /not a shared( or slave)? mount/.test(error.message)) {
+        return start();
       }
-      const staging = `${stagingPrefix}-${nanoid()}`;
-      const archive = await packFiles(files, staging);
-      const folders = [...new Set(files.map((file) => split(file.path).folder))];
-      await runHostScript("write-files", [String(archive.length), staging, ...folders], { stdin: archive });
-    },
-    removeFiles: async (files) => {
-      if (files.length > 0) {
-        await runHostScript("remove-files", files);
+      throw unfit(this.#image, error);
+    });
+    // The connection ends when the container does; whoever uses the helper then hears it from Docker.
+    this.#container.stdin.on("error", () => undefined);
+  }
+
+  /**
+   * After Docker was away: another helper in place of the one that ended with it, and the lock again, if nobody else
+   * has taken it. One that goes on without us (live-restore) is removed: nothing would end it.
+   */
+  async #restart(engine: ContainerEngine): Promise<void> {
+    const container = this.#container;
+    if (!container) return;
+    const isHeld = !container.stdin.destroyed && !container.stdin.writableEnded;
+    if (isHeld && (await engine.inspectContainer(container.id))?.running === true) return;
+    await engine.removeContainer(container.id);
+    const { lock } = this.#options;
+    await this.#start(engine, { ...this.#options, lock: lock && { ...lock, wait: false } });
+  }
+
+  /**
+   * Does something in the helper, and once more if the helper ended under it, as it does when dockerd is restarted. So
+   * all that is done here has to be idempotent: what a script had done by then is done.
+   */
+  async #surviving<T>(use: () => Promise<T>): Promise<T> {
+    for (let restarts = 0; ; restarts++) {
+      const { id } = this;
+      try {
+        return await use();
+      } catch (error) {
+        if (restarts === mostRestarts || isAborted(error) || !(await this.#isReplaced(id))) throw error;
       }
-    },
-    openTcp: async (host, port) => engine.execStream(id, ["socat", "-", `TCP:${host}:${port},nodelay`]),
-    close: async () => {
-      stdin.end();
-      // A slow machine loses nothing by it: the helper is then removed while it ends.
-      const deadlineMs = Date.now() + 5_000;
-      while ((await engine.inspectContainer(id)) !== undefined) {
-        if (Date.now() > deadlineMs) {
-          await engine.removeContainer(id);
-          return;
-        }
-        await delay(20);
+    }
+  }
+
+  /** Whether there is another helper now in place of that one; starts it, if that one is no more. */
+  async #isReplaced(id: string): Promise<boolean> {
+    const { outages } = this.#engine;
+    if (!outages || !this.#container) return false;
+    const container = await this.#engine.inspectContainer(id);
+    // Looking may have taken a restart of Docker, and brought another helper.
+    if (this.id === id && container?.running !== true) await outages.recover();
+    return this.id !== id;
+  }
+
+  async #bash(
+    name: string,
+    script: string,
+    args: readonly string[],
+    options: HelperRunOptions,
+  ): Promise<ExecResult> {
+    return this.#surviving(async () => {
+      const argv = ["bash", "-c", script, name, ...args];
+      const result = await this.#engine.exec(this.id, argv, options).catch((error: unknown) => {
+        throw unfit(this.#image, error);
+      });
+      if (result.exitCode !== 0) {
+        const said = result.stderr.trim().split("\n").slice(-5).join("; ");
+        const { endpoint } = this.#engine;
+        throw new TsdeployError("failed", {
+          code: "HOST_SCRIPT_FAILED",
+          message: `${name}, run on the host of ${endpoint}, failed with status ${result.exitCode}: ${said}`,
+          hint: "Put right on the host what it names, and run the command again: it goes on from what is there.",
+        });
       }
-    },
-  };
+      return result;
+    });
+  }
+}
+
+function isAborted(error: unknown): boolean {
+  if (error instanceof TsdeployError) return error.kind === "aborted";
+  return error instanceof Error && (error.name === "AbortError" || error.name === "TimeoutError");
 }
 
 /** An image that Docker cannot start these programs of is no hyperkube image; any other error stays as it is. */

@@ -53,13 +53,11 @@ async function restart({ context: { engine } }: PlanRun, id: string, graceSecond
   await engine.startContainer(id);
 }
 
-async function accepts(health: Health, { context: { engine, helper } }: PlanRun): Promise<Sight> {
-  const argv =
+async function accepts(health: Health, { context: { helper } }: PlanRun): Promise<Sight> {
+  const [what, test] =
     "port" in health
-      ? ["bash", "-c", `exec 3<>/dev/tcp/127.0.0.1/${health.port}`]
-      : ["socat", "-u", "OPEN:/dev/null", `UNIX-CONNECT:${helperHostRoot}${health.socket}`];
-  const { exitCode } = await engine.exec(helper.id, argv);
-  if (exitCode === 0) return { done: true };
-  const what = "port" in health ? `port ${health.port}` : health.socket;
-  return { done: false, seen: `nothing listens on ${what}` };
+      ? [`port ${health.port}`, `(exec 3<>/dev/tcp/127.0.0.1/${health.port}) 2>/dev/null`]
+      : [health.socket, `socat -u OPEN:/dev/null UNIX-CONNECT:${helperHostRoot}${health.socket} 2>/dev/null`];
+  const { stdout } = await helper.run(`if ${test}; then echo yes; fi`);
+  return stdout.toString() === "" ? { done: false, seen: `nothing listens on ${what}` } : { done: true };
 }

@@ -1,0 +1,243 @@
+import pRetry from "p-retry";
+import { TsdeployError } from "../model/errors.js";
+import type { Report } from "../report/events.js";
+import { formatDuration } from "../report/formatDuration.js";
+import { type ContainerEngine, EngineError } from "./containerEngine.js";
+
+export interface PatienceOptions {
+  /** The run's: calls that are under way when it aborts end. Later ones clean up, and are not ended by it. */
+  readonly signal: AbortSignal;
+  /** For each call, and for a daemon that is away to come back. */
+  readonly timeoutMs: number;
+  readonly report: Report;
+}
+
+type Method = Exclude<keyof ContainerEngine, "endpoint" | "isReadableOnTheWay" | "outages" | "close">;
+
+interface Policy {
+  /** What a person would call it. */
+  readonly what: string;
+  /** `none`: it takes as long as it takes, or has a deadline of its own. Default: the run's timeout. */
+  readonly deadline?: "none" | "with-grace";
+  /** Whether it is made again when the daemon went away under it: twice is as good as once. */
+  readonly repeat?: true;
+  /**
+   * Whether it may change something. What undoes a run must not meet its last call under way, so that call still has
+   * `answerMs` after Ctrl-C.
+   */
+  readonly changes?: true;
+}
+
+const policies: Readonly<Record<Method, Policy>> = {
+  version: { what: "docker version", repeat: true },
+  info: { what: "docker info", repeat: true },
+  listContainers: { what: "docker ps", repeat: true },
+  inspectContainer: { what: "docker inspect", repeat: true },
+  containerEnd: { what: "docker inspect", repeat: true },
+  // Made again if it is not there.
+  createContainer: { what: "docker create", changes: true },
+  startContainer: { what: "docker start", repeat: true, changes: true },
+  stopContainer: { what: "docker stop", deadline: "with-grace", repeat: true, changes: true },
+  removeContainer: { what: "docker rm", repeat: true, changes: true },
+  waitContainer: { what: "docker wait", deadline: "none", repeat: true },
+  waitUntilRemoved: { what: "docker wait", deadline: "none", repeat: true },
+  containerLogs: { what: "docker logs", repeat: true },
+  followLogs: { what: "docker logs --follow", deadline: "none" },
+  runAttached: { what: "docker run", changes: true },
+  exec: { what: "docker exec", changes: true },
+  execStream: { what: "docker exec" },
+  inspectImage: { what: "docker image inspect", repeat: true },
+  listImages: { what: "docker images", repeat: true },
+  // With the caller's own signal and deadline.
+  pullImage: { what: "docker pull", deadline: "none" },
+  saveImages: { what: "docker save", deadline: "none" },
+  loadImages: { what: "docker load", deadline: "none" },
+  buildImage: { what: "docker build", deadline: "none" },
+  tagImage: { what: "docker tag", repeat: true, changes: true },
+  removeImage: { what: "docker rmi", repeat: true, changes: true },
+};
+
+/** How long a changing call may take to be answered after Ctrl-C, and any call to a daemon that has not answered. */
+const answerMs = 10_000;
+const closeMs = 5_000;
+
+/**
+ * An engine whose calls all end, whatever becomes of the daemon:
+ *
+ * - when the run's signal aborts, a call that is under way ends with `ABORTED`;
+ * - a call that is not answered in time ends with `DOCKER_HUNG`;
+ * - when the daemon goes away, as it does when it is restarted, calls wait until it is back. What can be done twice is
+ *   then done again; the rest fails, for its caller to try again.
+ *
+ * Made of an engine that has been connected: a daemon that is not there at the beginning is reported at once.
+ */
+export function patientEngine(engine: ContainerEngine, options: PatienceOptions): ContainerEngine {
+  return new Patience(engine, options).engine;
+}
+
+type Call = (...args: unknown[]) => Promise<unknown>;
+type Around = (method: Method, args: readonly unknown[]) => Promise<unknown>;
+
+class Patience {
+  readonly engine: ContainerEngine;
+  readonly #inner: ContainerEngine;
+  /** Does not wait for a daemon that is away: for those who bring back what went away with it. */
+  readonly #direct: ContainerEngine;
+  readonly #options: PatienceOptions;
+  readonly #listeners = new Set<(engine: ContainerEngine) => Promise<void>>();
+  /** Pending while the daemon is away. */
+  #recovery: Promise<void> | undefined;
+  /** Why nothing more may be done on this host, although the daemon is back. */
+  #refusal: Error | undefined;
+  /** The last call was not answered: the next ones are not given as long. */
+  #silent = false;
+
+  constructor(inner: ContainerEngine, options: PatienceOptions) {
+    this.#inner = inner;
+    this.#options = options;
+    this.#direct = this.#decorate(async (method, args) => this.#bounded(method, args));
+    const outages = {
+      onReturn: (listener: (engine: ContainerEngine) => Promise<void>) => {
+        this.#listeners.add(listener);
+        return () => void this.#listeners.delete(listener);
+      },
+      recover: async () => this.#recover(),
+    };
+    this.engine = { ...this.#decorate(async (method, args) => this.#patient(method, args)), outages };
+  }
+
+  #decorate(around: Around): ContainerEngine {
+    const methods = Object.keys(policies).map((method): [string, Call] => [
+      method,
+      async (...args) => around(method as Method, args),
+    ]);
+    const decorated: unknown = {
+      ...Object.fromEntries(methods),
+      endpoint: this.#inner.endpoint,
+      isReadableOnTheWay: this.#inner.isReadableOnTheWay,
+      close: async () => this.#close(),
+    };
+    return decorated as ContainerEngine;
+  }
+
+  /** What its connection still has to say by then is of no interest. */
+  async #close(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, closeMs)));
+    await Promise.race([this.#inner.close(), late]).finally(() => {
+      clearTimeout(timer);
+    });
+  }
+
+  async #patient(method: Method, args: readonly unknown[]): Promise<unknown> {
+    const giveUpMs = performance.now() + this.#options.timeoutMs;
+    for (;;) {
+      await this.#recovery;
+      if (this.#refusal) throw this.#refusal;
+      try {
+        return await this.#bounded(method, args);
+      } catch (error) {
+        const canRepeat = policies[method].repeat ?? method === "createContainer";
+        if (!canRepeat || !isAway(error) || this.#silent || performance.now() > giveUpMs) throw error;
+        await this.#recover(error);
+        const created = method === "createContainer" ? await this.#inner.inspectContainer(String(args[0])) : undefined;
+        // Its name is ours alone, so it is the one that we have asked for.
+        if (created) return created.id;
+      }
+    }
+  }
+
+  /** Waits until the daemon answers, and has what went away with it brought back. One at a time, for all calls. */
+  async #recover(cause?: unknown): Promise<void> {
+    this.#recovery ??= this.#sitOut(cause).finally(() => {
+      this.#recovery = undefined;
+    });
+    return this.#recovery;
+  }
+
+  async #sitOut(cause: unknown): Promise<void> {
+    const { report, timeoutMs, signal } = this.#options;
+    if (cause !== undefined) {
+      report({ kind: "notice", message: `Docker at ${this.#inner.endpoint} does not answer; waiting for it` });
+    }
+    const bringBack = async (): Promise<void> => {
+      await this.#direct.info();
+      for (const listener of this.#listeners) await listener(this.#direct);
+    };
+    try {
+      await pRetry(bringBack, {
+        retries: Number.POSITIVE_INFINITY,
+        minTimeout: 100,
+        maxTimeout: 1_000,
+        maxRetryTime: timeoutMs,
+        shouldRetry: ({ error }) => isAway(error),
+        ...(signal.aborted ? {} : { signal }),
+      });
+    } catch (error) {
+      if (isAway(error)) this.#silent = true;
+      else if (error instanceof TsdeployError && error.kind === "conflict") this.#refusal = error;
+      throw error instanceof Error && error.name === "AbortError" ? aborted() : error;
+    }
+  }
+
+  /** A call with its deadline, ended by the signal if that aborts meanwhile. */
+  async #bounded(method: Method, args: readonly unknown[]): Promise<unknown> {
+    const { signal, timeoutMs } = this.#options;
+    const { what, deadline, changes } = policies[method];
+    const graceMs = deadline === "with-grace" ? Number(args[1]) * 1000 : 0;
+    const withinMs = (this.#silent ? Math.min(timeoutMs, answerMs) : timeoutMs) + graceMs;
+    const timers = new Set<NodeJS.Timeout>();
+    let onAbort = (): void => undefined;
+    const ended = new Promise<never>((_, reject) => {
+      const after = (ms: number, error: () => Error): void => {
+        timers.add(
+          setTimeout(() => {
+            this.#silent = true;
+            reject(error());
+          }, ms),
+        );
+      };
+      if (deadline !== "none") after(withinMs, () => hung(this.#inner.endpoint, nameOf(what, args), withinMs));
+      onAbort = () => {
+        if (changes) after(answerMs, aborted);
+        else reject(aborted());
+      };
+      signal.addEventListener("abort", onAbort, { once: true });
+    });
+    try {
+      const answer = await Promise.race([(this.#inner[method] as Call).apply(this.#inner, [...args]), ended]);
+      this.#silent = false;
+      return answer;
+    } catch (error) {
+      if (error instanceof EngineError) this.#silent = false;
+      throw error;
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      timers.forEach(clearTimeout);
+    }
+  }
+}
+
+/** The daemon is not there, or no more. */
+function isAway(error: unknown): boolean {
+  if (!(error instanceof TsdeployError)) return false;
+  return error.problems.some(({ code }) => code === "DOCKER_UNREACHABLE" || code === "DOCKER_HUNG");
+}
+
+/** `docker exec kube_helper_lock`; of what is sent along nothing is said. */
+function nameOf(what: string, [subject]: readonly unknown[]): string {
+  if (typeof subject !== "string") return what;
+  return `${what} ${/^[0-9a-f]{64}$/.test(subject) ? subject.slice(0, 12) : subject}`;
+}
+
+function hung(endpoint: string, call: string, withinMs: number): TsdeployError {
+  return new TsdeployError("unreachable", {
+    code: "DOCKER_HUNG",
+    message: `Docker at ${endpoint} has not answered within ${formatDuration(withinMs)}: \`${call}\``,
+    hint: "Look whether it answers there (`docker ps`) and at its log; --timeout gives a slow machine more time.",
+  });
+}
+
+function aborted(): TsdeployError {
+  return new TsdeployError("aborted", { code: "ABORTED", message: "stopped by a signal" });
+}
