@@ -63,7 +63,7 @@ describe("what the kubelet kills is waited for", () => {
     ["before it serves", 255, [15]],
     ["when it serves already", 0, [15]],
     ["while it waits for etcd", 143, [15]],
-  ])("%s: it ends with status %s%d", async (_when, exitCode, signals) => {
+  ])("%s: it ends with status %d", async (_when, exitCode, signals) => {
     const ends = Array.from({ length: 6 }, () => byProbe(exitCode, ...signals));
     const { error, watched } = await watch(scriptedEngine(lives(...ends)));
     expect(error).toBeUndefined();
