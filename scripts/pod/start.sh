@@ -11,6 +11,7 @@ Waits for what PROGRAM needs and becomes it, so that nothing has to crash and be
   --iptables nft|legacy  use this backend of iptables: the one that Docker uses on the host
   --forward CIDR         let traffic of this pod network through, and masquerade what leaves it
   --close-kubelet MASTER close port 10250, here and beyond, to all but MASTER's address and loopback
+  --close-loopback CIDR  drop what comes from elsewhere for loopback's network CIDR
   --plugins DIR          have the CNI plugins of DIR in /opt/cni/bin
   --file PATH            wait until PATH is there and not empty
   --tcp ADDRESS:PORT     wait until PORT accepts
@@ -83,21 +84,22 @@ END
   done
 }
 
-jump_first() { # TABLE CHAIN OUR_CHAIN
-  local first
-  first=$(iptables -w -t "$1" -S "$2" | sed -n 2p)
-  if [[ $first == "-A $2 -j $3" ]]; then return; fi
-  while iptables -w -t "$1" -D "$2" -j "$3" 2>/dev/null; do :; done
-  iptables -w -t "$1" -I "$2" 1 -j "$3"
+# jump_first has CHAIN begin with the jump to OUR_CHAIN; other chains of ours may be before it.
+jump_first() { # IPTABLES TABLE CHAIN OUR_CHAIN
+  local leading
+  leading=$("$1" -w -t "$2" -S "$3" | sed -n '1d; / -j TSDEPLOY-/!q; p')
+  if [[ $'\n'$leading$'\n' == *$'\n'"-A $3 -j $4"$'\n'* ]]; then return; fi
+  while "$1" -w -t "$2" -D "$3" -j "$4" 2>/dev/null; do :; done
+  "$1" -w -t "$2" -I "$3" 1 -j "$4"
 }
 
-restore() { # RULES; before 1.6.2 iptables-restore knew no -w
-  iptables-restore -w --noflush <<<"$1" 2>/dev/null || iptables-restore --noflush <<<"$1"
+restore() { # IPTABLES RULES; before 1.6.2 iptables-restore knew no -w
+  "$1-restore" -w --noflush <<<"$2" 2>/dev/null || "$1-restore" --noflush <<<"$2"
 }
 
 forward() { # CIDR
   # Docker's FORWARD policy is DROP where it has turned forwarding on itself.
-  restore "*filter
+  restore iptables "*filter
 :TSDEPLOY-FORWARD - [0:0]
 -A TSDEPLOY-FORWARD -s $1 -j ACCEPT
 -A TSDEPLOY-FORWARD -d $1 -j ACCEPT
@@ -107,8 +109,8 @@ COMMIT
 -A TSDEPLOY-POSTROUTING -s $1 -d $1 -j RETURN
 -A TSDEPLOY-POSTROUTING -s $1 ! -d 224.0.0.0/4 -j MASQUERADE
 COMMIT"
-  jump_first filter FORWARD TSDEPLOY-FORWARD
-  jump_first nat POSTROUTING TSDEPLOY-POSTROUTING
+  jump_first iptables filter FORWARD TSDEPLOY-FORWARD
+  jump_first iptables nat POSTROUTING TSDEPLOY-POSTROUTING
   # A Service that answers from the client's own node is translated back only if bridged packets pass iptables.
   modprobe -q br_netfilter || true
   local switch
@@ -117,16 +119,37 @@ COMMIT"
   done
 }
 
-# Kubelets that ask nobody who he is. Pods of the master's own node leave it by the master's address: not to there.
+# Kubelets that do not ask who somebody is. Pods of the master's own node leave it by the master's address: not to there.
+# The master reaches kubelets by IPv4.
 close_kubelet() { # MASTER
-  restore "*filter
+  close_port iptables "-A TSDEPLOY-KUBELET -s $1 -j RETURN"
+  # A kernel without IPv6 has nothing to close.
+  if ! ip6tables -w -S INPUT >/dev/null 2>&1; then
+    [[ -z $(cat /proc/net/if_inet6 2>/dev/null) ]] || echo "start.sh: port 10250 stays open for IPv6: ip6tables does not work here" >&2
+    return
+  fi
+  close_port ip6tables
+}
+
+close_port() { # IPTABLES [EXCEPTION]
+  restore "$1" "*filter
 :TSDEPLOY-KUBELET - [0:0]
 -A TSDEPLOY-KUBELET -i lo -j RETURN
--A TSDEPLOY-KUBELET -s $1 -j RETURN
--A TSDEPLOY-KUBELET -p tcp -m tcp --dport 10250 -j DROP
+${2:+$2
+}-A TSDEPLOY-KUBELET -p tcp -m tcp --dport 10250 -j DROP
 COMMIT"
-  jump_first filter INPUT TSDEPLOY-KUBELET
-  jump_first filter FORWARD TSDEPLOY-KUBELET
+  jump_first "$1" filter INPUT TSDEPLOY-KUBELET
+  jump_first "$1" filter FORWARD TSDEPLOY-KUBELET
+}
+
+# kube-proxy's route_localnet lets neighbours and pods reach what listens on 127.0.0.1 alone (CVE-2020-8558). Later kubelets
+# have the same rule in KUBE-FIREWALL. What kube-proxy itself has translated to loopback goes on.
+close_loopback() { # CIDR
+  restore iptables "*filter
+:TSDEPLOY-LOOPBACK - [0:0]
+-A TSDEPLOY-LOOPBACK ! -s $1 -d $1 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP
+COMMIT"
+  jump_first iptables filter INPUT TSDEPLOY-LOOPBACK
 }
 
 plugins() { # DIR
@@ -140,6 +163,7 @@ while [[ $# -gt 0 ]]; do
     --iptables) use_iptables "$2" ;;
     --forward) forward "$2" ;;
     --close-kubelet) close_kubelet "$2" ;;
+    --close-loopback) close_loopback "$2" ;;
     --plugins) plugins "$2" ;;
     --file) files+=("$2") ;;
     --tcp) tcp+=("$2") ;;

@@ -207,6 +207,15 @@ export const kubeletAuthentication: readonly Row<boolean>[] = [
   { range: ">=1.5", value: true },
 ];
 
+/**
+ * Whether the kubelet keeps neighbours from what listens on loopback alone, which kube-proxy's `route_localnet` opens
+ * (CVE-2020-8558, kubernetes/kubernetes#92315).
+ */
+export const loopbackProtection: readonly Row<boolean>[] = [
+  { range: "<1.16.11 || >=1.17 <1.17.7 || >=1.18 <1.18.4", value: false },
+  { range: ">=1.16.11 <1.17 || >=1.17.7 <1.18 || >=1.18.4", value: true },
+];
+
 /** dockershim says since v1.14 that a sandbox's IPC may be shared (kubernetes/kubernetes#70826). */
 export const sandboxIpcs: readonly Row<"daemon" | "shareable">[] = [
   { range: "<1.14", value: "daemon" },

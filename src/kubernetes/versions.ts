@@ -41,6 +41,8 @@ export interface VersionFeatures {
   readonly insecureApi: boolean;
   /** False: port 10250 has no authentication, and has to be closed by a rule of ours. */
   readonly kubeletAuthenticates: boolean;
+  /** False: other machines reach what listens on loopback, unless a rule of ours drops that. */
+  readonly kubeletProtectsLoopback: boolean;
   /** False: the API server dials kubelets by their nodes' names. */
   readonly usesNodeAddresses: boolean;
   /** `daemon`: pods of several containers need the daemon's default-ipc-mode to be shareable. */
@@ -179,6 +181,7 @@ export function readFeatures(
     health: pick(table.healthPorts),
     insecureApi: pick(table.insecureApis),
     kubeletAuthenticates: pick(table.kubeletAuthentication),
+    kubeletProtectsLoopback: pick(table.loopbackProtection),
     usesNodeAddresses: pick(table.nodeAddresses),
     sandboxIpc: pick(table.sandboxIpcs),
     dockerApi: pick(table.dockerApis),

@@ -32,6 +32,7 @@ export function kubeletContainer(input: KubeletInput): ContainerSpec {
     iptables: iptablesBackend,
     ...(config.network === "bridge" && { forward: config.podCidr }),
     ...(!features.kubeletAuthenticates && { closeKubelet: new URL(config.apiserver).hostname }),
+    ...(!features.kubeletProtectsLoopback && { closeLoopback: "127.0.0.0/8" }),
     ...(hasPluginsElsewhere && !features.kubeletCniBinDir && { plugins: imageCniDir }),
     ...(features.runtime === "cri-dockerd" && { socket: criSocket }),
   });

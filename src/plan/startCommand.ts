@@ -8,6 +8,8 @@ export interface StartConditions {
   readonly forward?: string;
   /** Address of the master, which alone may reach a kubelet that asks nobody who he is. */
   readonly closeKubelet?: string;
+  /** Loopback's network, if a rule has to drop what comes from elsewhere for it. */
+  readonly closeLoopback?: string;
   /** Folder of CNI plugins for a program that looks for them in /opt/cni/bin alone. */
   readonly plugins?: string;
   /** Files to wait for. */
@@ -25,6 +27,7 @@ export function startCommand(conditions: StartConditions): string[] {
     ...option("--iptables", conditions.iptables),
     ...option("--forward", conditions.forward),
     ...option("--close-kubelet", conditions.closeKubelet),
+    ...option("--close-loopback", conditions.closeLoopback),
     ...option("--plugins", conditions.plugins),
     ...files.flatMap((file) => ["--file", file]),
     ...option("--socket", conditions.socket),

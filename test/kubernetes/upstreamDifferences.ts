@@ -255,6 +255,7 @@ export const differences: readonly Difference[] = [
     at(kubelets, "--read-only-port", { ours: "0" }),
     at(kubelets, "--cadvisor-port", { ours: "0" }),
     at(kubelets, "start.sh --close-kubelet", { ours: "10.0.0.5" }),
+    at(kubelets, "start.sh --close-loopback", { ours: "127.0.0.0/8" }),
   ),
   ...because(
     "The API server shows kubelets who it is.",

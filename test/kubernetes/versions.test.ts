@@ -86,6 +86,13 @@ describe("a pre-release is on its own side of a boundary", () => {
   });
 });
 
+test.each([
+  ...["v1.3.6", "v1.16.10", "v1.17.0-rc.1", "v1.17.6", "v1.18.3"].map((version) => [version, false] as const),
+  ...["v1.16.11", "v1.16.15", "v1.17.7", "v1.18.4", "v1.19.0", "v1.36.2"].map((version) => [version, true] as const),
+])("the kubelet of %s protects loopback: %s", (version, protects) => {
+  expect(featuresOf(version).kubeletProtectsLoopback).toBe(protects);
+});
+
 describe("the version table", () => {
   const tables = Object.entries({
     ...versionTable,

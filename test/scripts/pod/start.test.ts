@@ -132,31 +132,80 @@ describe("a socket", () => {
 });
 
 describe("iptables", () => {
+  // It notes what it is called with, and has the rules that a file beside it says.
   const log = `#!/bin/sh
-{ echo "$(basename "$0") $*"; [ "$(basename "$0")" = iptables ] || cat; } >>"$(dirname "$0")/log"
-case "$*" in *-D*) exit 1 ;; *-w*--noflush*) [ ! -e "$(dirname "$0")/is-old" ] || exit 2 ;; esac
+name=$(basename "$0") folder=$(dirname "$0")
+{ echo "$name $*"; case $name in *-restore) sed "s/^/$name: /" ;; esac; } >>"$folder/log"
+case "$*" in
+  *-D*) exit 1 ;;
+  *-w*--noflush*) [ ! -e "$folder/is-old" ] || exit 2 ;;
+  *-S*) [ ! -e "$folder/no-$name" ] || exit 3; cat "$folder/rules" 2>/dev/null || true ;;
+esac
 `;
+  const all = Object.fromEntries(["iptables", "ip6tables"].flatMap((name) => [[name, log], [`${name}-restore`, log]]));
   const rules = async (bin: string): Promise<string[]> => (await readFile(join(bin, "log"), "utf8")).split("\n");
+  const start = async (bin: string, ...options: string[]): Promise<void> => {
+    expect(await startScript("start", [...options, "--", "true"], bin).done).toMatchObject({ code: 0, stderr: "" });
+  };
+  const closesKubelet = [
+    "-A TSDEPLOY-KUBELET -i lo -j RETURN",
+    "-A TSDEPLOY-KUBELET -s 10.0.0.5 -j RETURN",
+    "-A TSDEPLOY-KUBELET -p tcp -m tcp --dport 10250 -j DROP",
+  ];
 
   test("closes a kubelet's port to all but its master and loopback", async () => {
-    const bin = await programs({ iptables: log, "iptables-restore": log });
-    expect(await startScript("start", ["--close-kubelet", "10.0.0.5", "--", "true"], bin).done).toMatchObject({ code: 0 });
+    const bin = await programs(all);
+    await start(bin, "--close-kubelet", "10.0.0.5");
     const said = await rules(bin);
-    const chain = said.filter((line) => line.startsWith("-A TSDEPLOY-KUBELET"));
-    expect(chain).toEqual([
-      "-A TSDEPLOY-KUBELET -i lo -j RETURN",
-      "-A TSDEPLOY-KUBELET -s 10.0.0.5 -j RETURN",
-      "-A TSDEPLOY-KUBELET -p tcp -m tcp --dport 10250 -j DROP",
-    ]);
-    for (const from of ["INPUT", "FORWARD"]) {
-      expect(said).toContain(`iptables -w -t filter -I ${from} 1 -j TSDEPLOY-KUBELET`);
+    const chain = (name: string): string[] =>
+      said.filter((line) => line.startsWith(`${name}-restore: -A `)).map((line) => line.slice(`${name}-restore: `.length));
+    expect(chain("iptables")).toEqual(closesKubelet);
+    // By IPv6 nobody may.
+    expect(chain("ip6tables")).toEqual(closesKubelet.filter((rule) => !rule.includes("10.0.0.5")));
+    for (const name of ["iptables", "ip6tables"]) {
+      for (const from of ["INPUT", "FORWARD"]) {
+        expect(said).toContain(`${name} -w -t filter -I ${from} 1 -j TSDEPLOY-KUBELET`);
+      }
     }
   });
 
+  test("goes on where there is no ip6tables, and says so if there is IPv6", async () => {
+    const bin = await programs({ ...all, "no-ip6tables": "" });
+    const { code, stderr } = await startScript("start", ["--close-kubelet", "10.0.0.5", "--", "true"], bin).done;
+    expect(code).toBe(0);
+    const ipv6 = await readFile("/proc/net/if_inet6", "utf8").catch(() => "");
+    expect(stderr).toBe(ipv6 === "" ? "" : "start.sh: port 10250 stays open for IPv6: ip6tables does not work here\n");
+    expect((await rules(bin)).filter((line) => line.startsWith("ip6tables-restore"))).toEqual([]);
+  });
+
+  test("closes loopback to neighbours, but not to what kube-proxy sends there", async () => {
+    const bin = await programs(all);
+    await start(bin, "--close-loopback", "127.0.0.0/8");
+    const said = await rules(bin);
+    expect(said.filter((line) => line.includes(": -A "))).toEqual([
+      "iptables-restore: -A TSDEPLOY-LOOPBACK ! -s 127.0.0.0/8 -d 127.0.0.0/8" +
+        " -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP",
+    ]);
+    expect(said).toContain("iptables -w -t filter -I INPUT 1 -j TSDEPLOY-LOOPBACK");
+  });
+
   test("of old images knows no lock when it restores", async () => {
-    const bin = await programs({ iptables: log, "iptables-restore": log, "is-old": "" });
-    expect(await startScript("start", ["--close-kubelet", "10.0.0.5", "--", "true"], bin).done).toMatchObject({ code: 0 });
+    const bin = await programs({ ...all, "is-old": "" });
+    await start(bin, "--close-kubelet", "10.0.0.5");
     expect(await rules(bin)).toContain("iptables-restore --noflush");
+  });
+
+  test("has chains of ours first, and leaves them alone when they are", async () => {
+    const jump = "-A INPUT -j TSDEPLOY-KUBELET";
+    const inserts = async (listed: string): Promise<string[]> => {
+      const bin = await programs({ ...all, rules: listed });
+      await start(bin, "--close-kubelet", "10.0.0.5");
+      const found = (await rules(bin)).filter((line) => line.startsWith("iptables -w -t filter -I INPUT"));
+      await rm(bin, { recursive: true });
+      return found;
+    };
+    expect(await inserts(`-P INPUT ACCEPT\n-A INPUT -j TSDEPLOY-LOOPBACK\n${jump}\n-A INPUT -j OTHER\n`)).toEqual([]);
+    expect(await inserts(`-P INPUT ACCEPT\n-A INPUT -j OTHER\n${jump}\n`)).toHaveLength(1);
   });
 });
 
