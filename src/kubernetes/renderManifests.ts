@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { z } from "zod";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import { TsdeployError } from "../model/errors.js";
@@ -6,7 +7,7 @@ import type { ExtraArgs, Patch, PatchableComponent } from "../model/options.js";
 import { specDigest } from "../model/specDigest.js";
 import { applyPatch } from "./applyPatch.js";
 import { fillText, type Flags, fromArguments, toArguments, versionFlags } from "./commandFlags.js";
-import { addressAt, apiserverOf, nodeCidrMaskSize } from "./networks.js";
+import { apiserverOf, nodeCidrMaskSize } from "./networks.js";
 import { schedulerCommandArgs } from "./schedulerConfiguration.js";
 import { startupAnnotation, withStartupTime } from "./startupProbes.js";
 import type { VersionFeatures } from "./versions.js";
@@ -55,9 +56,9 @@ export interface RenderInput {
   readonly manifests: BundledManifests;
   readonly config: ClusterConfig;
   readonly features: VersionFeatures;
-  readonly nodeName: string;
   readonly nodeIp: string;
-  readonly apiserverSans: readonly string[];
+  /** What `setup-files.sh` makes server certificates for that are missing: DNS names and IP addresses. */
+  readonly certificateNames: { readonly apiserver: readonly string[]; readonly etcdServer: readonly string[] };
   readonly iptablesBackend: "nft" | "legacy";
   /** How the image's programs are called: `/hyperkube kube-apiserver`. */
   readonly programs: Readonly<Record<Program, readonly string[]>>;
@@ -183,22 +184,9 @@ export function checkPatchTargets(patches: readonly Patch[]): void {
   );
 }
 
-/** The API server certificate's names in openssl's form: what `setup-files.sh` makes one of if it is missing. */
-function subjectAltNames(input: Pick<RenderInput, "config" | "nodeName" | "nodeIp" | "apiserverSans">): string {
-  const { config, nodeName, nodeIp, apiserverSans } = input;
-  const names = [
-    "kubernetes",
-    "kubernetes.default",
-    "kubernetes.default.svc",
-    `kubernetes.default.svc.${config.clusterDomain}`,
-    "localhost",
-    nodeName,
-    addressAt(config.serviceCidr, 1),
-    "127.0.0.1",
-    nodeIp,
-    ...apiserverSans,
-  ];
-  return [...new Set(names)].map((name) => (/^[\d.]+$|:/.test(name) ? `IP:${name}` : `DNS:${name}`)).join(",");
+/** Names in openssl's form: `DNS:localhost,IP:127.0.0.1`. */
+function opensslNames(names: readonly string[]): string {
+  return names.map((name) => (isIP(name) ? `IP:${name}` : `DNS:${name}`)).join(",");
 }
 
 /** Not if a person has decided otherwise about controllers or pod CIDRs. */
@@ -217,7 +205,8 @@ function placeholders(input: RenderInput): Values {
     apiserver: apiserverOf("master", config),
     apiserverPort: String(apiserverPort),
     apiserverHealth: `${health.scheme.toLowerCase()}://127.0.0.1:${health.port}`,
-    apiserverSans: subjectAltNames(input),
+    apiserverSans: opensslNames(input.certificateNames.apiserver),
+    etcdNames: opensslNames(input.certificateNames.etcdServer),
     authorizationMode: features.authorizationMode,
     tokenFiles: features.nodeCredentials === "token-file" ? "--tokens" : "",
     passwordFile: hasPasswords ? "--basic-auth" : "",

@@ -52,16 +52,10 @@ export async function makeCertificate(request: CertificateRequest): Promise<stri
     signingAlgorithm: signer.algorithm,
     publicKey,
     signingKey: signer.key,
-    extensions: signer.certificate
-      ? leafExtensions(request, key, signer.certificate)
-      : [
-          new BasicConstraintsExtension(true, undefined, true),
-          new KeyUsagesExtension(
-            KeyUsageFlags.digitalSignature | KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign,
-            true,
-          ),
-          await SubjectKeyIdentifierExtension.create(publicKey),
-        ],
+    extensions: [
+      await SubjectKeyIdentifierExtension.create(publicKey),
+      ...(signer.certificate ? leafExtensions(request, key, signer.certificate) : authorityExtensions()),
+    ],
   });
   return `${certificate.toString("pem")}\n`;
 }
@@ -91,6 +85,14 @@ async function readSigner(privateKey: string): Promise<Signer> {
   return { algorithm, key: await webcrypto.subtle.importKey("pkcs8", pkcs8, algorithm, false, ["sign"]) };
 }
 
+function authorityExtensions(): Extension[] {
+  return [
+    new BasicConstraintsExtension(true, undefined, true),
+    new KeyUsagesExtension(KeyUsageFlags.digitalSignature | KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+  ];
+}
+
+/** `scripts/pod/setup-files.sh` gives the same ones. */
 function leafExtensions(request: CertificateRequest, key: KeyObject, issuer: X509Certificate): Extension[] {
   const extensions: Extension[] = [
     new BasicConstraintsExtension(false, undefined, true),

@@ -20,6 +20,7 @@ import {
 
 const generateKeyPair = promisify(generateKeyPairCallback);
 
+// The same rules are said in scripts/pod/setup-files.sh: who made a certificate must not decide whether it is renewed.
 const dayMs = 24 * 60 * 60 * 1000;
 const caLifeMs = 3650 * dayMs;
 const leafLifeMs = 365 * dayMs;
@@ -75,17 +76,17 @@ export async function makeIdentity(request: IdentityRequest): Promise<MadeIdenti
     if (ca.reason !== undefined) made.push({ path: `${wanted.path}.crt`, reason: ca.reason });
     return ca.pair;
   });
-  const [serviceAccount, leaves, users] = await Promise.all([
+  const [serviceAccount, madeLeaves, users] = await Promise.all([
     serviceAccountMade,
-    mapValuesAsync(pairs, async (wanted, name) => {
-      const leaf = await makeLeaf(wanted, found.pairs[name], cas[wanted.ca], nowMs);
-      if (leaf.reason !== undefined) made.push({ path: `${wanted.path}.crt`, reason: leaf.reason });
-      return leaf.pair;
-    }),
+    mapValuesAsync(pairs, (wanted, name) => makeLeaf(wanted, found.pairs[name], cas[wanted.ca], nowMs)),
     mapValuesAsync(kubeconfigs, (wanted, name) =>
       makeLeaf(wanted, found.kubeconfigs[name] ?? {}, cas[wanted.ca], nowMs),
     ),
   ]);
+  const leaves = mapValues(madeLeaves, ({ pair, reason }, name) => {
+    if (reason !== undefined) made.push({ path: `${pairs[name].path}.crt`, reason });
+    return pair;
+  });
 
   const texts = mapValues(kubeconfigs, ({ path, commonName }, name) => {
     // The master's components find the API server whatever becomes of its address; an administrator may be elsewhere.

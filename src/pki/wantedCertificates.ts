@@ -105,6 +105,14 @@ export function wantedPairs(request: IdentityNames): Readonly<Record<PairName, W
   };
 }
 
+/** Subject alternative names of certificates that servers show. */
+export function serverNames(
+  names: Omit<IdentityNames, "tokenFile" | "basicAuth">,
+): { apiserver: readonly string[]; etcdServer: readonly string[] } {
+  const { apiserver, etcdServer } = wantedPairs({ ...names, tokenFile: false, basicAuth: false });
+  return { apiserver: apiserver.names, etcdServer: etcdServer.names };
+}
+
 /** `path` is the kubeconfig. */
 export function wantedKubeconfigs(nodeName: string): Readonly<Record<KubeconfigName, WantedCertificate>> {
   const client = { ca: "ca", usages: ["client"], names: [] } as const;

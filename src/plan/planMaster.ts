@@ -1,6 +1,6 @@
 import { stringify } from "yaml";
 import { writtenFilesRecord } from "../host/writtenFiles.js";
-import { firstNodeCidr } from "../kubernetes/networks.js";
+import { addressAt, firstNodeCidr } from "../kubernetes/networks.js";
 import { programCommands } from "../kubernetes/programCommands.js";
 import { isEdited, manifestText, renderManifests } from "../kubernetes/renderManifests.js";
 import { schedulerConfiguration } from "../kubernetes/schedulerConfiguration.js";
@@ -14,6 +14,7 @@ import type { KubernetesObject } from "../model/kubernetesObject.js";
 import type { MasterOptions } from "../model/options.js";
 import type { Plan, PlanWarning, Step } from "../model/plan.js";
 import { specDigest } from "../model/specDigest.js";
+import { serverNames } from "../pki/wantedCertificates.js";
 import { etcdContainer } from "./etcdContainer.js";
 import { etcdSteps } from "./etcdSteps.js";
 import { nodeIdentity } from "./nodeIdentity.js";
@@ -89,8 +90,13 @@ export function planMaster(input: MasterPlanInput): Plan {
     manifests: bundled.manifests,
     config,
     features,
-    ...node,
-    apiserverSans: options.apiserverSans,
+    nodeIp: node.nodeIp,
+    certificateNames: serverNames({
+      ...node,
+      serviceIp: addressAt(config.serviceCidr, 1),
+      clusterDomain: config.clusterDomain,
+      extraSans: options.apiserverSans,
+    }),
     iptablesBackend: observed.host.iptablesBackend,
     extraArgs: { ...extraArgs, proxy: common.proxyFlags },
     programs: programCommands(features, observed.host),

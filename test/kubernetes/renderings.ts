@@ -10,6 +10,7 @@ import type { Program } from "../../src/kubernetes/versionTable.js";
 import type { ClusterConfig } from "../../src/model/clusterConfig.js";
 import type { ObservedHost } from "../../src/model/hostFacts.js";
 import { paths } from "../../src/model/hostLayout.js";
+import { serverNames } from "../../src/pki/wantedCertificates.js";
 import { kubeletContainer } from "../../src/plan/kubeletContainer.js";
 import { observed } from "../plan/fixtures.js";
 import { clusterConfig } from "./clusterConfig.js";
@@ -98,9 +99,14 @@ export function renderPods(
     manifests,
     config: configOf(features, scenario),
     features,
-    nodeName: "node-1",
     nodeIp: "10.0.0.5",
-    apiserverSans: [],
+    certificateNames: serverNames({
+      nodeName: "node-1",
+      nodeIp: "10.0.0.5",
+      serviceIp: "10.96.0.1",
+      clusterDomain: "cluster.local",
+      extraSans: [],
+    }),
     iptablesBackend: "nft",
     programs: { ...programsOf(features), ...programs },
     extraArgs: { proxy: proxy.flags },
