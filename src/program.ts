@@ -6,6 +6,7 @@ import type { CommandOptions, OptionSources } from "./config/loadOptions.js";
 import { nearest } from "./config/nearest.js";
 import { type CommandName, isRepeatable, type OptionRow, optionsOf, optionTable } from "./config/optionTable.js";
 import { exitCodes, type Problem, TsdeployError } from "./model/errors.js";
+import { packageRoot } from "./model/packageRoot.js";
 import type { CommandResult } from "./report/events.js";
 import type { RunContext } from "./report/runContext.js";
 
@@ -223,6 +224,6 @@ function examplesText(examples: CommandRow["examples"]): string {
 }
 
 function packageVersion(): string {
-  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  const text = readFileSync(new URL("package.json", packageRoot), "utf8");
   return (JSON.parse(text) as { version: string }).version;
 }

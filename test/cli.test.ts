@@ -13,7 +13,7 @@ const env = { PATH: process.env["PATH"], HOME: folder, DOCKER_HOST: "unix:///now
 const cli = "dist/cli.js";
 
 beforeAll(() => {
-  execFileSync("node_modules/.bin/tsc", ["-p", "tsconfig.build.json"], { stdio: "inherit" });
+  execFileSync(process.execPath, ["scripts/dev/bundle.mjs"], { stdio: "inherit" });
 }, 120_000);
 
 afterAll(() => {
@@ -23,6 +23,22 @@ afterAll(() => {
 function tsdeploy(...args: string[]): SpawnSyncReturns<string> {
   return spawnSync(process.execPath, [cli, ...args], { env, encoding: "utf8" });
 }
+
+describe("the package", () => {
+  it("needs no other packages beside it", () => {
+    const argv = ["pack", "--silent", "--ignore-scripts", "--pack-destination", folder];
+    const tarball = execFileSync("npm", argv, { encoding: "utf8" }).trim();
+    execFileSync("tar", ["-xzf", join(folder, tarball), "-C", folder]);
+    const alone = join(folder, "package/dist/cli.js");
+    const run = (...args: string[]) => spawnSync(process.execPath, [alone, ...args], { env, encoding: "utf8" });
+    expect(run("versions").stdout).toContain(defaultVersion);
+    // All of dockerode is loaded before it fails.
+    const { status, stderr } = run("master", "--dry-run");
+    expect(stderr).toContain("DOCKER_UNREACHABLE");
+    expect(status).toBe(5);
+    expect(readFileSync(join(folder, "package/dist/LICENSES.txt"), "utf8")).toMatch(/^dockerode [\d.]+ \(Apache-2.0\)$/m);
+  });
+});
 
 describe("help", () => {
   it("shows the commands, examples and exit codes", () => {

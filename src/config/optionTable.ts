@@ -1,4 +1,4 @@
-import { defaultVersion } from "../kubernetes/versions.js";
+import { defaultVersion } from "../kubernetes/defaultVersion.js";
 
 /** The verbs, as a person types them. */
 export type CommandName =

@@ -1,8 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
+import { packageRoot } from "../model/packageRoot.js";
 import type { BundledFiles } from "../plan/nodePlan.js";
-
-/** Two folders up from here is the package, whether this runs from src/ or from dist/. */
-const packageRoot = new URL("../../", import.meta.url);
 
 /** The manifests, addons and in-pod scripts that come with this package. */
 export async function readBundled(): Promise<BundledFiles> {

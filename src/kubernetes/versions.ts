@@ -1,12 +1,12 @@
 import semver from "semver";
 import { TsdeployError } from "../model/errors.js";
 import * as flagTables from "./flagTable.js";
+import { defaultVersion } from "./defaultVersion.js";
 import type { FieldTable, FlagComponent, FlagRange, FlagTable } from "./flagTable.js";
 import { components, type Components, images, type Images, published } from "./releaseTable.js";
 import * as table from "./versionTable.js";
 
-/** Without `--k8s-version`. */
-export const defaultVersion = "v1.36.2";
+export { defaultVersion };
 
 /** All that one version decides: a column of `versionTable.ts`. */
 export interface VersionFeatures {

@@ -1,4 +1,5 @@
 import { messageOf, type Problem, TsdeployError } from "../model/errors.js";
+import { sourceStack } from "./sourceStack.js";
 import type { Style } from "./style.js";
 
 const bugHint = "This is a bug in tsdeploy: please report it with the lines above.";
@@ -6,7 +7,7 @@ const bugHint = "This is a bug in tsdeploy: please report it with the lines abov
 /** What to show a person of whatever was thrown, with a newline at the end. */
 export function renderError(error: unknown, style: Style, options: { readonly verbose: boolean }): string {
   if (!(error instanceof TsdeployError)) {
-    const stack = error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
+    const stack = error instanceof Error ? sourceStack(error.stack ?? error.message) : messageOf(error);
     return `${style.red("error:")} ${stack}${causesOf(error, true)}\n${bugHint}\n`;
   }
   return renderProblems(error.problems, style) + (options.verbose ? style.dim(causesOf(error, false).slice(1)) : "");
@@ -39,7 +40,7 @@ function causesOf(error: unknown, withStack: boolean): string {
   const lines: string[] = [];
   let cause = error instanceof Error ? error.cause : undefined;
   for (let depth = 0; cause !== undefined && depth < 8; depth++) {
-    const text = withStack && cause instanceof Error ? (cause.stack ?? cause.message) : messageOf(cause);
+    const text = withStack && cause instanceof Error ? sourceStack(cause.stack ?? cause.message) : messageOf(cause);
     lines.push(`\n  caused by: ${text}`);
     cause = cause instanceof Error ? cause.cause : undefined;
   }
