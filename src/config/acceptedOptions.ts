@@ -1,5 +1,5 @@
 import { parse, stringify } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { messageOf, TsdeployError } from "../model/errors.js";
 import type { HostFile } from "../model/hostFile.js";
 import { paths } from "../model/hostLayout.js";

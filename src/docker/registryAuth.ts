@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
-import { z } from "zod";
+import * as z from "zod";
 import { messageOf } from "../model/errors.js";
 import { type DockerConfigFile, readDockerConfigFile } from "./dockerConfigFile.js";
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { messageOf, TsdeployError } from "../model/errors.js";
 import { readDockerConfigFile } from "./dockerConfigFile.js";
 import { defaultSocketPath, type DockerEndpoint, type EndpointTls, parseDockerEndpoint } from "./dockerEndpoint.js";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { ExistingFile, HostFacts } from "../model/hostFacts.js";
 import type { HostFile } from "../model/hostFile.js";
 import { paths } from "../model/hostLayout.js";

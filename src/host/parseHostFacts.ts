@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { HostFacts, InterfaceAddress, ListeningPort, Route, Symlink } from "../model/hostFacts.js";
 
 const schema = z.object({

@@ -4,7 +4,7 @@ import type { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { extract, pack, type Pack } from "tar-stream";
-import { z } from "zod";
+import * as z from "zod";
 import { messageOf, TsdeployError } from "../model/errors.js";
 import { addToConfig, type BaseConfig, type ImageAddition, parseBaseConfig } from "./imageConfig.js";
 import { asReadable, type Layer, writeEntry } from "./layer.js";

@@ -2,7 +2,7 @@ import { mkdir, readFile, rename, rm, stat, statfs, writeFile } from "node:fs/pr
 import { basename, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { nanoid } from "nanoid";
-import { z } from "zod";
+import * as z from "zod";
 import { type Problem, TsdeployError } from "../model/errors.js";
 import type { Artifact, Checksum, ChecksumSource } from "./artifacts.js";
 import { diskFault, noSpace } from "./diskFault.js";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { imagePath } from "./imageContents.js";
 
 const historyEntry = z.looseObject({ empty_layer: z.boolean().optional() });

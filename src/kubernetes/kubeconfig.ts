@@ -1,5 +1,5 @@
 import { parse, stringify } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import type { KeyPair } from "../model/identity.js";
 
 /** How a user proves who he is. Files are named as the program that reads the kubeconfig sees them. */
