@@ -90,8 +90,7 @@ export function planTeardown(input: TeardownInput): TeardownPlan {
     ...(kept.identity ? identityPaths.filter((path) => [...files.keys()].some((file) => isBelow(file, [path]))) : []),
     ...(kept.etcdData ? [paths.etcd] : []),
   ];
-  const scope = cleanupScope(ownership, kept);
-  const cleanup: CleanupScope = { ...scope, sysctls: sysctlsToRestore(scope.sysctls, footprint.sysctls) };
+  const cleanup = cleanupScope(ownership, kept);
   const seen = { ...footprint, paths: footprint.paths.filter((path) => !isBelow(path, keeps)) };
   const leftovers = describeFootprint(seen, cleanup);
   const containers = [...others, ...kubelets].map(named);
@@ -280,7 +279,11 @@ function podGraceSeconds(container: ContainerSummary): number {
   return Number.isFinite(seconds) && seconds >= 0 ? seconds : defaultPodGraceSeconds;
 }
 
-function sysctlsToRestore(before: Readonly<Record<string, string>>, now: Readonly<Record<string, string>>) {
+/** Those whose value now is one that Kubernetes sets, with the values to go back to. */
+export function sysctlsToRestore(
+  before: Readonly<Record<string, string>>,
+  now: Readonly<Record<string, string>>,
+): Record<string, string> {
   return Object.fromEntries(
     Object.entries(before).filter(([name, value]) => {
       const current = now[name];

@@ -7,7 +7,7 @@ import type { ContainerSummary } from "../../src/model/dockerObjects.js";
 import type { ExistingFile } from "../../src/model/hostFacts.js";
 import type { Action, ActionOf } from "../../src/model/plan.js";
 import type { TeardownPlan } from "../../src/model/teardownPlan.js";
-import { isNothingToDo, type LeavePlan, planTeardown, teardownLookout } from "../../src/plan/planTeardown.js";
+import { isNothingToDo, type LeavePlan, planTeardown, sysctlsToRestore, teardownLookout } from "../../src/plan/planTeardown.js";
 import { container, engineFacts, podContainer } from "../host/fixtures.js";
 import { masterOptions } from "./fixtures.js";
 
@@ -168,14 +168,18 @@ describe("what is not ours", () => {
   });
 
   it("are chains, links, sysctls and folders of before the first run", () => {
-    const scope = cleanup(plan([own("kubelet")], {
-      footprint: parseFootprint("sysctl kernel.panic 10\nsysctl vm.overcommit_memory 2\nsysctl net.netfilter.nf_conntrack_max 9\n"),
-    }));
+    const footprint = parseFootprint(
+      "sysctl kernel.panic 10\nsysctl vm.overcommit_memory 2\nsysctl net.netfilter.nf_conntrack_max 9\n",
+    );
+    const scope = cleanup(plan([own("kubelet")], { footprint }));
     expect(scope.iptablesBefore).toContain("iptables-nft nat KUBE-OWN");
     expect(scope.links).toContain("cni0");
     expect(scope.links).not.toContain("cbr0");
     // 2 is not what kubelets set: somebody chose it since.
-    expect(scope.sysctls).toEqual({ "kernel.panic": "0", "net.netfilter.nf_conntrack_max": "1000" });
+    expect(sysctlsToRestore(scope.sysctls, footprint.sysctls)).toEqual({
+      "kernel.panic": "0",
+      "net.netfilter.nf_conntrack_max": "1000",
+    });
     expect(scope.emptyFolders).toContain("/opt/cni/bin");
     expect(scope.emptyFolders).not.toContain("/etc/cni/net.d");
     expect(scope.emptyFolders).not.toContain("/opt");
