@@ -34,7 +34,7 @@ programs() {
 exec {programs_fd}< <(programs)
 
 # What an image lacks, the host may have. Images of before iptables-nft have legacy tables without saying so.
-for tool in ip ss {iptables,ip6tables}-{nft,legacy}-save; do
+for tool in ip ss {iptables,ip6tables}-{nft,legacy}-save nft ipset ipvsadm; do
   if command -v "$tool" >/dev/null; then continue; fi
   if [[ $tool == *-legacy-* && $(iptables --version 2>/dev/null) == *v1.[0-7]* ]]; then
     eval "$tool() { ${tool/-legacy/} \"\$@\"; }"
@@ -177,6 +177,27 @@ for family in iptables ip6tables; do
   done
 done
 if [[ $legacy == yes && $nft == no ]]; then echo "iptablesBackend legacy"; else echo "iptablesBackend nft"; fi
+
+# What kube-proxy has besides, in the form that teardown.sh takes. Not to load a module where it is not.
+if command -v nft >/dev/null; then
+  while read -r _ family name; do
+    [[ $name != kube-proxy ]] || echo "kubeProxy nft $family $name"
+  done < <(nft list tables 2>/dev/null || true)
+fi
+if [[ -e /sys/module/ip_set ]] && command -v ipset >/dev/null; then
+  while read -r name; do
+    [[ $name != KUBE-* ]] || echo "kubeProxy ipset $name"
+  done < <(ipset list -name 2>/dev/null || true)
+fi
+if [[ -e /proc/net/ip_vs ]] && command -v ipvsadm >/dev/null; then
+  while read -r kind option server _; do
+    case $kind$option in
+      -A-t) echo "kubeProxy ipvs TCP $server" ;;
+      -A-u) echo "kubeProxy ipvs UDP $server" ;;
+      -A--sctp-service) echo "kubeProxy ipvs SCTP $server" ;;
+    esac
+  done < <(ipvsadm -Sn 2>/dev/null || true)
+fi
 
 resolv_conf=/etc/resolv.conf
 while read -r key value _; do

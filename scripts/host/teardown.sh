@@ -13,7 +13,8 @@ show prints lines of a kind and a value for what is there, as src/host/footprint
 clean removes it. What cannot be removed stays and is told by the next show.
 
   --network NAME       of the CNI rules that are ours
-  --before TEXT        a table or chain that was there before, such as "iptables-nft nat KUBE-MARK"; stays
+  --before TEXT        what was there before, such as "iptables-nft nat KUBE-MARK", "nft ip kube-proxy",
+                       "ipset KUBE-OWN" or "ipvs TCP 10.0.0.5:80"; stays
   --sysctl NAME        show its value
   --sysctl NAME=VALUE  set it
   --path PATTERN       show or delete the files and folders of this pattern
@@ -70,7 +71,7 @@ clean_mounts() {
 }
 
 # What an image lacks, the host may have. Images of before iptables-nft have legacy tables without saying so.
-for tool in {iptables,ip6tables}-{nft,legacy}-{save,restore}; do
+for tool in {iptables,ip6tables}-{nft,legacy}-{save,restore} nft ipset ipvsadm; do
   if command -v "$tool" >/dev/null; then continue; fi
   if [[ $tool == *-legacy-* && $(iptables --version 2>/dev/null) == *v1.[0-7]* ]]; then
     eval "$tool() { ${tool/-legacy/} \"\$@\"; }"
@@ -172,8 +173,140 @@ clean_rules() { # BACKEND
   mapfile -t rules < <("$1-save" 2>/dev/null || true)
   for line in "${rules[@]}"; do
     [[ $line == '*'* ]] || continue
-    # To restore a table to nothing deletes it.
-    if is_empty_leftover "$1" "${line#?}"; then printf '%s\nCOMMIT\n' "$line" | "$1-restore" || true; fi
+    if is_empty_leftover "$1" "${line#?}"; then delete_table "$1" "${line#?}"; fi
+  done
+}
+
+# delete_table BACKEND TABLE deletes an nft table of iptables' with nothing in it, and no rule that somebody adds meanwhile.
+delete_table() {
+  local family=ip chain input=''
+  [[ $1 != ip6* ]] || family=ip6
+  for chain in PREROUTING INPUT FORWARD OUTPUT POSTROUTING; do
+    # The kernel refuses if it has rules; iptables before 1.8.8 does not ask it.
+    "$1" -w -t "$2" -X "$chain" 2>/dev/null || true
+    input+="create chain $family $2 $chain"$'\n'
+  done
+  # All or nothing: to create a chain fails if it is there or has come since. (`delete chain` would delete its rules.)
+  if command -v nft >/dev/null && nft -f - <<<"${input}delete table $family $2" 2>/dev/null; then return; fi
+  # Where there is no nft: to restore a table to nothing deletes it.
+  if "$1-save" -t "$2" 2>/dev/null | grep -q '^-A'; then return; fi
+  printf '*%s\nCOMMIT\n' "$2" | "$1-restore" || true
+}
+
+# Tables that kube-proxy makes with --proxy-mode nftables: "ip kube-proxy".
+nft_tables() {
+  local family name
+  command -v nft >/dev/null || return 0
+  while read -r _ family name; do
+    [[ $name != kube-proxy || ${before[nft $family $name]:-} ]] || echo "$family $name"
+  done < <(nft list tables 2>/dev/null || true)
+}
+
+show_nft_tables() { nft_tables | while read -r table; do echo "nft-table $table"; done; }
+
+clean_nft_tables() {
+  local family name
+  nft_tables | while read -r family name; do nft delete table "$family" "$name" </dev/null || true; done
+}
+
+# Sets that kube-proxy makes with --proxy-mode ipvs.
+ipsets() {
+  local name
+  # Not to load the module where it is not.
+  [[ -e /sys/module/ip_set ]] && command -v ipset >/dev/null || return 0
+  while read -r name; do
+    [[ $name != KUBE-* || ${before[ipset $name]:-} ]] || echo "$name"
+  done < <(ipset list -name 2>/dev/null || true)
+}
+
+show_ipsets() { ipsets | while read -r name; do echo "ipset $name"; done; }
+
+clean_ipsets() {
+  local name
+  # Sets of sets come first or second.
+  for _ in 1 2; do ipsets | while read -r name; do ipset destroy "$name" </dev/null 2>/dev/null || true; done; done
+}
+
+number_of() { # IPV4 -> $number
+  local IFS=. parts
+  [[ $1 =~ ^[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+$ ]] || return
+  read -ra parts <<<"$1"
+  number=$(((parts[0] << 24) | (parts[1] << 16) | (parts[2] << 8) | parts[3]))
+}
+
+is_in() { # IPV4 CIDR
+  local number network shift=$((32 - ${2#*/}))
+  number_of "${2%/*}" || return
+  network=$number
+  number_of "$1" || return
+  ((number >> shift == network >> shift))
+}
+
+# virtual_servers prints "ours" or "foreign", protocol and address of what IPVS serves. Ours are those on an address of
+# kube-ipvs0, and those that have come since and lead to our pods alone (ports of nodes do).
+virtual_servers() {
+  local line word addresses=' ' pods='' kind protocol='' server='' real cidr within=no
+  declare -A leads=()
+  local order=()
+  # Not to load the module where it is not.
+  [[ -e /proc/net/ip_vs ]] || return 0
+  if ! command -v ipvsadm >/dev/null; then
+    # As the kernel says them: address and port in hexadecimal.
+    while read -r protocol server _; do
+      case $protocol in TCP | UDP | SCTP) echo "foreign $protocol $server (hexadecimal; no ipvsadm here)" ;; esac
+    done </proc/net/ip_vs
+    return
+  fi
+  while read -r _ _ _ word _; do addresses+="${word%/*} "; done < <(ip_ -o addr show dev kube-ipvs0 2>/dev/null || true)
+  # start.sh names the pods' network in a chain of ours.
+  while read -r line; do
+    if [[ $line =~ ^-A\ TSDEPLOY-FORWARD\ -s\ ([0-9./]+)\ -j\ ACCEPT ]]; then pods=${BASH_REMATCH[1]}; fi
+  done < <(for_each_backend dump_filter)
+  while read -r kind protocol server word real _; do
+    case $protocol in
+      -t) protocol=TCP ;;
+      -u) protocol=UDP ;;
+      --sctp-service) protocol=SCTP ;;
+      # By mark: kube-proxy makes none.
+      *) protocol=FWM ;;
+    esac
+    case $kind in
+      -A) order+=("$protocol $server") leads[$protocol $server]=none ;;
+      -a)
+        within=no
+        if [[ $word == -r && $pods ]] && is_in "${real%:*}" "$pods"; then within=yes; fi
+        if [[ $within == no || ${leads[$protocol $server]} == elsewhere ]]; then within=elsewhere; else within=pods; fi
+        leads[$protocol $server]=$within
+        ;;
+    esac
+  done < <(ipvsadm -Sn 2>/dev/null || true)
+  for server in "${order[@]}"; do
+    real=${server#* }
+    real=${real%:*} real=${real#[} real=${real%]}
+    kind=foreign
+    if [[ ${before[ipvs $server]:-} ]]; then continue; fi
+    if [[ $server != FWM* && ($addresses == *" $real "* || ${leads[$server]} == pods) ]]; then kind=ours; fi
+    echo "$kind $server"
+  done
+}
+
+dump_filter() { "$1-save" -t filter 2>/dev/null || true; }
+
+show_virtual_servers() {
+  virtual_servers | while read -r kind server; do
+    if [[ $kind == ours ]]; then echo "ipvs $server"; else echo "foreign-ipvs $server"; fi
+  done
+}
+
+clean_virtual_servers() {
+  local kind protocol server
+  virtual_servers | while read -r kind protocol server; do
+    [[ $kind == ours ]] || continue
+    case $protocol in
+      TCP) ipvsadm -D -t "$server" </dev/null || true ;;
+      UDP) ipvsadm -D -u "$server" </dev/null || true ;;
+      SCTP) ipvsadm -D --sctp-service "$server" </dev/null || true ;;
+    esac
   done
 }
 
@@ -249,7 +382,7 @@ show_paths() {
       echo "empty-folder $folder"
     fi
   done
-  dead_logs | while read -r path; do echo "dead-log ${path#"$host"}"; done
+  dead_logs | while IFS= read -r path; do echo "dead-log ${path#"$host"}"; done
 }
 
 # Those in a PID namespace of their own manage another machine, such as one that is a container here.
@@ -270,7 +403,12 @@ show_kubelets() {
 
 if [[ $mode == clean ]]; then
   clean_mounts
+  # While the rules and kube-ipvs0 show whose virtual servers are.
+  clean_virtual_servers
   for_each_backend clean_rules
+  clean_nft_tables
+  # A set that a rule names cannot be removed.
+  clean_ipsets
   clean_links
   clean_sysctls
   mapfile -t found < <(cgroups)
@@ -278,15 +416,18 @@ if [[ $mode == clean ]]; then
   clean_paths
 fi
 
-mounts "$mountinfo" '' | while read -r path; do echo "mount $path"; done
+mounts "$mountinfo" '' | while IFS= read -r path; do echo "mount $path"; done
 for_each_backend show_rules
+show_nft_tables
+show_ipsets
+show_virtual_servers
 for link in "${links[@]}"; do [[ ! -e /sys/class/net/$link ]] || echo "link $link"; done
 for setting in "${sysctls[@]}"; do
   name=${setting%%=*}
   file=/proc/sys/${name//./\/}
   if [[ -r $file ]] && read -r value <"$file"; then echo "sysctl $name $value"; fi
 done
-cgroups | while read -r path; do echo "cgroup ${path#"$host"}"; done
+cgroups | while IFS= read -r path; do echo "cgroup ${path#"$host"}"; done
 show_paths
 show_kubelets
 if [[ -e $host/var/lib/etcd/member ]]; then echo "etcd-data /var/lib/etcd"; fi

@@ -42,12 +42,12 @@ function resultOf(outcome: TeardownOutcome): CommandResult {
           cluster: plan.clusterName,
           removed: true,
           kept: plan.keeps,
-          left: plan.foreign,
+          left: [...plan.foreign, ...plan.foreignVirtualServers],
           phases: times,
         },
         text: [
           plan.keeps.length === 0
-            ? `Gone${plan.foreign.length === 0 ? " without a trace" : ""}.`
+            ? `Gone${left(plan).length === 0 ? " without a trace" : ""}.`
             : `Gone, but for what a later \`tsdeploy master\` goes on with (--purge deletes it): ${plan.keeps.join(", ")}`,
           ...left(plan),
           "",
@@ -73,11 +73,15 @@ function describe(plan: TeardownPlan): string {
   ].join("\n");
 }
 
-/** Files of whoever owns the host, in folders of ours. */
-function left({ foreign }: TeardownPlan): string[] {
-  if (foreign.length === 0) return [];
-  const files = foreign.join(" ");
-  return [`Left, because nothing shows that tsdeploy wrote it: ${foreign.join(", ")} (to remove it by hand: rm ${files})`];
+/** Files of whoever owns the host, in folders of ours, and what IPVS serves for others. */
+function left({ foreign, foreignVirtualServers }: TeardownPlan): string[] {
+  const files =
+    `Left, because nothing shows that tsdeploy wrote it: ${foreign.join(", ")} ` +
+    `(to remove it by hand: rm ${foreign.join(" ")})`;
+  const servers =
+    `Left, because nothing shows that kube-proxy made it: IPVS virtual server ${foreignVirtualServers.join(", ")} ` +
+    "(to remove one by hand: ipvsadm -D -t ADDRESS:PORT, or -u for UDP)";
+  return [...(foreign.length === 0 ? [] : [files]), ...(foreignVirtualServers.length === 0 ? [] : [servers])];
 }
 
 function nothingHere({ endpoint, keeps, blind }: Extract<TeardownOutcome, { kind: "nothing" }>): string {

@@ -9,6 +9,14 @@ export interface Footprint {
   readonly chains: readonly string[];
   /** Tables with nothing in them that were not there before: `ip6tables-nft nat`. */
   readonly tables: readonly string[];
+  /** Of kube-proxy: `ip kube-proxy`. */
+  readonly nftTables: readonly string[];
+  /** Of kube-proxy: `KUBE-CLUSTER-IP`. */
+  readonly ipsets: readonly string[];
+  /** Of kube-proxy, in IPVS: `TCP 10.96.0.1:443`. */
+  readonly virtualServers: readonly string[];
+  /** Those that have come since the first run, but that nothing shows to be kube-proxy's: they stay. */
+  readonly foreignVirtualServers: readonly string[];
   readonly links: readonly string[];
   /** Values now. */
   readonly sysctls: Readonly<Record<string, string>>;
@@ -32,6 +40,10 @@ export function parseFootprint(output: string): Footprint {
     mounts: all("mount"),
     chains: all("chain"),
     tables: all("table"),
+    nftTables: all("nft-table"),
+    ipsets: all("ipset"),
+    virtualServers: all("ipvs"),
+    foreignVirtualServers: all("foreign-ipvs"),
     links: all("link"),
     sysctls: Object.fromEntries(
       all("sysctl").map((line) => {

@@ -8,6 +8,7 @@ const schema = z.object({
   paths: z.array(z.string()),
   cniConfigurations: z.array(z.string()),
   iptables: z.array(z.string()),
+  kubeProxy: z.array(z.string()).default([]),
   links: z.array(z.string()),
   /** All below /etc/kubernetes, and the pod network's configuration. */
   files: z.array(z.string()).default([]),
@@ -27,6 +28,7 @@ export function hostBeforeFile(host: HostFacts, files: ReadonlyMap<string, Exist
     paths: [...host.existingPaths],
     cniConfigurations: [...host.cniConfigurations],
     iptables: [...host.iptables],
+    kubeProxy: [...host.kubeProxy],
     links: [...host.links],
     files: [...files.keys()],
     entries: [...host.entries],

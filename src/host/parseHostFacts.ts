@@ -46,6 +46,7 @@ export function parseHostFacts(output: string): Omit<HostFacts, "defaultIpcMode"
     clockMs: clock,
     listeningPorts: all("listening").flatMap(parseListening),
     iptables: all("iptables"),
+    kubeProxy: all("kubeProxy"),
     diskFreeBytes: Object.fromEntries(all("free").map(parseFree)),
     readOnlyPaths: all("readOnly"),
     cniConfigurations: all("cni"),

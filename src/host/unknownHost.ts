@@ -39,6 +39,7 @@ export function unknownHost(engine: EngineFacts): ObservedHost {
       listeningPorts: [],
       iptablesBackend: "nft",
       iptables: [],
+      kubeProxy: [],
       resolvConf: unknown,
       diskFreeBytes: {},
       readOnlyPaths: [],

@@ -2,7 +2,7 @@
 export interface CleanupScope {
   /** CNI's name of the pod network whose rules are ours. */
   readonly network: string;
-  /** Tables and chains that were there before tsdeploy; they stay. */
+  /** Tables and chains, and what kube-proxy makes besides, that were there before tsdeploy; they stay. */
   readonly iptablesBefore: readonly string[];
   /** Values to go back to. */
   readonly sysctls: Readonly<Record<string, string>>;

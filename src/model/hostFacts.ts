@@ -63,6 +63,11 @@ export interface HostFacts {
   readonly iptablesBackend: "nft" | "legacy";
   /** Tables, such as `iptables-nft nat`, and chains of Kubernetes' kind, such as `iptables-nft nat KUBE-SERVICES`. */
   readonly iptables: readonly string[];
+  /**
+   * What else kube-proxy makes, whoever has made it: `nft ip kube-proxy`, `ipset KUBE-CLUSTER-IP`, and virtual servers
+   * of IPVS, `ipvs TCP 10.96.0.1:443`.
+   */
+  readonly kubeProxy: readonly string[];
   /** What kubelets should give pods: systemd-resolved's real file where /etc/resolv.conf is its stub. */
   readonly resolvConf: string;
   /** Free bytes of the file systems below Docker's root, /var/lib/kubelet, /var/lib/etcd and /etc. */

@@ -14,4 +14,6 @@ export interface TeardownPlan {
   readonly keeps: readonly string[];
   /** Files among ours that nothing shows to be ours: they stay. */
   readonly foreign: readonly string[];
+  /** IPVS's virtual servers that nothing shows to be kube-proxy's: they stay. `TCP 192.0.2.1:80` */
+  readonly foreignVirtualServers: readonly string[];
 }

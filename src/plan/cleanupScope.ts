@@ -95,7 +95,7 @@ export function cleanupScope(ownership: Ownership, kept: Kept): CleanupScope {
   const contents = (folder: string): string[] => [`${folder}/*`, `${folder}/.[!.]*`];
   return {
     network: podNetworkName,
-    iptablesBefore: before?.iptables ?? [],
+    iptablesBefore: [...(before?.iptables ?? []), ...(before?.kubeProxy ?? [])],
     sysctls: before?.sysctls ?? {},
     paths: [
       ...[...nodeFiles, "/run/dockershim.sock"].flatMap((path) => oursBelow(path, ownership)),

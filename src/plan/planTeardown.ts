@@ -78,7 +78,7 @@ export function planTeardown(input: TeardownInput): TeardownPlan {
   if (ours.length === 0 && ownership.before === undefined && !files.has(paths.options)) {
     const containers = deadHelpers.map(named);
     const steps = inOrder([removal("remove-containers", containers, false)]);
-    return { steps: containers.length === 0 ? [] : steps, containers, leftovers: [], keeps: [], foreign: [] };
+    return { steps: containers.length === 0 ? [] : steps, containers, leftovers: [], keeps: [], ...noneForeign };
   }
   refuseOtherKubelet(engine.containers, footprint);
 
@@ -114,8 +114,11 @@ export function planTeardown(input: TeardownInput): TeardownPlan {
     leftovers,
     keeps,
     foreign: foreignFiles(ownership, cleanup, keeps),
+    foreignVirtualServers: footprint.foreignVirtualServers,
   };
 }
+
+const noneForeign = { foreign: [], foreignVirtualServers: [] };
 
 type UnorderedStep = Omit<Step, "needs">;
 
@@ -206,6 +209,9 @@ export function describeFootprint(footprint: Footprint, { sysctls }: CleanupScop
     ...footprint.links.map((name) => `link ${name}`),
     ...footprint.chains.map((chain) => `iptables chain ${chain}`),
     ...footprint.tables.map((table) => `iptables table ${table}, empty`),
+    ...footprint.nftTables.map((table) => `nft table ${table}`),
+    ...footprint.ipsets.map((name) => `ipset ${name}`),
+    ...footprint.virtualServers.map((server) => `IPVS virtual server ${server}`),
     ...Object.entries(sysctlsToRestore(sysctls, footprint.sysctls)).map(
       ([name, value]) => `sysctl ${name} from ${footprint.sysctls[name] ?? "?"} back to ${value}`,
     ),

@@ -53,6 +53,7 @@ export const hostFacts: HostFacts = {
   listeningPorts: [{ port: 22, address: "0.0.0.0" }],
   iptablesBackend: "nft",
   iptables: ["iptables-nft filter", "iptables-nft nat"],
+  kubeProxy: [],
   resolvConf: "/etc/resolv.conf",
   diskFreeBytes: { "/var/lib/docker": 1e10, "/var/lib/kubelet": 1e10, "/var/lib/etcd": 1e10, "/etc": 1e10 },
   readOnlyPaths: [],

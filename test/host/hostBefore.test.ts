@@ -12,6 +12,7 @@ describe("hostBefore", () => {
       paths: hostFacts.existingPaths,
       cniConfigurations: hostFacts.cniConfigurations,
       iptables: hostFacts.iptables,
+      kubeProxy: hostFacts.kubeProxy,
       links: hostFacts.links,
       files: ["/etc/kubernetes/pki/ca.crt"],
       entries: hostFacts.entries,

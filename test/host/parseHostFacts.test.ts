@@ -25,6 +25,8 @@ listening [::]:80 - - -
 listening *:6443 1234 kube-apiserver ${container}
 iptables iptables-nft nat
 iptables iptables-nft nat KUBE-SERVICES
+kubeProxy nft ip kube-proxy
+kubeProxy ipvs TCP 10.96.0.1:443
 iptablesBackend nft
 resolvConf /etc/resolv.conf
 free 100 4096 /var/lib/docker
@@ -71,6 +73,7 @@ describe("parseHostFacts", () => {
       readOnlyPaths: ["/etc"],
       existingPaths: ["/etc/cni"],
       iptables: ["iptables-nft nat", "iptables-nft nat KUBE-SERVICES"],
+      kubeProxy: ["nft ip kube-proxy", "ipvs TCP 10.96.0.1:443"],
       symlinks: [{ path: "/var/lib/kubelet", target: "/srv/big disk/kubelet" }],
       entries: ["/var/lib/kubelet/pods", "/var/lib/kubelet/a b"],
       mountsBelowKubelet: ["/var/lib/kubelet/pods/1/volumes/with blank"],

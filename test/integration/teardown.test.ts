@@ -117,6 +117,53 @@ const bothBackends = `
   done
 `;
 
+/**
+ * What kube-proxy leaves with ipvs and nftables, on a kernel that has neither: programs that keep their lists in files.
+ * Prints what is shown first, what is still there after the clean-up, and what is shown then.
+ */
+const kubeProxy = `
+  mkdir -p /host /fake/bin /fake/ip_set && cd /fake && touch ip_vs
+  printf '%s\n' 'table ip kube-proxy' 'table ip6 kube-proxy' 'table inet owners' >nft
+  printf '%s\n' KUBE-LOOP-BACK KUBE-CLUSTER-IP KUBE-OWN owners-set >ipset
+  cat >ipvsadm <<'END'
+-A -t 10.96.0.1:443 -s rr
+-a -t 10.96.0.1:443 -r 10.77.0.11:6443 -m -w 1
+-A -u 10.77.0.16:30053 -s rr
+-a -u 10.77.0.16:30053 -r 10.244.0.9:53 -m -w 1
+-a -u 10.77.0.16:30053 -r 10.244.255.9:53 -m -w 1
+-A -t 10.77.0.16:30080 -s rr
+-a -t 10.77.0.16:30080 -r 10.244.0.9:80 -m -w 1
+-a -t 10.77.0.16:30080 -r 10.245.0.9:80 -m -w 1
+-A -t 10.77.0.16:81 -s rr
+-A -t [fd00::1]:443 -s rr
+-A -t 10.77.0.16:82 -s rr
+-a -t 10.77.0.16:82 -r 10.244.0.9:80 -m -w 1
+-A -f 1 -s rr
+END
+  cat >bin/nft <<'END'
+#!/bin/bash
+case $1 in list) cat /fake/nft ;; delete) sed -i "/^table $3 $4$/d" /fake/nft ;; *) exit 1 ;; esac
+END
+  cat >bin/ipset <<'END'
+#!/bin/bash
+case $1 in list) cat /fake/ipset ;; destroy) sed -i "/^$2$/d" /fake/ipset ;; esac
+END
+  cat >bin/ipvsadm <<'END'
+#!/bin/bash
+case $1 in -Sn) cat /fake/ipvsadm ;; -D) grep -vF -e "$2 $3 " /fake/ipvsadm >/fake/left; mv /fake/left /fake/ipvsadm ;; esac
+END
+  chmod +x bin/*
+  PATH=/fake/bin:$PATH
+  ip link add kube-ipvs0 type bridge && ip address add 10.96.0.1/32 dev kube-ipvs0
+  sysctl -qw net.ipv6.conf.kube-ipvs0.disable_ipv6=0 && ip -6 address add fd00::1/128 dev kube-ipvs0 nodad
+  iptables-nft -N TSDEPLOY-FORWARD && iptables-nft -A TSDEPLOY-FORWARD -s 10.244.0.0/16 -j ACCEPT
+  before=(--before 'ipset KUBE-OWN' --before 'ipvs TCP 10.77.0.16:82' --link kube-ipvs0 --network tsdeploy)
+  seen() { grep -E 'nft-table|ipset|ipvs' | sort; }
+  bash -c "$1" teardown show "\${before[@]}" | seen && echo ---
+  bash -c "$1" teardown clean "\${before[@]}" | seen && echo ---
+  cat nft ipset && grep -e '^-A' ipvsadm
+`;
+
 let engine: ContainerEngine;
 const footprintScript = await readFile("test/e2e/support/footprint.sh", "utf8");
 
@@ -277,6 +324,40 @@ describe("teardown", () => {
     expect(phases).toEqual(["clean-up"]);
     expect(plan.leftovers).toEqual(["file or folder /etc/kubernetes/host-before.json"]);
     expect(await sh("ls -d /etc/kubernetes 2>/dev/null || true")).toBe("");
+  });
+
+  it("takes out what kube-proxy leaves of IPVS and nftables, and names what nobody can tell from others'", async () => {
+    const encoded = (text: string): string => `"$(echo ${Buffer.from(text).toString("base64")} | base64 -d)"`;
+    // This kernel has no such modules, and the script must not load any.
+    const script = (await readFile("scripts/host/teardown.sh", "utf8"))
+      .replaceAll("/proc/net/ip_vs", "/fake/ip_vs")
+      .replaceAll("/sys/module/ip_set", "/fake/ip_set");
+    const said = await sh(
+      `docker run --rm --privileged ${hyperkube} bash -euc ${encoded(kubeProxy)} x ${encoded(script)}`,
+    );
+    const [shown, shownAfter, there] = said.split("---\n").map((part) => part.trim().split("\n"));
+    const foreign = [
+      "foreign-ipvs FWM 1",
+      "foreign-ipvs TCP 10.77.0.16:30080",
+      "foreign-ipvs TCP 10.77.0.16:81",
+    ];
+    expect(shown).toEqual([
+      ...foreign,
+      "ipset KUBE-CLUSTER-IP",
+      "ipset KUBE-LOOP-BACK",
+      "ipvs TCP 10.96.0.1:443",
+      "ipvs TCP [fd00::1]:443",
+      "ipvs UDP 10.77.0.16:30053",
+      "link kube-ipvs0",
+      "nft-table ip kube-proxy",
+      "nft-table ip6 kube-proxy",
+    ]);
+    expect(shownAfter).toEqual(foreign);
+    expect(there).toEqual([
+      "table inet owners",
+      ...["KUBE-OWN", "owners-set"],
+      ...["-t 10.77.0.16:30080", "-t 10.77.0.16:81", "-t 10.77.0.16:82", "-f 1"].map((server) => `-A ${server} -s rr`),
+    ]);
   });
 
   it("takes rules out of both of iptables' backends, and leaves tables alone that hold anything else", async () => {

@@ -192,6 +192,29 @@ describe("what is not ours", () => {
   });
 });
 
+describe("what kube-proxy leaves", () => {
+  const footprint = parseFootprint(
+    "nft-table ip kube-proxy\nipset KUBE-LOOP-BACK\nipvs TCP 10.96.0.1:443\nforeign-ipvs TCP 192.0.2.1:80\n",
+  );
+
+  it("is removed, but for virtual servers that may be another's: these are named", () => {
+    const teardown = plan([own("kubelet")], { footprint });
+    expect(teardown.leftovers).toEqual([
+      "nft table ip kube-proxy",
+      "ipset KUBE-LOOP-BACK",
+      "IPVS virtual server TCP 10.96.0.1:443",
+    ]);
+    expect(teardown.foreignVirtualServers).toEqual(["TCP 192.0.2.1:80"]);
+  });
+
+  it("is left alone if it was there before the first run; older records do not say", () => {
+    const record = JSON.stringify({ ...before, kubeProxy: ["ipset KUBE-OWN"] });
+    const files = new Map([...masterFiles, ["/etc/kubernetes/host-before.json", file(record)] as const]);
+    expect(teardownLookout(files).iptablesBefore).toContain("ipset KUBE-OWN");
+    expect(teardownLookout(masterFiles).iptablesBefore).toEqual(before.iptables);
+  });
+});
+
 describe("what stays", () => {
   const footprint = parseFootprint(
     "path /etc/kubernetes/pki\npath /etc/kubernetes/admin.conf\npath /var/lib/etcd/member\netcd-data /var/lib/etcd\n",
