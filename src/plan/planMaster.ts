@@ -5,7 +5,7 @@ import { programCommands } from "../kubernetes/programCommands.js";
 import { isEdited, manifestText, renderManifests } from "../kubernetes/renderManifests.js";
 import { schedulerConfiguration } from "../kubernetes/schedulerConfiguration.js";
 import { startupSeconds } from "../kubernetes/startupProbes.js";
-import { featuresOf } from "../kubernetes/versions.js";
+import { featuresOf, type VersionFeatures } from "../kubernetes/versions.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import type { ObservedHost } from "../model/hostFacts.js";
 import { filledNetwork, type HostFile } from "../model/hostFile.js";
@@ -17,16 +17,18 @@ import { specDigest } from "../model/specDigest.js";
 import { serverNames } from "../pki/wantedCertificates.js";
 import { etcdContainer } from "./etcdContainer.js";
 import { etcdSteps } from "./etcdSteps.js";
-import { nodeIdentity } from "./nodeIdentity.js";
+import { nodeIdentity, type NodeIdentity } from "./nodeIdentity.js";
 import {
   type BaseConfiguration,
   type BundledFiles,
   imageStep,
   kubeletSteps,
   nodePlan,
+  type NodePlan,
   staleNodeFiles,
 } from "./nodePlan.js";
 import { manifestsWithStartupTime } from "./startupTime.js";
+import { step, when } from "./step.js";
 
 export interface MasterPlanInput {
   readonly options: MasterOptions;
@@ -56,7 +58,7 @@ const masterLabels = { "node-role.kubernetes.io/master": "", "node-role.kubernet
  * @throws TsdeployError of kind usage for patches and extra arguments that cannot be applied
  */
 export function planMaster(input: MasterPlanInput): Plan {
-  const { options, config, observed, bundled, pkiFiles } = input;
+  const { options, config, observed, bundled } = input;
   const features = featuresOf(config.version);
   const node = nodeIdentity(options, observed.host, features);
   const common = nodePlan({
@@ -70,22 +72,105 @@ export function planMaster(input: MasterPlanInput): Plan {
     proxyKubeconfig: paths.proxyConf,
     ...(input.base && { base: input.base }),
   });
-  const { extraArgs, images, podNetworkFile } = common;
+  const parts: MasterParts = { input, features, node, common };
+  const { images, extraArgs } = common;
+  const etcd = etcdContainer({ config, features, observed, options, image: images.etcd, extraArgs });
+  const pauseStep = imageStep("pause-image", images.pause, config);
+  const etcdStep = imageStep("etcd-image", images.etcd, config);
+  const etcdPart = etcdSteps(etcd, features, observed, [...etcdStep, ...pauseStep].map(({ id }) => id));
+  const files = masterFiles(parts);
+  return {
+    role: "master",
+    clusterName: config.clusterName,
+    version: config.version,
+    nodeName: node.nodeName,
+    steps: [
+      ...pauseStep,
+      ...etcdStep,
+      step("files", "files", etcdPart.beforeFiles, { kind: "write-files", files: files.early }),
+      ...etcdPart.steps,
+      ...kubeletSteps(common, observed, {
+        phase: "control plane",
+        needs: ["files", ...pauseStep.map(({ id }) => id)],
+      }),
+      step("api-serves", "control plane", ["etcd", "kubelet"], { kind: "wait", probe: { kind: "api-serves" } }),
+      step("api", "control plane", ["api-serves"], { kind: "wait", probe: { kind: "api-answers" } }),
+      ...when(files.late.length > 0, step("more-pods", "more pods", ["api"], { kind: "write-files", files: files.late })),
+      ...when(files.stale.length > 0, step("stale-files", "files", ["files"], { kind: "remove-files", paths: files.stale })),
+      ...masterNodeSteps(parts),
+      step("objects", "bootstrap objects", ["api"], { kind: "apply-objects", objects: input.bootstrapObjects }),
+    ],
+    warnings: warningsOf(config, features.tried),
+  };
+}
 
+/** What the parts of a master's plan are made of. */
+interface MasterParts {
+  readonly input: MasterPlanInput;
+  readonly features: VersionFeatures;
+  readonly node: NodeIdentity;
+  readonly common: NodePlan;
+}
+
+/** A master's files by when they are written, and those of an earlier run that are removed. */
+interface MasterFiles {
+  readonly early: readonly HostFile[];
+  /** Pods that can do nothing without the API server: they would only keep it from starting. */
+  readonly late: readonly HostFile[];
+  /** Paths. */
+  readonly stale: readonly string[];
+}
+
+function masterFiles(parts: MasterParts): MasterFiles {
+  const { input, common } = parts;
+  const { observed, bundled, config } = input;
+  const { podNetworkFile } = common;
+  const scheduler = schedulerFiles(parts);
+  const pods = masterPods(parts, scheduler);
+  const late = pods.filter(({ path }) => path !== masterManifest && !observed.files.has(path));
+  // A kubelet that reads it once has to find one when it starts: until the API tells, that of an earlier run, else the
+  // one that a first node gets.
+  const firstNetwork =
+    podNetworkFile &&
+    !observed.files.has(podNetworkFile.path) &&
+    filledNetwork(podNetworkFile, firstNodeCidr(config.podCidr));
+  const early: HostFile[] = [
+    ...(input.otherFiles ?? []),
+    ...input.pkiFiles,
+    ...common.files,
+    ...scheduler,
+    ...(firstNetwork ? [firstNetwork] : []),
+    ...addonFiles(bundled),
+    ...pods.filter((pod) => !late.includes(pod)),
+  ];
+  const written = [...early, ...late, ...(podNetworkFile ? [podNetworkFile] : [])];
+  // An earlier run with other options rendered them, and nobody has made them his own.
+  const stalePods = Object.keys(bundled.manifests)
+    .map((file) => `${paths.manifests}/${file}`)
+    .filter((path) => {
+      const existing = observed.files.get(path);
+      return existing && !pods.some((pod) => pod.path === path) && !isEdited(existing.content);
+    });
+  return {
+    early: [writtenFilesRecord(written, observed.files), ...early],
+    late,
+    stale: [...stalePods, ...staleNodeFiles(common, observed)],
+  };
+}
+
+function schedulerFiles({ features, common }: MasterParts): HostFile[] {
+  const scheduler = schedulerConfiguration(features, common.extraArgs.scheduler ?? {});
+  if (!scheduler) return [];
+  return [{ path: paths.schedulerConfig, mode: 0o644, content: stringify(scheduler, { lineWidth: 0 }), secret: false }];
+}
+
+/** The manifests of the static pods. */
+function masterPods({ input, features, node, common }: MasterParts, scheduler: readonly HostFile[]): HostFile[] {
+  const { options, config, observed, bundled, pkiFiles } = input;
   // What a program reads only when it starts. Certificates are public, their digest is, too; that of random tokens
   // tells nobody anything.
   const digestOf = (of: readonly HostFile[]): string => specDigest(of.map(({ path, content }) => [path, content]));
   const certificates = digestOf(pkiFiles.filter(({ path }) => path.endsWith(".crt")));
-  const scheduler = schedulerConfiguration(features, extraArgs.scheduler ?? {});
-  const schedulerFiles: HostFile[] = scheduler
-    ? [{ path: paths.schedulerConfig, mode: 0o644, content: stringify(scheduler, { lineWidth: 0 }), secret: false }]
-    : [];
-  const inputs = {
-    "k8s-master": digestOf([...pkiFiles.filter(({ path }) => /\.(crt|csv|jsonl)$/.test(path)), ...schedulerFiles]),
-    "k8s-node-ipam": certificates,
-    "k8s-proxy": specDigest([certificates, common.proxyConfiguration ?? ""]),
-    "kube-addon-manager": certificates,
-  };
   const rendering = {
     manifests: bundled.manifests,
     config,
@@ -98,182 +183,74 @@ export function planMaster(input: MasterPlanInput): Plan {
       extraSans: options.apiserverSans,
     }),
     iptablesBackend: observed.host.iptablesBackend,
-    extraArgs: { ...extraArgs, proxy: common.proxyFlags },
+    extraArgs: { ...common.extraArgs, proxy: common.proxyFlags },
     programs: programCommands(features, observed.host),
     patches: options.patches,
-    inputs,
+    inputs: {
+      "k8s-master": digestOf([...pkiFiles.filter(({ path }) => /\.(crt|csv|jsonl)$/.test(path)), ...scheduler]),
+      "k8s-node-ipam": certificates,
+      "k8s-proxy": specDigest([certificates, common.proxyConfiguration ?? ""]),
+      "kube-addon-manager": certificates,
+    },
   };
-  const manifests = manifestsWithStartupTime({
+  return manifestsWithStartupTime({
     render: (seconds) => renderManifests({ ...rendering, startupSeconds: seconds }),
     wanted: startupSeconds(options.timeoutMs),
     existing: (file) => observed.files.get(`${paths.manifests}/${file}`)?.content,
     isUp: input.isUp === true,
-  });
-  const etcd = etcdContainer({
-    config,
-    features,
-    observed,
-    options,
-    image: images.etcd,
-    extraArgs,
-  });
-  const pods = manifests.map(
-    ({ file, pod }): HostFile => ({
-      path: `${paths.manifests}/${file}`,
-      mode: 0o600,
-      content: manifestText(pod),
-      secret: false,
-      editable: true,
-    }),
-  );
-  // Pods that can do nothing without the API server would only keep it from starting.
-  const latePods = pods.filter(({ path }) => path !== masterManifest && !observed.files.has(path));
-  const firstCidr = firstNodeCidr(config.podCidr);
-  // A kubelet that reads it once has to find one when it starts: until the API tells, that of an earlier run, else the
-  // one that a first node gets.
-  const firstNetwork =
-    podNetworkFile && !observed.files.has(podNetworkFile.path) && filledNetwork(podNetworkFile, firstCidr);
-  const files: HostFile[] = [
-    ...(input.otherFiles ?? []),
-    ...pkiFiles,
-    ...common.files,
-    ...schedulerFiles,
-    ...(firstNetwork ? [firstNetwork] : []),
-    ...addonFiles(bundled),
-    ...pods.filter((pod) => !latePods.includes(pod)),
-  ];
+  }).map(({ file, pod }) => ({
+    path: `${paths.manifests}/${file}`,
+    mode: 0o600,
+    content: manifestText(pod),
+    secret: false,
+    editable: true,
+  }));
+}
 
-  const network = podNetworkFile ? [podNetworkFile] : [];
-  const record = writtenFilesRecord([...files, ...latePods, ...network], observed.files);
-
-  // An earlier run with other options rendered them, and nobody has made them his own.
-  const stalePods = Object.keys(bundled.manifests)
-    .map((file) => `${paths.manifests}/${file}`)
-    .filter((path) => {
-      const existing = observed.files.get(path);
-      return existing && !pods.some((pod) => pod.path === path) && !isEdited(existing.content);
-    });
-
+/** From the kubelet's registering its node, as soon as the API server serves, to Ready. */
+function masterNodeSteps({ input, features, node, common }: MasterParts): Step[] {
+  const { config, observed } = input;
+  const { podNetworkFile, annotations } = common;
   const { nodeName } = node;
-  const stale = [...stalePods, ...staleNodeFiles(common, observed)];
-  const pauseStep = imageStep("pause-image", images.pause, config);
-  const etcdStep = imageStep("etcd-image", images.etcd, config);
+  const phase = "node";
   // A cluster with data has its pod CIDRs, and perhaps given the first one to another node.
-  const cidrStep = observed.host.etcdData ? [] : ["pod-cidr"];
-  const idsOf = (others: readonly Step[]): string[] => others.map(({ id }) => id);
-  const etcdPart = etcdSteps(etcd, features, observed, idsOf([...etcdStep, ...pauseStep]));
-  const steps: Step[] = [
-    ...pauseStep,
-    ...etcdStep,
-    {
-      id: "files",
-      phase: "files",
-      needs: etcdPart.beforeFiles,
-      action: { kind: "write-files", files: [record, ...files] },
-    },
-    ...etcdPart.steps,
-    ...kubeletSteps(common, observed, { phase: "control plane", needs: ["files", ...idsOf(pauseStep)] }),
-    {
-      id: "api-serves",
-      phase: "control plane",
-      needs: ["etcd", "kubelet"],
-      action: { kind: "wait", probe: { kind: "api-serves" } },
-    },
-    {
-      id: "api",
-      phase: "control plane",
-      needs: ["api-serves"],
-      action: { kind: "wait", probe: { kind: "api-answers" } },
-    },
-    ...(latePods.length === 0
-      ? []
-      : [
-          {
-            id: "more-pods",
-            phase: "more pods",
-            needs: ["api"],
-            action: { kind: "write-files", files: latePods },
-          } satisfies Step,
-        ]),
-    ...(stale.length === 0
-      ? []
-      : [
-          {
-            id: "stale-files",
-            phase: "files",
-            needs: ["files"],
-            action: { kind: "remove-files", paths: stale },
-          } satisfies Step,
-        ]),
-    // The kubelet registers its node as soon as the API server serves; that one says that it is well a second later.
-    {
-      id: "node-registered",
-      phase: "node",
-      needs: ["api-serves"],
-      action: { kind: "wait", probe: { kind: "node-registered", node: nodeName } },
-    },
-    ...(cidrStep.length === 0
-      ? []
-      : [
-          {
-            id: "pod-cidr",
-            phase: "node",
-            needs: ["node-registered"],
-            action: { kind: "set-pod-cidr", node: nodeName, podCidr: firstCidr },
-          } satisfies Step,
-        ]),
+  const cidr = observed.host.etcdData ? [] : ["pod-cidr"];
+  const network = podNetworkFile ? ["pod-network"] : [];
+  return [
+    step("node-registered", phase, ["api-serves"], { kind: "wait", probe: { kind: "node-registered", node: nodeName } }),
+    ...when(
+      cidr.length > 0,
+      step("pod-cidr", phase, ["node-registered"], {
+        kind: "set-pod-cidr",
+        node: nodeName,
+        podCidr: firstNodeCidr(config.podCidr),
+      }),
+    ),
     ...(podNetworkFile
       ? [
-          {
-            id: "pod-network",
-            phase: "node",
-            needs: ["node-registered", ...cidrStep],
-            action: {
-              kind: "write-pod-network",
-              node: nodeName,
-              file: podNetworkFile,
-              restartsKubelet: features.podCidrDelivery === "file-before-kubelet",
-            },
-          } satisfies Step,
+          step("pod-network", phase, ["node-registered", ...cidr], {
+            kind: "write-pod-network",
+            node: nodeName,
+            file: podNetworkFile,
+            restartsKubelet: features.podCidrDelivery === "file-before-kubelet",
+          }),
         ]
       : []),
-    {
-      id: "node-labels",
-      phase: "node",
-      needs: ["node-registered"],
-      action: {
-        kind: "mark-node",
-        node: nodeName,
-        labels: masterLabels,
-        ...(common.annotations && { annotations: common.annotations }),
-      },
-    },
+    step("node-labels", phase, ["node-registered"], {
+      kind: "mark-node",
+      node: nodeName,
+      labels: masterLabels,
+      ...(annotations && { annotations }),
+    }),
     // Without a pod network a node is not Ready before the person has brought one.
-    ...(config.network === "none"
-      ? []
-      : [
-          {
-            id: "node-ready",
-            phase: "node",
-            needs: ["node-registered", ...cidrStep, ...(podNetworkFile ? ["pod-network"] : [])],
-            action: { kind: "wait", probe: { kind: "node-ready", node: nodeName } },
-          } satisfies Step,
-        ]),
-    {
-      id: "objects",
-      phase: "bootstrap objects",
-      needs: ["api"],
-      action: { kind: "apply-objects", objects: input.bootstrapObjects },
-    },
+    ...when(
+      config.network !== "none",
+      step("node-ready", phase, ["node-registered", ...cidr, ...network], {
+        kind: "wait",
+        probe: { kind: "node-ready", node: nodeName },
+      }),
+    ),
   ];
-  return {
-    role: "master",
-    clusterName: config.clusterName,
-    version: config.version,
-    nodeName,
-    steps,
-    warnings: warningsOf(config, features.tried),
-  };
 }
 
 /** For whoever runs the command. */

@@ -2,12 +2,13 @@ import { writtenFilesRecord } from "../host/writtenFiles.js";
 import { checkPatchTargets } from "../kubernetes/renderManifests.js";
 import { featuresOf } from "../kubernetes/versions.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
+import { defined } from "../model/defined.js";
 import type { ObservedHost } from "../model/hostFacts.js";
 import type { HostFile } from "../model/hostFile.js";
 import { paths } from "../model/hostLayout.js";
 import type { KubernetesObject } from "../model/kubernetesObject.js";
 import type { WorkerOptions } from "../model/options.js";
-import type { Action, Plan, Step } from "../model/plan.js";
+import type { Plan, Step } from "../model/plan.js";
 import { nodeIdentity, type NodeIdentity } from "./nodeIdentity.js";
 import {
   type BaseConfiguration,
@@ -15,10 +16,12 @@ import {
   imageStep,
   kubeletSteps,
   nodePlan,
+  type NodePlan,
   staleNodeFiles,
 } from "./nodePlan.js";
 import { warningsOf } from "./planMaster.js";
 import { proxyContainer } from "./proxyContainer.js";
+import { step, when } from "./step.js";
 
 export interface WorkerPlanInput {
   readonly options: WorkerOptions;
@@ -47,12 +50,7 @@ export function planWorker(input: WorkerPlanInput): Plan {
   checkPatchTargets(options.patches);
   const features = featuresOf(options.k8sVersion ?? config.version);
   const node = nodeIdentity(options, observed.host, features);
-  const nodeConfig: ClusterConfig = {
-    ...config,
-    version: features.version,
-    image: options.image ?? config.image,
-    ...(options.registry !== undefined && { registry: options.registry }),
-  };
+  const nodeConfig = configOf(input, features.version);
   const common = nodePlan({
     role: "worker",
     options,
@@ -64,93 +62,55 @@ export function planWorker(input: WorkerPlanInput): Plan {
     proxyKubeconfig: paths.kubeletConf,
     ...(input.base && { base: input.base }),
   });
-  const proxy = proxyContainer({
-    config: nodeConfig,
-    features,
-    observed,
-    options,
-    flags: common.proxyFlags,
-    configuration: common.proxyConfiguration,
-  });
-  const written = [...(input.otherFiles ?? []), ...input.credentials, ...common.files];
-  const network = common.podNetworkFile ? [common.podNetworkFile] : [];
-  const files = [writtenFilesRecord([...written, ...network], observed.files), ...written];
+  const { proxyFlags: flags, proxyConfiguration: configuration } = common;
+  const proxy = proxyContainer({ config: nodeConfig, features, observed, options, flags, configuration });
+  const files = workerFiles(input, common);
   const bootstraps = input.credentials.some(({ path }) => path === paths.bootstrapKubeletConf);
 
-  const { nodeName } = node;
   const { podNetworkFile } = common;
-  const isReadOnce = features.podCidrDelivery === "file-before-kubelet";
-  const podNetwork = (needs: readonly string[]): Step[] =>
-    podNetworkFile
-      ? [
-          {
-            id: "pod-network",
-            phase: "node",
-            needs,
-            action: { kind: "write-pod-network", node: nodeName, file: podNetworkFile, restartsKubelet: false },
-          },
-        ]
-      : [];
-  // The kubelet may start when its network's file is there, and that needs a node with a pod CIDR.
-  const nodeFirst: Step[] =
-    isReadOnce && podNetworkFile
-      ? [
-          {
-            id: "node-object",
-            phase: "node",
-            needs: [],
-            action: { kind: "create-node", object: nodeObject(node, options, observed, common.annotations) },
-          },
-          ...podNetwork(["node-object", "files"]),
-        ]
-      : [];
+  // A kubelet that reads its network's file once may start when that is there, which needs a node with a pod CIDR.
+  const isNodeFirst = podNetworkFile !== undefined && features.podCidrDelivery === "file-before-kubelet";
+  const network = podNetworkFile ? [networkStep(podNetworkFile, node, isNodeFirst ? "node-object" : "node-registered")] : [];
+  const nodeFirst = isNodeFirst
+    ? [
+        step("node-object", "node", [], {
+          kind: "create-node",
+          object: nodeObject(node, options, observed, common.annotations),
+        }),
+        ...network,
+      ]
+    : [];
+  const { nodeName } = node;
   const pauseStep = imageStep("pause-image", common.images.pause, nodeConfig);
-  const started = ["files", ...[...pauseStep, ...nodeFirst].map(({ id }) => id)];
   const stale = staleNodeFiles(common, observed);
   const steps: Step[] = [
     ...pauseStep,
-    { id: "files", phase: "files", needs: [], action: { kind: "write-files", files } },
-    ...(stale.length === 0 ? [] : [staleStep(stale)]),
+    step("files", "files", [], { kind: "write-files", files }),
+    ...when(stale.length > 0, step("stale-files", "files", ["files"], { kind: "remove-files", paths: stale })),
     ...nodeFirst,
     ...kubeletSteps(common, observed, {
       phase: "containers",
-      needs: started,
+      needs: ["files", ...[...pauseStep, ...nodeFirst].map(({ id }) => id)],
       ...(bootstraps && { restartsWith: paths.bootstrapKubeletConf }),
     }),
-    {
-      id: "proxy",
-      phase: "containers",
-      needs: ["files"],
-      action: { kind: "run-container", container: proxy, health: { port: 10256 } },
-    },
-    {
-      id: "node-registered",
-      phase: "node",
-      needs: ["kubelet"],
-      action: { kind: "wait", probe: { kind: "node-registered", node: nodeName } },
-    },
-    ...(isReadOnce ? [] : podNetwork(["node-registered"])),
-    ...(config.network === "none"
-      ? []
-      : [
-          {
-            id: "node-ready",
-            phase: "node",
-            needs: ["node-registered", "proxy", ...(podNetworkFile ? ["pod-network"] : [])],
-            action: { kind: "wait", probe: { kind: "node-ready", node: nodeName } },
-          } satisfies Step,
-        ]),
+    step("proxy", "containers", ["files"], { kind: "run-container", container: proxy, health: { port: 10256 } }),
+    step("node-registered", "node", ["kubelet"], { kind: "wait", probe: { kind: "node-registered", node: nodeName } }),
+    ...(isNodeFirst ? [] : network),
+    ...when(
+      config.network !== "none",
+      step("node-ready", "node", ["node-registered", "proxy", ...network.map(({ id }) => id)], {
+        kind: "wait",
+        probe: { kind: "node-ready", node: nodeName },
+      }),
+    ),
     // The kubelet has its own certificate now: nothing needs the token any more.
-    ...(bootstraps
-      ? [
-          {
-            id: "forget-token",
-            phase: "node",
-            needs: ["node-registered", ...(config.network === "none" ? [] : ["node-ready"])],
-            action: { kind: "remove-files", paths: [paths.bootstrapKubeletConf] },
-          } satisfies Step,
-        ]
-      : []),
+    ...when(
+      bootstraps,
+      step("forget-token", "node", ["node-registered", ...when(config.network !== "none", "node-ready")], {
+        kind: "remove-files",
+        paths: [paths.bootstrapKubeletConf],
+      }),
+    ),
   ];
   return {
     role: "worker",
@@ -162,9 +122,23 @@ export function planWorker(input: WorkerPlanInput): Plan {
   };
 }
 
-function staleStep(stale: readonly string[]): Step {
-  const action: Action = { kind: "remove-files", paths: stale };
-  return { id: "stale-files", phase: "files", needs: ["files"], action };
+/** The cluster's configuration, with this node's own version and images. */
+function configOf({ config, options }: WorkerPlanInput, version: string): ClusterConfig {
+  const { image = config.image, registry } = options;
+  return { ...config, version, image, ...defined({ registry }) };
+}
+
+function workerFiles({ otherFiles = [], credentials, observed }: WorkerPlanInput, common: NodePlan): HostFile[] {
+  const written = [...otherFiles, ...credentials, ...common.files];
+  const later = common.podNetworkFile ? [common.podNetworkFile] : [];
+  return [writtenFilesRecord([...written, ...later], observed.files), ...written];
+}
+
+/** When the node has its pod CIDR. */
+function networkStep(file: HostFile, { nodeName }: NodeIdentity, afterNode: string): Step {
+  // Where the node comes before the kubelet, nothing else has waited for the folder's other files.
+  const needs = afterNode === "node-object" ? [afterNode, "files"] : [afterNode];
+  return step("pod-network", "node", needs, { kind: "write-pod-network", node: nodeName, file, restartsKubelet: false });
 }
 
 /**
