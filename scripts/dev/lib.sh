@@ -10,6 +10,31 @@ die() {
   exit 1
 }
 
+# progress LOG DESCRIBE copies standard input to LOG and shows how far it is: DESCRIBE gets each line and sets $stage, and
+# what it sets is shown when it changes. On a terminal that is one line, replaced; elsewhere a line each.
+progress() {
+  local line stage='' shown='' began=$SECONDS
+  while IFS= read -r line; do
+    printf '%s\n' "$line" >&3
+    "$2" "$line"
+    [[ $stage != "$shown" ]] || continue
+    shown=$stage
+    if [[ -t 2 ]]; then
+      printf '\r\e[K%s: %s' "${0##*/}" "$stage" >&2
+    else
+      log "$stage ($(((SECONDS - began) / 60)) min $(((SECONDS - began) % 60)) s)"
+    fi
+  done 3>"$1"
+  [[ ! -t 2 || -z $shown ]] || printf '\r\e[K' >&2
+}
+
+# percent DONE TOTAL in steps that make sense where it is shown.
+percent() {
+  local step=10
+  [[ ! -t 2 ]] || step=1
+  echo "$(($1 * 100 / $2 / step * step)) %"
+}
+
 # apt_install PACKAGE... installs those that are missing.
 apt_install() {
   local missing=()
