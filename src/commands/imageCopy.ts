@@ -14,7 +14,7 @@ export async function imageCopy(options: ImageCopyOptions, context: RunContext):
     withEngine({ dockerHost: options.to }, context, async (to) => {
       await refuseItself(from, to);
       const { architecture } = await to.version();
-      const set = await ensureImageSet(from, options, architecture, context);
+      const { images: set } = await ensureImageSet(from, options, architecture, context);
       const there = await Promise.all(set.map((image) => isThere(to, image)));
       const missing = set.filter((_, index) => there[index] !== true);
       if (missing.length > 0) {

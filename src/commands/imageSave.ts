@@ -12,13 +12,13 @@ import type { RunContext } from "../report/runContext.js";
 
 /** `tsdeploy image save FILE`: all that a cluster of a version needs, as one file. */
 export async function imageSave(options: ImageSaveOptions, context: RunContext): Promise<CommandResult> {
-  const { file, k8sVersion: version, arch } = options;
+  const { file, arch } = options;
   const isFile = file !== "-";
   if (isFile) await checkWritable(file, (question) => context.confirm(question));
   else if (process.stdout.isTTY) throw terminal();
   return withEngine(options, context, async (engine) => {
     const architecture = arch ?? (await engine.version()).architecture;
-    const set = await ensureImageSet(engine, options, architecture, context);
+    const { version, images: set } = await ensureImageSet(engine, options, architecture, context);
     const sizeBytes = await inPhase("save", context.report, () => save(engine, set, file, context));
     const references = set.map(({ reference }) => reference);
     const text = `${isFile ? file : "The archive"} (${megabytes(sizeBytes)}) has ${references.join(", ")}`;

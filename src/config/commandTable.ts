@@ -118,7 +118,7 @@ export const commandTable: readonly CommandRow[] = [
     name: "image save",
     summary: "write all images of a cluster into one file",
     description:
-      "For places without a network: the image of --k8s-version, and pause and etcd where it does not hold them. What is " +
+      "For places without a network: the image of --k8s-version or --image, and pause and etcd where it does not hold them. What is " +
       "not here is pulled or built first. The file is there when it is whole, or not at all.",
     examples: [
       ["tsdeploy image save kubernetes.tar", "for `tsdeploy image load` elsewhere"],
@@ -139,7 +139,10 @@ export const commandTable: readonly CommandRow[] = [
     summary: "copy all images of a cluster into another machine's Docker",
     description:
       "From the Docker of --host into that of --to, without a file in between. What is there already is not sent again.",
-    examples: [["tsdeploy image copy --to ssh://root@10.0.0.6", "from this machine's Docker"]],
+    examples: [
+      ["tsdeploy image copy --to ssh://root@10.0.0.6", "from this machine's Docker"],
+      ["tsdeploy image copy --image lab/hyperkube:v1.30.4 --to ssh://root@10.0.0.6", "of that image's version"],
+    ],
   },
   {
     name: "versions",

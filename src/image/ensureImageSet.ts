@@ -1,7 +1,7 @@
 import { mirrored } from "../config/imageReference.js";
 import type { ContainerEngine } from "../docker/containerEngine.js";
 import { defaultRegistry } from "../kubernetes/releaseTable.js";
-import { featuresOf } from "../kubernetes/versions.js";
+import { defaultVersion, featuresOf, resolveVersion } from "../kubernetes/versions.js";
 import type { ImageDetails } from "../model/dockerObjects.js";
 import { TsdeployError } from "../model/errors.js";
 import { imageLabels } from "../model/imageLabels.js";
@@ -9,6 +9,7 @@ import type { ImageSetOptions } from "../model/options.js";
 import type { RunContext } from "../report/runContext.js";
 import { chooseImage } from "./chooseImage.js";
 import { ensureImage, pullImage } from "./ensureImage.js";
+import { imageVersion } from "./imageVersion.js";
 import { servesAsPause } from "./sideImages.js";
 
 /** An image under the name by which nodes look for it. */
@@ -17,20 +18,27 @@ export interface NamedImage {
   readonly image: ImageDetails;
 }
 
+/** All images of a cluster. */
+export interface ImageSet {
+  /** Of Kubernetes. */
+  readonly version: string;
+  /** The hyperkube image first. */
+  readonly images: readonly NamedImage[];
+}
+
 /**
- * All images that machines of this architecture need for a cluster, the hyperkube image first; those that are not here
- * are pulled or built.
+ * All images that machines of this architecture need for a cluster; those that are not here are pulled or built.
  *
- * @throws TsdeployError as `ensureImage` does; `usage` with `IMAGE_BY_DIGEST`, `environment` with
- * `IMAGE_ARCHITECTURE` or `IMAGE_VERSION`
+ * @throws TsdeployError as `ensureImage` and `resolveVersion` do; `usage` with `IMAGE_BY_DIGEST` or
+ * `IMAGE_VERSION_UNKNOWN`, `environment` with `IMAGE_ARCHITECTURE` or `IMAGE_VERSION`
  */
 export async function ensureImageSet(
   engine: ContainerEngine,
   options: ImageSetOptions,
   architecture: string,
   context: RunContext,
-): Promise<NamedImage[]> {
-  const { k8sVersion: version, image, registry, registryMirrors } = options;
+): Promise<ImageSet> {
+  const { image, registry, registryMirrors } = options;
   if (image?.includes("@") === true) {
     throw new TsdeployError("usage", {
       code: "IMAGE_BY_DIGEST",
@@ -38,6 +46,7 @@ export async function ensureImageSet(
       hint: "Give it a tag (`docker tag`), and name that by --image.",
     });
   }
+  const version = options.k8sVersion ?? (await versionOf(engine, image));
   const choice = await chooseImage(engine, { requested: { image, registry, registryMirrors }, version, architecture });
   const hyperkube = await ensureImage(engine, choice, { ...options, version, architecture, context });
   const holds = servesAsPause(hyperkube) ? hyperkube.labels[imageLabels.version] : undefined;
@@ -70,5 +79,17 @@ export async function ensureImageSet(
     const reference = mirrored(`${registry ?? defaultRegistry}/${name.replace("{arch}", architecture)}`, registryMirrors);
     set.push({ reference, image: await pullImage(engine, reference, { ...options, context }) });
   }
-  return set;
+  return { version, images: set };
+}
+
+/** What the image says; without one the default. */
+async function versionOf(engine: ContainerEngine, image: string | undefined): Promise<string> {
+  if (image === undefined) return defaultVersion;
+  const version = imageVersion(image, await engine.inspectImage(image));
+  if (version !== undefined) return resolveVersion(version);
+  throw new TsdeployError("usage", {
+    code: "IMAGE_VERSION_UNKNOWN",
+    message: `neither a label nor the tag of ${image} says which version of Kubernetes is in it`,
+    hint: "Say it by --k8s-version.",
+  });
 }

@@ -1,5 +1,6 @@
 import type { ImageDetails } from "../model/dockerObjects.js";
 import { imageLabels } from "../model/imageLabels.js";
+import { imageVersion } from "./imageVersion.js";
 
 /** What a person wants to know of an image that nodes run from. */
 export interface ImageRow {
@@ -23,7 +24,7 @@ export function isHyperkube({ labels, tags }: ImageDetails): boolean {
 /** The image under one of its names. */
 export function imageRow(reference: string, image: ImageDetails): ImageRow {
   const { labels } = image;
-  const version = labels[imageLabels.version] ?? /:(v\d+\.\d+\.\d+[\w.-]*)$/.exec(reference)?.[1];
+  const version = imageVersion(reference, image);
   const named = (name: string, label: string): string[] =>
     labels[label] === undefined ? [] : [`${name} ${labels[label]}`];
   // A program's file cannot be older.

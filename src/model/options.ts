@@ -170,7 +170,8 @@ export type ImageListOptions = CommonOptions;
 
 /** Which images a cluster needs, and where those come from that are not here. */
 export interface ImageSetOptions extends CommonOptions {
-  readonly k8sVersion: string;
+  /** Default: that of `image`. */
+  readonly k8sVersion?: string;
   readonly image?: string;
   readonly registry?: string;
   readonly registryMirrors: RegistryMirrors;

@@ -365,10 +365,11 @@ describe("what is wrong", () => {
 });
 
 describe("commands for images", () => {
-  it("are for the version that a new cluster gets", async () => {
-    for (const command of ["image build", "image save", "image copy"] as const) {
+  it("build for the version that a new cluster gets, and leave that of a set to its image", async () => {
+    expect((await load("image build")).k8sVersion).toBe(defaultVersion);
+    for (const command of ["image save", "image copy"] as const) {
       const options = await load(command, { flags: { file: "x.tar", to: "ssh://other" } });
-      expect(options.k8sVersion).toBe(defaultVersion);
+      expect(options.k8sVersion).toBeUndefined();
       expect(options.pullTimeoutMs).toBe(900_000);
     }
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { mirrored, publishedImage } from "../../src/config/imageReference.js";
 import { ensureImageSet } from "../../src/image/ensureImageSet.js";
-import { featuresOf } from "../../src/kubernetes/versions.js";
+import { defaultVersion, featuresOf } from "../../src/kubernetes/versions.js";
 import type { ImageSetOptions } from "../../src/model/options.js";
 import type { RunContext } from "../../src/report/runContext.js";
 import { fakeEngine, fakeImage, hyperkubeLabels } from "../docker/fakeEngine.js";
@@ -19,8 +19,8 @@ function options(more: Partial<ImageSetOptions> = {}): ImageSetOptions {
 const context = { report: () => undefined, signal: new AbortController().signal, env: {} } as Partial<RunContext>;
 
 async function references(engine: ReturnType<typeof fakeEngine>, asked: ImageSetOptions, architecture = "amd64") {
-  const set = await ensureImageSet(engine, asked, architecture, context as RunContext);
-  return set.map(({ reference }) => reference);
+  const { images } = await ensureImageSet(engine, asked, architecture, context as RunContext);
+  return images.map(({ reference }) => reference);
 }
 
 describe("all images of a cluster are", () => {
@@ -52,6 +52,41 @@ describe("all images of a cluster are", () => {
     const engine = fakeEngine({ registry: Object.fromEntries(there.map((name) => [name, fakeImage(name)])) });
     expect(await references(engine, options({ registryMirrors }))).toEqual(there);
     expect(there.every((name) => name.startsWith("mirror.lab:5000/k8s/"))).toBe(true);
+  });
+});
+
+describe("without --k8s-version the version is", () => {
+  const versionFor = async (image: string | undefined, ...here: Parameters<typeof fakeImage>[]): Promise<string> => {
+    const asked = options(image === undefined ? {} : { image });
+    Reflect.deleteProperty(asked, "k8sVersion");
+    const images = here.map((parameters) => fakeImage(...parameters));
+    return (await ensureImageSet(fakeEngine({ images, registry }), asked, "amd64", context as RunContext)).version;
+  };
+
+  it("what the image's label says, whatever its tag", async () => {
+    expect(await versionFor("mine:v1.9.11", ["mine:v1.9.11", { labels: hyperkubeLabels("v1.20.2") }])).toBe("v1.20.2");
+  });
+
+  it("what the tag says of an image without our labels, or that has yet to be pulled", async () => {
+    const labels = { "org.opencontainers.image.version": "24.04" };
+    const [pause = "", etcd = ""] = sides;
+    expect(await versionFor("mine:v1.9.11", ["mine:v1.9.11", { labels }], [pause], [etcd])).toBe("v1.9.11");
+    expect(await versionFor(published)).toBe(old);
+  });
+
+  it("the default without an image", async () => {
+    const tag = `tsdeploy/hyperkube:${defaultVersion}`;
+    expect(await versionFor(undefined, [tag, { labels: hyperkubeLabels(defaultVersion) }])).toBe(defaultVersion);
+  });
+
+  it("to be named if neither says it, or it is none that is supported", async () => {
+    await expect(versionFor("mine:latest", ["mine:latest"])).rejects.toMatchObject({
+      kind: "usage",
+      problems: [{ code: "IMAGE_VERSION_UNKNOWN", hint: expect.stringContaining("--k8s-version") as string }],
+    });
+    await expect(versionFor("mine:v1.2.0", ["mine:v1.2.0"])).rejects.toMatchObject({
+      problems: [{ code: "VERSION_UNSUPPORTED" }],
+    });
   });
 });
 

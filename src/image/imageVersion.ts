@@ -1,0 +1,14 @@
+import type { ImageDetails } from "../model/dockerObjects.js";
+import { imageLabels } from "../model/imageLabels.js";
+
+/**
+ * The version of Kubernetes in an image: as the label of one of ours says, else as its tag does.
+ *
+ * @param image undefined if it is not here
+ * @returns such as `v1.20.2`; undefined if neither says one
+ */
+export function imageVersion(reference: string, image: Pick<ImageDetails, "labels"> | undefined): string | undefined {
+  const { [imageLabels.pause]: pause, [imageLabels.version]: label } = image?.labels ?? {};
+  // Another image's label tells its own version, or that of the distribution below it.
+  return (pause === undefined ? undefined : label) ?? /:(v\d+\.\d+\.\d+[\w.-]*)$/.exec(reference)?.[1];
+}
