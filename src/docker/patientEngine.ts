@@ -57,7 +57,7 @@ const policies: Readonly<Record<Method, Policy>> = {
   removeImage: { what: "docker rmi", repeat: true, changes: true },
 };
 
-/** How long a changing call may take to be answered after Ctrl-C, and any call to a daemon that has not answered. */
+/** How long a changing call may take to be answered after Ctrl-C, and a cheap one by a daemon that has not answered. */
 const answerMs = 10_000;
 const closeMs = 5_000;
 
@@ -89,13 +89,13 @@ class Patience {
   #recovery: Promise<void> | undefined;
   /** Why nothing more may be done on this host, although the daemon is back. */
   #refusal: Error | undefined;
-  /** The last call was not answered: the next ones are not given as long. */
+  /** The last call was not answered: the next one has to wait for an answer to a cheap one, and not for long. */
   #silent = false;
 
   constructor(inner: ContainerEngine, options: PatienceOptions) {
     this.#inner = inner;
     this.#options = options;
-    this.#direct = this.#decorate(async (method, args) => this.#bounded(method, args));
+    this.#direct = this.#decorate(async (method, args) => this.#bounded(method, args, this.#options.signal.aborted));
     const outages = {
       onReturn: (listener: (engine: ContainerEngine) => Promise<void>) => {
         this.#listeners.add(listener);
@@ -130,12 +130,13 @@ class Patience {
   }
 
   async #patient(method: Method, args: readonly unknown[]): Promise<unknown> {
+    const isCleanUp = this.#options.signal.aborted;
     const giveUpMs = performance.now() + this.#options.timeoutMs;
     for (;;) {
       await this.#recovery;
       if (this.#refusal) throw this.#refusal;
       try {
-        return await this.#bounded(method, args);
+        return await this.#bounded(method, args, isCleanUp);
       } catch (error) {
         const canRepeat = policies[method].repeat ?? method === "createContainer";
         if (!canRepeat || !isAway(error) || this.#silent || performance.now() > giveUpMs) throw error;
@@ -180,40 +181,61 @@ class Patience {
     }
   }
 
-  /** A call with its deadline, ended by the signal if that aborts meanwhile. */
-  async #bounded(method: Method, args: readonly unknown[]): Promise<unknown> {
+  /** A call with its deadline; what began before the signal aborted is ended by it. */
+  async #bounded(method: Method, args: readonly unknown[], isCleanUp: boolean): Promise<unknown> {
     const { signal, timeoutMs } = this.#options;
     const { what, deadline, changes } = policies[method];
+    const call = nameOf(what, args);
+    if (!isCleanUp && signal.aborted) {
+      this.#silent = true;
+      throw aborted();
+    }
+    // A cheap question tells whether to give it all its time again.
+    if (this.#silent) await this.#within(this.#inner.info(), answerMs, call);
     const graceMs = deadline === "with-grace" ? Number(args[1]) * 1000 : 0;
-    const withinMs = (this.#silent ? Math.min(timeoutMs, answerMs) : timeoutMs) + graceMs;
-    const timers = new Set<NodeJS.Timeout>();
+    let timer: NodeJS.Timeout | undefined;
     let onAbort = (): void => undefined;
     const ended = new Promise<never>((_, reject) => {
-      const after = (ms: number, error: () => Error): void => {
-        timers.add(
-          setTimeout(() => {
-            this.#silent = true;
-            reject(error());
-          }, ms),
-        );
-      };
-      if (deadline !== "none") after(withinMs, () => hung(this.#inner.endpoint, nameOf(what, args), withinMs));
       onAbort = () => {
-        if (changes) after(answerMs, aborted);
-        else reject(aborted());
+        // Until it answers again.
+        this.#silent = true;
+        const end = (): void => {
+          reject(aborted());
+        };
+        if (changes) timer = setTimeout(end, answerMs);
+        else end();
       };
-      signal.addEventListener("abort", onAbort, { once: true });
+    });
+    if (!isCleanUp) signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      const answer = (this.#inner[method] as Call).apply(this.#inner, [...args]);
+      const withinMs = deadline === "none" ? undefined : timeoutMs + graceMs;
+      return await Promise.race([this.#within(answer, withinMs, call), ended]);
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      clearTimeout(timer);
+    }
+  }
+
+  /** What is answered by then; any answer, a refusal too, shows that the daemon lives. */
+  async #within<T>(answer: Promise<T>, withinMs: number | undefined, call: string): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      if (withinMs === undefined) return;
+      timer = setTimeout(() => {
+        this.#silent = true;
+        reject(hung(this.#inner.endpoint, call, withinMs));
+      }, withinMs);
     });
     try {
-      const answer = await Promise.race([(this.#inner[method] as Call).apply(this.#inner, [...args]), ended]);
+      const result = await Promise.race([answer, late]);
       this.#silent = false;
-      return answer;
+      return result;
     } catch (error) {
       if (error instanceof EngineError) this.#silent = false;
       throw error;
     } finally {
-      signal.removeEventListener("abort", onAbort);
-      timers.forEach(clearTimeout);
+      clearTimeout(timer);
     }
   }
 }

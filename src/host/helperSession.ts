@@ -1,4 +1,4 @@
-import type { Duplex } from "node:stream";
+import { addAbortSignal, type Duplex } from "node:stream";
 import { buffer, text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { nanoid } from "nanoid";
@@ -105,7 +105,10 @@ class HelperSession implements Helper {
   readonly #image: string;
   readonly #options: HelperOptions;
   #container: AttachedContainer | undefined;
+  /** Aborts when our connection to the container has ended, and so the container, or soon. */
+  #ended = new AbortController().signal;
   #forget: (() => void) | undefined;
+  #isClosed = false;
 
   constructor(engine: ContainerEngine, image: string, options: HelperOptions) {
     this.#engine = engine;
@@ -174,16 +177,17 @@ class HelperSession implements Helper {
   }
 
   async openTcp(host: string, port: number): Promise<Duplex> {
-    return this.#surviving(async () =>
-      this.#engine.execStream(this.id, ["socat", "-", `TCP:${host}:${port},nodelay`]),
-    );
+    return this.#surviving(async () => {
+      const stream = await this.#engine.execStream(this.id, ["socat", "-", `TCP:${host}:${port},nodelay`]);
+      return addAbortSignal(this.#ended, stream);
+    });
   }
 
   async close(): Promise<void> {
     this.#forget?.();
     const container = this.#container;
-    this.#container = undefined;
-    if (!container) return;
+    if (this.#isClosed || !container) return;
+    this.#isClosed = true;
     container.stdin.end();
     const timer = new AbortController();
     const late = delay(closeMs, undefined, { signal: timer.signal }).then(() => {
@@ -222,8 +226,13 @@ class HelperSession implements Helper {
       }
       throw unfit(this.#image, error);
     });
-    // The connection ends when the container does; whoever uses the helper then hears it from Docker.
-    this.#container.stdin.on("error", () => undefined);
+    const ended = new AbortController();
+    this.#ended = ended.signal;
+    const { id, stdin } = this.#container;
+    stdin.on("error", () => undefined);
+    stdin.on("close", () => {
+      ended.abort(new EngineError(404, `the helper container ${id.slice(0, 12)} has ended`));
+    });
   }
 
   /**
@@ -232,9 +241,8 @@ class HelperSession implements Helper {
    */
   async #restart(engine: ContainerEngine): Promise<void> {
     const container = this.#container;
-    if (!container) return;
-    const isHeld = !container.stdin.destroyed && !container.stdin.writableEnded;
-    if (isHeld && (await engine.inspectContainer(container.id))?.running === true) return;
+    if (!container || this.#isClosed) return;
+    if (!this.#ended.aborted && (await engine.inspectContainer(container.id))?.running === true) return;
     await engine.removeContainer(container.id);
     const { lock } = this.#options;
     await this.#start(engine, { ...this.#options, lock: lock && { ...lock, wait: false } });
@@ -258,10 +266,10 @@ class HelperSession implements Helper {
   /** Whether there is another helper now in place of that one; starts it, if that one is no more. */
   async #isReplaced(id: string): Promise<boolean> {
     const { outages } = this.#engine;
-    if (!outages || !this.#container) return false;
+    if (!outages || this.#isClosed) return false;
     const container = await this.#engine.inspectContainer(id);
     // Looking may have taken a restart of Docker, and brought another helper.
-    if (this.id === id && container?.running !== true) await outages.recover();
+    if (this.id === id && (this.#ended.aborted || container?.running !== true)) await outages.recover();
     return this.id !== id;
   }
 
@@ -273,7 +281,9 @@ class HelperSession implements Helper {
   ): Promise<ExecResult> {
     return this.#surviving(async () => {
       const argv = ["bash", "-c", script, name, ...args];
-      const result = await this.#engine.exec(this.id, argv, options).catch((error: unknown) => {
+      // Docker 20.10 leaves the streams of a program open whose container was removed.
+      const signal = options.signal ? AbortSignal.any([options.signal, this.#ended]) : this.#ended;
+      const result = await this.#engine.exec(this.id, argv, { ...options, signal }).catch((error: unknown) => {
         throw unfit(this.#image, error);
       });
       if (result.exitCode !== 0) {

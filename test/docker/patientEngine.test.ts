@@ -41,7 +41,7 @@ async function after(ms: number, call: Promise<unknown>): Promise<unknown> {
 
 describe("a daemon that hangs", () => {
   it("is told by the call that it has not answered, and is then waited for less long", async () => {
-    const { engine } = patient({ inspectContainer: never, listContainers: never });
+    const { engine } = patient({ inspectContainer: never, listContainers: never, info: never });
     const call = engine.inspectContainer("kube_etcd_x");
     expect(await after(59_000, call)).toBe("pending");
     expect(await after(1_000, call)).toBe("DOCKER_HUNG");
@@ -73,18 +73,27 @@ describe("a daemon that hangs", () => {
     const refusal = new EngineError(409, "no");
     const { engine } = patient({
       removeContainer: async () => (isHung ? never() : Promise.reject(refusal)),
-      info: never,
+      info: async () => (isHung ? never() : info()),
+      listContainers: never,
     });
     expect(await after(60_000, engine.removeContainer("x"))).toBe("DOCKER_HUNG");
     isHung = false;
     expect(await after(0, engine.removeContainer("x"))).toBe(refusal);
-    const call = engine.info();
+    const call = engine.listContainers();
     expect(await after(59_000, call)).toBe("pending");
     expect(await after(1_000, call)).toBe("DOCKER_HUNG");
   });
 });
 
 describe("after Ctrl-C", () => {
+  it("a call of the same moment is ended by it, and clean-up does not wait long for a daemon that hangs", async () => {
+    const { engine, stop } = patient({ listContainers: never, stopContainer: never, info: never });
+    const call = engine.listContainers();
+    stop.abort();
+    expect(await after(0, call)).toBe("ABORTED");
+    expect(await after(10_000, engine.stopContainer("x", 30))).toBe("DOCKER_HUNG");
+  });
+
   it("a change that is answered is not taken for ended, and clean-up goes on", async () => {
     let answer: (id: string) => void = () => undefined;
     const removeContainer = vi.fn(async () => Promise.resolve());
