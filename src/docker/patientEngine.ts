@@ -85,6 +85,8 @@ class Patience {
   readonly #direct: ContainerEngine;
   readonly #options: PatienceOptions;
   readonly #listeners = new Set<(engine: ContainerEngine) => Promise<void>>();
+  /** For the calls under way: many listeners of one signal make Node.js warn. */
+  readonly #onAbort = new Set<() => void>();
   /** Pending while the daemon is away. */
   #recovery: Promise<void> | undefined;
   /** Why nothing more may be done on this host, although the daemon is back. */
@@ -95,6 +97,10 @@ class Patience {
   constructor(inner: ContainerEngine, options: PatienceOptions) {
     this.#inner = inner;
     this.#options = options;
+    const endCalls = (): void => {
+      for (const end of this.#onAbort) end();
+    };
+    options.signal.addEventListener("abort", endCalls, { once: true });
     this.#direct = this.#decorate(async (method, args) => this.#bounded(method, args, this.#options.signal.aborted));
     const outages = {
       onReturn: (listener: (engine: ContainerEngine) => Promise<void>) => {
@@ -206,13 +212,13 @@ class Patience {
         else end();
       };
     });
-    if (!isCleanUp) signal.addEventListener("abort", onAbort, { once: true });
+    if (!isCleanUp) this.#onAbort.add(onAbort);
     try {
       const answer = (this.#inner[method] as Call).apply(this.#inner, [...args]);
       const withinMs = deadline === "none" ? undefined : timeoutMs + graceMs;
       return await Promise.race([this.#within(answer, withinMs, call), ended]);
     } finally {
-      signal.removeEventListener("abort", onAbort);
+      this.#onAbort.delete(onAbort);
       clearTimeout(timer);
     }
   }
