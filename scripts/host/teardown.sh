@@ -245,7 +245,7 @@ is_in() { # IPV4 CIDR
 # virtual_servers prints "ours" or "foreign", protocol and address of what IPVS serves. Ours are those on an address of
 # kube-ipvs0, and those that have come since and lead to our pods alone (ports of nodes do).
 virtual_servers() {
-  local line word addresses=' ' pods='' kind protocol='' server='' real cidr within=no
+  local line word addresses=' ' pods='' kind protocol='' server='' real within=no
   declare -A leads=()
   local order=()
   # Not to load the module where it is not.

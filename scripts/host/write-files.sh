@@ -14,7 +14,12 @@ shift 2
 umask 022
 cd /host
 # Also if the disk is full: what is staged may be secret.
-trap 'for folder; do rm -rf ".$folder/$staging"; done' EXIT
+folders=("$@")
+clean_up() {
+  local folder
+  for folder in "${folders[@]}"; do rm -rf ".$folder/$staging"; done
+}
+trap clean_up EXIT
 list=$(head -c "$bytes" | tar -xv --no-same-owner --quoting-style=literal)
 mapfile -t files <<<"$list"
 # A name must not reach the disk before its content does.
