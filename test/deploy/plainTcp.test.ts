@@ -22,7 +22,8 @@ afterAll(() => {
 /** What is reported before anything is asked through the connection. */
 async function reportedFor(host: string): Promise<readonly ReportEvent[]> {
   const events: ReportEvent[] = [];
-  const context: Partial<RunContext> = { env: {}, report: (event) => events.push(event) };
+  const { signal } = new AbortController();
+  const context: Partial<RunContext> = { env: {}, signal, report: (event) => events.push(event) };
   const dockerHost = `tcp://${host}:${(daemon.address() as AddressInfo).port}`;
   return withEngine({ dockerHost }, context as RunContext, () => Promise.resolve([...events]));
 }

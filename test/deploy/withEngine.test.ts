@@ -144,7 +144,7 @@ describe("an image that nobody publishes", () => {
 
 describe("what a daemon says", () => {
   const use = async (error: Error) => {
-    const context: Partial<RunContext> = { env: {} };
+    const context: Partial<RunContext> = { env: {}, signal: new AbortController().signal };
     return withEngine({ dockerHost: "unix:///fake.sock" }, context as RunContext, () => Promise.reject(error));
   };
 
