@@ -1,5 +1,5 @@
 import { execFileSync, spawn, spawnSync, type SpawnSyncReturns } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -32,8 +32,10 @@ describe("the package", () => {
     const alone = join(folder, "package/dist/cli.js");
     const run = (...args: string[]) => spawnSync(process.execPath, [alone, ...args], { env, encoding: "utf8" });
     expect(run("versions").stdout).toContain(defaultVersion);
-    // All of dockerode is loaded before it fails.
-    const { status, stderr } = run("master", "--dry-run");
+    // All of dockerode is loaded before it fails, and all that reads the file.
+    const config = join(folder, "cluster.yaml");
+    writeFileSync(config, "clusterName: lab\n");
+    const { status, stderr } = run("master", "--dry-run", "--config", config);
     expect(stderr).toContain("DOCKER_UNREACHABLE");
     expect(status).toBe(5);
     expect(readFileSync(join(folder, "package/dist/LICENSES.txt"), "utf8")).toMatch(/^dockerode [\d.]+ \(Apache-2.0\)$/m);

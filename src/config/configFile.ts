@@ -22,7 +22,7 @@ export async function readConfigFile(path: string, resolved: string): Promise<Co
   if (typeof text !== "string") {
     return broken([{ code: "CONFIG_UNREADABLE", message: `--config: ${path} cannot be read: ${messageOf(text)}` }]);
   }
-  const yaml = await import("yaml");
+  const yaml = await import("./yaml.js");
   const lines = new yaml.LineCounter();
   const document = yaml.parseDocument(text, { schema: "failsafe", lineCounter: lines, prettyErrors: false });
   if (document.errors.length > 0) {

@@ -64,7 +64,7 @@ async function loadFile(file: string, name: string, complain: Complain): Promise
 }
 
 async function yamlDocuments(text: string): Promise<unknown[]> {
-  const { parseAllDocuments } = await import("yaml");
+  const { parseAllDocuments } = await import("./yaml.js");
   const documents = parseAllDocuments(text);
   if (!Array.isArray(documents)) return [];
   return documents.map((document) => {

@@ -48,7 +48,7 @@ describe("secrets", () => {
     for (const machine of machines) {
       const open = await machine.sh(
         "find /etc/kubernetes /var/lib/kubelet/pki -type f \\( -name '*.key' -o -name '*.conf' -o -name 'kubelet-*.pem' \\) " +
-          "! -perm 600; find /var/lib/etcd -maxdepth 0 ! -perm 700 2>/dev/null || true",
+          "! -perm 600; find /var/lib/etcd/member -maxdepth 0 ! -perm 700 2>/dev/null || true",
       );
       expect(open, machine.name).toBe("");
     }
