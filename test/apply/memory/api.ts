@@ -1,0 +1,110 @@
+import { isDeepStrictEqual } from "node:util";
+import { ApiError, type KubernetesClient } from "../../../src/api/kubernetesClient.js";
+import { mergeObject } from "../../../src/api/mergeObject.js";
+import { collectionOf, pathOf } from "../../../src/api/pathOf.js";
+import { TsdeployError } from "../../../src/model/errors.js";
+import type { KubernetesObject } from "../../../src/model/kubernetesObject.js";
+import type { Faults } from "./faults.js";
+import { allocatePodCidr, apiAnswers, nodeStatus, settle } from "./kubernetes.js";
+import type { HostState } from "./state.js";
+
+const nodes = "/api/v1/nodes/";
+
+interface Options {
+  readonly signal?: AbortSignal;
+}
+
+/** The API server of a memory host, by the methods of the client that the product uses. */
+export function memoryApi(state: HostState, faults: Faults): KubernetesClient {
+  const request = <T>(method: string, path: string, options: Options | undefined, effect: () => T): Promise<T> =>
+    faults.around(`${method} ${path}`, () => {
+      if (options?.signal?.aborted) throw new TsdeployError("aborted", { code: "ABORTED", message: "stopped by a signal" });
+      settle(state);
+      if (!apiAnswers(state)) {
+        throw new TsdeployError("unreachable", { code: "API_UNREACHABLE", message: "the API server cannot be reached" });
+      }
+      return structuredClone(effect());
+    });
+  const existing = (path: string): KubernetesObject => {
+    const object = state.objects.get(path);
+    if (!object) throw new ApiError(404, "NotFound", `${path} not found`);
+    return path.startsWith(nodes) ? { ...object, status: nodeStatus(state) } : object;
+  };
+  const save = (path: string, object: KubernetesObject): KubernetesObject => {
+    const saved = structuredClone(object) as KubernetesObject & { status?: unknown };
+    // Told anew at each look.
+    if (path.startsWith(nodes)) delete saved.status;
+    state.objects.set(path, saved);
+    return object;
+  };
+
+  const client = {
+    server: "https://127.0.0.1:6443",
+    peerCertificates: [],
+    get: (path: string, options?: Options) =>
+      request("GET", path, options, () => {
+        const [collection = "", query] = path.split("?");
+        if (path === "/version") return { gitVersion: "v0.0.0" };
+        return query === undefined ? existing(path) : { items: itemsOf(state, collection) };
+      }),
+    list: (path: string, options?: Options) => request("GET", path, options, () => itemsOf(state, path)),
+    create: (object: KubernetesObject, options?: Options) =>
+      request("POST", pathOf(object), options, () => {
+        const path = pathOf(object);
+        if (state.objects.has(path)) throw new ApiError(409, "AlreadyExists", `${path} already exists`);
+        save(path, object);
+        if (state.isWorker && path.startsWith(nodes)) allocatePodCidr(state, path);
+        return object;
+      }),
+    post: (path: string, _body: unknown, options?: Options) =>
+      request("POST", path, options, () => {
+        if (!path.endsWith("/eviction")) throw new Error(`the memory API knows no POST ${path}`);
+        const pod = path.slice(0, -"/eviction".length);
+        existing(pod);
+        state.objects.delete(pod);
+        return {};
+      }),
+    replace: (object: KubernetesObject, options?: Options) =>
+      request("PUT", pathOf(object), options, () => {
+        existing(pathOf(object));
+        return save(pathOf(object), object);
+      }),
+    patch: (path: string, body: unknown, options?: Options) =>
+      request("PATCH", path, options, () => save(path, withoutNulls(mergeObject(existing(path), body)))),
+    delete: (path: string, options?: Options) =>
+      request("DELETE", path, options, () => {
+        existing(path);
+        state.objects.delete(path);
+        return {};
+      }),
+    apply: async (object: KubernetesObject, options?: Options) => {
+      const path = pathOf(object);
+      const now = state.objects.has(path) ? await client.get(path, options) : undefined;
+      if (!now) {
+        await client.create(object, options);
+        return "created";
+      }
+      const merged = mergeObject(now, object) as KubernetesObject;
+      if (isDeepStrictEqual(merged, now)) return "unchanged";
+      await client.replace(merged, options);
+      return "changed";
+    },
+    healthz: (options?: Options) => request("GET", "/healthz", options, () => undefined),
+    close: () => undefined,
+    disconnect: () => undefined,
+  };
+  // A class with private fields cannot be implemented by another.
+  return client as unknown as KubernetesClient;
+}
+
+function itemsOf(state: HostState, collection: string): KubernetesObject[] {
+  return [...state.objects.values()].filter((object) => {
+    const own = collectionOf(object);
+    return own === collection || own.replace(/\/namespaces\/[^/]+/, "") === collection;
+  });
+}
+
+/** A merge patch takes away what it gives as null. */
+function withoutNulls(value: unknown): KubernetesObject {
+  return JSON.parse(JSON.stringify(value, (_key, inner: unknown) => inner ?? undefined)) as KubernetesObject;
+}

@@ -1,0 +1,88 @@
+import type { HostState } from "./state.js";
+import type { Scene } from "./scene.js";
+import {
+  freshHost,
+  type MasterOf,
+  masterScene,
+  type Owned,
+  runningMaster,
+  runningWorker,
+  type WorkerOf,
+  workerScene,
+} from "./scenes.js";
+
+const etcdOf: Readonly<Record<string, string>> = { "v1.36.2": "3.6.8", "v1.35.5": "3.6.6" };
+const of = (version: string) => ({ version, etcd: etcdOf[version] ?? "3.4.23" });
+
+/** Somebody's own, that must be there after everything. */
+const owned: Owned = {
+  files: {
+    "/etc/kubernetes/addons/mine.json": { mode: 0o640, content: "{}" },
+    "/etc/cni/net.d/99-mine.conf": { mode: 0o600, content: "mine" },
+    "/var/lib/kubelet/config.json": { mode: 0o600, content: "mine" },
+  },
+  folders: { "/etc/kubernetes/addons": 0o750, "/var/lib/etcd": 0o755, "/home": 0o711, "/var/lib/kubelet": 0o750 },
+};
+
+type Arrange = (state: HostState) => void;
+
+async function changed(first: MasterOf, then: Partial<MasterOf>, arrange?: Arrange): Promise<Scene> {
+  const next = { ...first, ...then };
+  const host = await runningMaster(first, [next]);
+  arrange?.(host.state);
+  return masterScene(host, next);
+}
+
+async function changedWorker(first: WorkerOf, then: Partial<WorkerOf>): Promise<Scene> {
+  const next = { ...first, ...then };
+  return workerScene(await runningWorker(first, [next]), next);
+}
+
+const manifest = "/etc/kubernetes/manifests-multi/master-multi.json";
+
+function edit({ files }: HostState): void {
+  const { mode = 0, content = "" } = files.get(manifest) ?? {};
+  files.set(manifest, { mode, content: content.replace("--allow-privileged=true", "--allow-privileged=false") });
+}
+
+/** As after a reboot with `--restart-policy on-failure`. */
+function stopOwn({ containers }: HostState): void {
+  for (const container of containers.values()) {
+    if (container.name.startsWith("kube_")) Object.assign(container, { state: "exited" });
+  }
+}
+
+const kubeletArgs = { options: { extraArgs: { kubelet: { "max-pods": "50" } } } };
+const etcdArgs = { options: { extraArgs: { etcd: { "quota-backend-bytes": "1000000" } } } };
+const apiserver = { extraArgs: { apiserver: { "max-requests-inflight": "7" } } };
+const configured = { options: { patches: [{ target: "kubelet", type: "merge", body: { maxPods: 50 }, file: "p" }] } };
+
+/** Every kind of plan for a node, with the host that it is made for. */
+export const kinds: Readonly<Record<string, () => Promise<Scene>>> = {
+  "first master v1.3.6": () => masterScene(freshHost(false, [of("v1.3.6")]), of("v1.3.6")),
+  "first master v1.20.2": () => masterScene(freshHost(false, [of("v1.20.2")]), of("v1.20.2")),
+  "first master v1.36.2": () => masterScene(freshHost(false, [of("v1.36.2")]), of("v1.36.2")),
+  "first master beside somebody's files": () => masterScene(freshHost(false, [of("v1.20.2")], owned), of("v1.20.2")),
+  "first worker v1.3.6": () => workerScene(freshHost(true, [of("v1.3.6")]), of("v1.3.6")),
+  "first worker v1.20.2": () => workerScene(freshHost(true, [of("v1.20.2")]), of("v1.20.2")),
+  "first worker v1.36.2": () => workerScene(freshHost(true, [of("v1.36.2")], owned), of("v1.36.2")),
+  "master as it is": () => changed(of("v1.20.2"), {}),
+  "master whose containers have stopped": () => changed(of("v1.36.2"), {}, stopOwn),
+  "kubelet's arguments, master v1.3.6": () => changed(of("v1.3.6"), kubeletArgs),
+  "kubelet's arguments, master v1.36.2": () => changed(of("v1.36.2"), kubeletArgs),
+  "kubelet's arguments, worker v1.3.6": () => changedWorker(of("v1.3.6"), kubeletArgs),
+  "kubelet's arguments, worker v1.20.2": () => changedWorker(of("v1.20.2"), kubeletArgs),
+  "kubelet's configuration": () => changed(of("v1.20.2"), configured as Partial<MasterOf>),
+  "etcd's arguments": () => changed(of("v1.20.2"), etcdArgs),
+  "API server's arguments": () => changed(of("v1.20.2"), { options: apiserver }),
+  "an edited manifest stays": () => changed(of("v1.20.2"), { options: apiserver }, edit),
+  "an edited manifest is overwritten": () =>
+    changed(of("v1.20.2"), { options: { ...apiserver, overwrite: true } }, edit),
+  "upgrade by a patch release": () => changed(of("v1.20.2"), of("v1.20.15")),
+  "upgrade by a minor": () => changed(of("v1.20.2"), of("v1.21.14")),
+  "upgrade by a minor, with cri-dockerd": () => changed(of("v1.35.5"), of("v1.36.2")),
+  "upgrade with a newer minor of etcd": () => changed(of("v1.20.2"), { version: "v1.21.14", etcd: "3.5.26" }),
+  "upgrade with etcd's own image": () => changed({ version: "v1.20.2" }, { version: "v1.21.14" }),
+  "upgrade from dockershim to cri-dockerd": () => changed(of("v1.23.17"), of("v1.24.17")),
+  "upgrade of a worker": () => changedWorker(of("v1.20.2"), of("v1.21.14")),
+};

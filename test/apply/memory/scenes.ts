@@ -1,0 +1,122 @@
+import { acceptedWorkerFile } from "../../../src/config/acceptedOptions.js";
+import { planMasterHost, settle } from "../../../src/deploy/settleMaster.js";
+import { hostBeforeFile } from "../../../src/host/hostBefore.js";
+import { bootstrapObjects } from "../../../src/kubernetes/bootstrapObjects.js";
+import { tokenSecret } from "../../../src/kubernetes/clusterInfo.js";
+import { defaultRegistry } from "../../../src/kubernetes/releaseTable.js";
+import { featuresOf } from "../../../src/kubernetes/versions.js";
+import type { ExistingFile, ObservedHost } from "../../../src/model/hostFacts.js";
+import { paths } from "../../../src/model/hostLayout.js";
+import type { MasterOptions, WorkerOptions } from "../../../src/model/options.js";
+import { nodeIdentity } from "../../../src/plan/nodeIdentity.js";
+import { planWorker } from "../../../src/plan/planWorker.js";
+import {
+  masterInputOf,
+  masterOptions,
+  observed as masterFixture,
+  workerInput,
+  workerInputOf,
+} from "../../plan/fixtures.js";
+import { MemoryHost, memoryImage } from "./memoryHost.js";
+import { carryOutWell, observe, type Scene } from "./scene.js";
+
+interface Of {
+  readonly version: string;
+  /** Of the etcd in the image; undefined: it has none, and etcd has an image of its own. */
+  readonly etcd?: string;
+}
+
+export interface MasterOf extends Of {
+  readonly options?: Partial<MasterOptions>;
+}
+
+export interface WorkerOf extends Of {
+  readonly options?: Partial<WorkerOptions>;
+}
+
+/** What a host may have that is somebody's own. */
+export interface Owned {
+  readonly files?: Readonly<Record<string, ExistingFile>>;
+  readonly folders?: Readonly<Record<string, number>>;
+}
+
+const imageLabels = { "io.tsdeploy.image.pause": "/pause", "io.tsdeploy.image.cni": "/usr/lib/cni" };
+
+/** A host with Docker and nothing of Kubernetes, but an image for each of these. */
+export function freshHost(isWorker: boolean, of: readonly Of[], owned: Owned = {}): MemoryHost {
+  return MemoryHost.of({
+    isWorker,
+    images: of.map(({ version, etcd }) => memoryImage(`tsdeploy/hyperkube:${version}`, etcd, { labels: imageLabels })),
+    registry: of.map(({ version }) => memoryImage(`${defaultRegistry}/${featuresOf(version).images.etcd}`)),
+    ...owned,
+  });
+}
+
+function fixtureOf(fixture: ObservedHost, { version, etcd }: Of): ObservedHost {
+  const host: { imageEtcdVersion?: string } & ObservedHost["host"] = { ...fixture.host };
+  delete host.imageEtcdVersion;
+  return {
+    ...fixture,
+    image: { ...fixture.image, tags: [`tsdeploy/hyperkube:${version}`], labels: imageLabels },
+    host: { ...host, imageVersion: version, ...(etcd !== undefined && { imageEtcdVersion: etcd }) },
+  };
+}
+
+/** `master` with these options on this host. */
+export async function masterScene(host: MemoryHost, of: MasterOf): Promise<Scene> {
+  const { version, options = {} } = of;
+  const features = featuresOf(version);
+  const observed = await observe(host, fixtureOf(masterFixture, of));
+  const requested: MasterOptions = {
+    ...masterOptions,
+    ...options,
+    k8sVersion: version,
+    given: new Set(["k8sVersion", ...Object.keys(options)]),
+  };
+  const settled = settle(requested, observed, `tsdeploy/hyperkube:${version}`);
+  const isFirstRun = observed.engine.containers.length === 0;
+  const token = { id: "abcdef", secret: "0123456789abcdef" };
+  const tokens = isFirstRun && features.nodeCredentials === "bootstrap-token" ? [token] : [];
+  const plan = await planMasterHost(settled, observed, {
+    pkiFiles: masterInputOf({ version }).pkiFiles,
+    bootstrapObjects: [
+      ...tokens.map((one) => tokenSecret(one)),
+      ...bootstrapObjects(settled.config, "CA", features, tokens),
+    ],
+    isUp: !isFirstRun,
+  });
+  return { host, observed, plan, overwrite: options.overwrite ?? false };
+}
+
+/** `worker` with these options on this host. */
+export async function workerScene(host: MemoryHost, of: WorkerOf): Promise<Scene> {
+  const { version } = of;
+  const features = featuresOf(version);
+  const observed = await observe(host, fixtureOf(workerInput.observed, of));
+  const input = workerInputOf({ version, observed });
+  const options = { ...input.options, ...of.options };
+  const hasJoined = observed.files.has(paths.kubeletConf) && features.nodeCredentials === "bootstrap-token";
+  const hostBefore = hostBeforeFile(observed.host, observed.files);
+  const { nodeName, nodeIp } = nodeIdentity(options, observed.host, features);
+  const plan = planWorker({
+    ...input,
+    options,
+    credentials: input.credentials.filter(({ path }) => !(hasJoined && path === paths.bootstrapKubeletConf)),
+    otherFiles: [...(hostBefore ? [hostBefore] : []), acceptedWorkerFile({ ...options, ip: nodeIp, nodeName })],
+  });
+  return { host, observed, plan, overwrite: false };
+}
+
+/** A host on which `master` has run, and that has images for later runs. */
+export async function runningMaster(of: MasterOf, later: readonly Of[] = [], owned: Owned = {}): Promise<MemoryHost> {
+  const host = freshHost(false, [of, ...later], owned);
+  await carryOutWell(await masterScene(host, of), host);
+  return host.copy();
+}
+
+/** The same for `worker`. */
+export async function runningWorker(of: WorkerOf, later: readonly Of[] = [], owned: Owned = {}): Promise<MemoryHost> {
+  const host = freshHost(true, [of, ...later], owned);
+  await carryOutWell(await workerScene(host, of), host);
+  return host.copy();
+}
