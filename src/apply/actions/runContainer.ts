@@ -18,23 +18,25 @@ export async function runContainer(action: ActionOf<"run-container">, tools: Ste
     (restartsWith !== undefined && run.written.has(restartsWith)) ||
     (restartsAfter !== undefined && run.fresh.has(restartsAfter));
 
-  // Before an old one stops: it may be that there cannot be a new one.
-  const id = same?.id ?? (await engine.createContainer(containerName(spec.component, newId()), spec));
+  const name = containerName(spec.component, newId());
   const wasRunning = same !== undefined && ran(same);
   leave({
     undo: async () => {
-      if (!same) await engine.removeContainer(id);
-      else if (!wasRunning) await engine.stopContainer(id, spec.stopGraceSeconds ?? 10);
+      // By name: where Docker's answer was lost, there is one that nobody knows the id of.
+      if (!same) await engine.removeContainer(name);
+      else if (!wasRunning) await engine.stopContainer(same.id, spec.stopGraceSeconds ?? 10);
     },
     // An old one reads its files when it starts, so they have to be the old ones again.
     resume: async () => {
-      if (wasRunning && isOutdated) await restart(run, id, spec.stopGraceSeconds);
+      if (wasRunning && isOutdated) await restart(run, same.id, spec.stopGraceSeconds);
       for (const one of others.filter(ran)) await engine.startContainer(one.id);
     },
     commit: async () => {
       await Promise.all(others.map((one) => engine.removeContainer(one.id)));
     },
   });
+  // Before an old one stops: it may be that there cannot be a new one.
+  const id = same?.id ?? (await engine.createContainer(name, spec));
   for (const one of others) await engine.stopContainer(one.id, spec.stopGraceSeconds ?? 10);
   if (same && isOutdated) await engine.stopContainer(id, spec.stopGraceSeconds ?? 10);
   await engine.startContainer(id);
