@@ -14,11 +14,11 @@ read -r free < <(df --output=avail -k "\${copy%/*}" | tail -n 1)
 }
 cp -a --reflink=auto "$folder" "$copy.part"
 sync -f "$copy.part"
-mv -T "$copy.part" "$copy"
-echo made`;
+mv -T "$copy.part" "$copy"`;
 
 const restoreScript = `set -euo pipefail
 folder=/host$1 copy=/host$2
+rm -rf "$copy.part"
 [[ -e $copy ]] || exit 0
 rm -rf "$folder.failed"
 [[ ! -e $folder ]] || mv -T "$folder" "$folder.failed"
@@ -27,17 +27,17 @@ rm -rf "$folder.failed"`;
 
 export async function keepCopy({ folder, copy }: ActionOf<"keep-copy">, { run, leave }: StepTools): Promise<void> {
   const { helper, signal } = run.context;
-  let isOurs = false;
+  // Asked first: the copying says nothing if the connection breaks, and is run twice if Docker restarts.
+  const { stdout } = await helper.run('[[ ! -e /host$1 ]] || echo there', [copy], { signal });
+  const isInterruptedRuns = stdout.toString() !== "";
   leave({
     undo: async () => {
       // An interrupted run's copy is older than what this run has found.
-      if (isOurs) await helper.run(restoreScript, [folder, copy]);
-      else await helper.run('rm -rf "/host$1.part"', [copy]);
+      if (!isInterruptedRuns) await helper.run(restoreScript, [folder, copy]);
     },
     commit: async () => {
       await helper.run('rm -rf "/host$1"', [copy]);
     },
   });
-  const { stdout } = await helper.run(copyScript, [folder, copy], { signal });
-  isOurs = stdout.toString().trim() === "made";
+  await helper.run(copyScript, [folder, copy], { signal });
 }
