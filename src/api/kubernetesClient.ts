@@ -28,6 +28,11 @@ export interface RequestOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface ApplyOptions extends RequestOptions {
+  /** Called with the object as it is, undefined if there is none, before it is written. */
+  readonly onWrite?: (existing: KubernetesObject | undefined) => void;
+}
+
 export type Applied = "created" | "changed" | "unchanged";
 
 export type PatchType = "merge" | "strategic" | "json";
@@ -97,16 +102,18 @@ export class KubernetesClient {
   }
 
   /** Creates the object, or sets the fields that it has and leaves the others; lists are replaced whole. */
-  async apply(object: KubernetesObject, options: RequestOptions = {}): Promise<Applied> {
+  async apply(object: KubernetesObject, options: ApplyOptions = {}): Promise<Applied> {
     for (let triesLeft = 5; ; triesLeft -= 1) {
       try {
         const existing = await this.#getIfThere(pathOf(object), options);
         if (existing === undefined) {
+          options.onWrite?.(undefined);
           await this.create(object, options);
           return "created";
         }
         const merged = mergeObject(existing, object) as KubernetesObject;
         if (isDeepStrictEqual(merged, existing)) return "unchanged";
+        options.onWrite?.(existing);
         await this.replace(merged, options);
         return "changed";
       } catch (error) {

@@ -73,7 +73,8 @@ export async function deleteNode(api: KubernetesClient, node: string, signal: Ab
   await deleteIfThere(api, `/api/v1/nodes/${node}`, signal);
 }
 
-async function deleteIfThere(api: KubernetesClient, path: string, signal: AbortSignal): Promise<void> {
+/** Deletes an object; one that is not there is fine. */
+export async function deleteIfThere(api: KubernetesClient, path: string, signal: AbortSignal): Promise<void> {
   await api.delete(path, { signal }).catch((error: unknown) => {
     if (!(error instanceof ApiError && error.status === 404)) throw error;
   });

@@ -92,7 +92,13 @@ describe("objects", () => {
     expect(await client.apply(configMap)).toBe("unchanged");
     await client.patch(path, { metadata: { annotations: { by: "someone" } }, data: { "jws-kubeconfig-abcdef": "x" } });
     expect(await client.apply(configMap)).toBe("unchanged");
-    expect(await client.apply({ ...configMap, data: { one: "2" } })).toBe("changed");
+    const seen: unknown[] = [];
+    const onWrite = (existing: unknown): void => {
+      seen.push(existing);
+    };
+    expect(await client.apply(configMap, { onWrite })).toBe("unchanged");
+    expect(await client.apply({ ...configMap, data: { one: "2" } }, { onWrite })).toBe("changed");
+    expect(seen).toMatchObject([{ data: { one: "1" } }]);
     expect(await client.get(path)).toMatchObject({
       metadata: { annotations: { by: "someone" }, labels: { a: "1" } },
       data: { one: "2", "jws-kubeconfig-abcdef": "x" },

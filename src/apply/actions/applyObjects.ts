@@ -1,20 +1,23 @@
 import { ApiError } from "../../api/apiFault.js";
+import type { KubernetesClient } from "../../api/kubernetesClient.js";
 import { pathOf } from "../../api/pathOf.js";
 import { readConfigurationMap } from "../../kubernetes/configurationMaps.js";
 import { labels } from "../../model/hostLayout.js";
 import type { KubernetesObject } from "../../model/kubernetesObject.js";
 import type { ActionOf } from "../../model/plan.js";
+import { deleteIfThere } from "../leaveCluster.js";
 import { isPassingRefusal } from "../passingRefusal.js";
-import type { PlanRun, StepTools } from "../planRun.js";
+import type { StepTools } from "../planRun.js";
 
 /** Right after its start the API server may still be making the namespaces and roles that these need. */
-export async function applyObjects({ objects }: ActionOf<"apply-objects">, { run, step }: StepTools): Promise<void> {
+export async function applyObjects({ objects }: ActionOf<"apply-objects">, tools: StepTools): Promise<void> {
+  const { run, step } = tools;
   const left = [...objects];
   await run.wait(step, async (signal) => {
     for (let next = left[0]; next; next = left[0]) {
       const { kind, metadata } = next;
       try {
-        await applyObject(next, run, signal);
+        await applyObject(next, tools, signal);
       } catch (error) {
         if (!isPassingRefusal(error)) throw error;
         return { done: false, seen: `${kind} ${metadata.name}: ${error.message}` };
@@ -25,7 +28,8 @@ export async function applyObjects({ objects }: ActionOf<"apply-objects">, { run
   });
 }
 
-async function applyObject(object: KubernetesObject, { api }: PlanRun, signal: AbortSignal): Promise<void> {
+async function applyObject(object: KubernetesObject, { run, leave }: StepTools, signal: AbortSignal): Promise<void> {
+  const { api, context } = run;
   if (isConfigurationMap(object)) {
     const existing = await api.get(pathOf(object), { signal }).catch((error: unknown) => {
       if (error instanceof ApiError && error.status === 404) return undefined;
@@ -33,7 +37,26 @@ async function applyObject(object: KubernetesObject, { api }: PlanRun, signal: A
     });
     if (existing && readConfigurationMap(existing).edited) return;
   }
-  await api.apply(object, { signal });
+  await api.apply(object, {
+    signal,
+    onWrite: (existing) => {
+      // A first run is undone with all of its cluster.
+      if (context.beforeUndo) return;
+      leave({ undo: () => putBack(api, object, existing, AbortSignal.timeout(context.timeoutMs)) });
+    },
+  });
+}
+
+async function putBack(
+  api: KubernetesClient,
+  object: KubernetesObject,
+  existing: KubernetesObject | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!existing) return deleteIfThere(api, pathOf(object), signal);
+  // Of what it was before this run: the API server would take that for a conflict.
+  const metadata = { ...existing.metadata, resourceVersion: undefined };
+  await api.replace({ ...existing, metadata }, { signal });
 }
 
 /** One that people may edit; it carries the digest of its data. */
