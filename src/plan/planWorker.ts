@@ -103,9 +103,9 @@ export function planWorker(input: WorkerPlanInput): Plan {
         probe: { kind: "node-ready", node: nodeName },
       }),
     ),
-    // The kubelet has its own certificate now: nothing needs the token any more.
+    // The kubelet has its own certificate now: nothing needs the token any more, nor one that a broken run has left.
     ...when(
-      bootstraps,
+      bootstraps || observed.files.has(paths.bootstrapKubeletConf),
       step("forget-token", "node", ["node-registered", ...when(config.network !== "none", "node-ready")], {
         kind: "remove-files",
         paths: [paths.bootstrapKubeletConf],
