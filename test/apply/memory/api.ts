@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from "node:util";
-import { ApiError, type KubernetesClient } from "../../../src/api/kubernetesClient.js";
+import { ApiError, type ApplyOptions, type KubernetesClient } from "../../../src/api/kubernetesClient.js";
 import { mergeObject } from "../../../src/api/mergeObject.js";
 import { collectionOf, pathOf } from "../../../src/api/pathOf.js";
 import { TsdeployError } from "../../../src/model/errors.js";
 import type { KubernetesObject } from "../../../src/model/kubernetesObject.js";
 import type { Faults } from "./faults.js";
-import { allocatePodCidr, apiAnswers, nodeStatus, settle } from "./kubernetes.js";
+import { allocateInTime, allocatePodCidr, apiAnswers, nodeStatus, settle } from "./kubernetes.js";
 import type { HostState } from "./state.js";
 
 const nodes = "/api/v1/nodes/";
@@ -28,10 +28,13 @@ export function memoryApi(state: HostState, faults: Faults): KubernetesClient {
   const existing = (path: string): KubernetesObject => {
     const object = state.objects.get(path);
     if (!object) throw new ApiError(404, "NotFound", `${path} not found`);
-    return path.startsWith(nodes) ? { ...object, status: nodeStatus(state) } : object;
+    if (!path.startsWith(nodes)) return object;
+    allocateInTime(state, path);
+    return { ...(state.objects.get(path) ?? object), status: nodeStatus(state, path) };
   };
   const save = (path: string, object: KubernetesObject): KubernetesObject => {
-    const saved = structuredClone(object) as KubernetesObject & { status?: unknown };
+    // As JSON: what is undefined is not there.
+    const saved = JSON.parse(JSON.stringify(object)) as KubernetesObject & { status?: unknown };
     // Told anew at each look.
     if (path.startsWith(nodes)) delete saved.status;
     state.objects.set(path, saved);
@@ -77,15 +80,17 @@ export function memoryApi(state: HostState, faults: Faults): KubernetesClient {
         state.objects.delete(path);
         return {};
       }),
-    apply: async (object: KubernetesObject, options?: Options) => {
+    apply: async (object: KubernetesObject, options?: ApplyOptions) => {
       const path = pathOf(object);
-      const now = state.objects.has(path) ? await client.get(path, options) : undefined;
+      const now = state.objects.has(path) ? ((await client.get(path, options)) as KubernetesObject) : undefined;
       if (!now) {
+        options?.onWrite?.(undefined);
         await client.create(object, options);
         return "created";
       }
       const merged = mergeObject(now, object) as KubernetesObject;
       if (isDeepStrictEqual(merged, now)) return "unchanged";
+      options?.onWrite?.(now);
       await client.replace(merged, options);
       return "changed";
     },

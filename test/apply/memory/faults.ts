@@ -48,6 +48,11 @@ export class Faults {
     if (event.kind === "step-started") currentStep.enterWith(event.step);
   };
 
+  /** Does work whose steps are nobody else's. */
+  apart<T>(work: () => Promise<T>): Promise<T> {
+    return currentStep.run("", work);
+  }
+
   async around<T>(action: string, effect: () => T | Promise<T>): Promise<T> {
     const step = currentStep.getStore() ?? "";
     const seen = (this.#seen.get(`${step} ${action}`) ?? 0) + 1;

@@ -1,4 +1,5 @@
-import type { HostState } from "./state.js";
+import { masterOptions } from "../../plan/fixtures.js";
+import type { MemoryHost } from "./memoryHost.js";
 import type { Scene } from "./scene.js";
 import {
   freshHost,
@@ -10,6 +11,7 @@ import {
   type WorkerOf,
   workerScene,
 } from "./scenes.js";
+import type { HostState } from "./state.js";
 
 const etcdOf: Readonly<Record<string, string>> = { "v1.36.2": "3.6.8", "v1.35.5": "3.6.6" };
 const of = (version: string) => ({ version, etcd: etcdOf[version] ?? "3.4.23" });
@@ -24,19 +26,46 @@ const owned: Owned = {
   folders: { "/etc/kubernetes/addons": 0o750, "/var/lib/etcd": 0o755, "/home": 0o711, "/var/lib/kubelet": 0o750 },
 };
 
+/** A command on the host that it is for. */
+export interface Kind {
+  readonly host: MemoryHost;
+  /** The command on this host, which may be one that an earlier run of it has left half done. */
+  readonly plan: (host: MemoryHost) => Promise<Scene>;
+  /** The command before it, which a person may go back to; undefined if that is refused. */
+  readonly back?: (host: MemoryHost) => Promise<Scene>;
+}
+
 type Arrange = (state: HostState) => void;
 
-async function changed(first: MasterOf, then: Partial<MasterOf>, arrange?: Arrange): Promise<Scene> {
+function firstMaster(version: string, more: Owned = {}): Kind {
+  return { host: freshHost(false, [of(version)], more), plan: (host) => masterScene(host, of(version)) };
+}
+
+function firstWorker(version: string, more: Owned = {}): Kind {
+  return { host: freshHost(true, [of(version)], more), plan: (host) => workerScene(host, of(version)) };
+}
+
+async function changed(first: MasterOf, then: Partial<MasterOf>, arrange?: Arrange): Promise<Kind> {
   const next = { ...first, ...then };
   const host = await runningMaster(first, [next]);
   arrange?.(host.state);
-  return masterScene(host, next);
+  // What is given once is followed by later runs, so that going back has to be said.
+  const given = Object.fromEntries(Object.keys(then.options ?? {}).map((key) => [key, masterDefaults[key]]));
+  return {
+    host,
+    plan: (one) => masterScene(one, next),
+    ...(!arrange &&
+      next.version === first.version && { back: (one) => masterScene(one, { ...first, options: given }) }),
+  };
 }
 
-async function changedWorker(first: WorkerOf, then: Partial<WorkerOf>): Promise<Scene> {
+async function changedWorker(first: WorkerOf, then: Partial<WorkerOf>): Promise<Kind> {
   const next = { ...first, ...then };
-  return workerScene(await runningWorker(first, [next]), next);
+  const host = await runningWorker(first, [next]);
+  return { host, plan: (one) => workerScene(one, next), back: (one) => workerScene(one, first) };
 }
+
+const masterDefaults: Readonly<Record<string, unknown>> = { ...masterOptions };
 
 const manifest = "/etc/kubernetes/manifests-multi/master-multi.json";
 
@@ -58,14 +87,14 @@ const apiserver = { extraArgs: { apiserver: { "max-requests-inflight": "7" } } }
 const configured = { options: { patches: [{ target: "kubelet", type: "merge", body: { maxPods: 50 }, file: "p" }] } };
 
 /** Every kind of plan for a node, with the host that it is made for. */
-export const kinds: Readonly<Record<string, () => Promise<Scene>>> = {
-  "first master v1.3.6": () => masterScene(freshHost(false, [of("v1.3.6")]), of("v1.3.6")),
-  "first master v1.20.2": () => masterScene(freshHost(false, [of("v1.20.2")]), of("v1.20.2")),
-  "first master v1.36.2": () => masterScene(freshHost(false, [of("v1.36.2")]), of("v1.36.2")),
-  "first master beside somebody's files": () => masterScene(freshHost(false, [of("v1.20.2")], owned), of("v1.20.2")),
-  "first worker v1.3.6": () => workerScene(freshHost(true, [of("v1.3.6")]), of("v1.3.6")),
-  "first worker v1.20.2": () => workerScene(freshHost(true, [of("v1.20.2")]), of("v1.20.2")),
-  "first worker v1.36.2": () => workerScene(freshHost(true, [of("v1.36.2")], owned), of("v1.36.2")),
+export const kinds: Readonly<Record<string, () => Kind | Promise<Kind>>> = {
+  "first master v1.3.6": () => firstMaster("v1.3.6"),
+  "first master v1.20.2": () => firstMaster("v1.20.2"),
+  "first master v1.36.2": () => firstMaster("v1.36.2"),
+  "first master beside somebody's files": () => firstMaster("v1.20.2", owned),
+  "first worker v1.3.6": () => firstWorker("v1.3.6"),
+  "first worker v1.20.2": () => firstWorker("v1.20.2"),
+  "first worker v1.36.2": () => firstWorker("v1.36.2", owned),
   "master as it is": () => changed(of("v1.20.2"), {}),
   "master whose containers have stopped": () => changed(of("v1.36.2"), {}, stopOwn),
   "kubelet's arguments, master v1.3.6": () => changed(of("v1.3.6"), kubeletArgs),

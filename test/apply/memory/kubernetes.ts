@@ -168,17 +168,25 @@ function settleNode(state: HostState, kubelet: MemoryContainer): void {
   if (state.isWorker) allocatePodCidr(state, path);
 }
 
-/** What the controller-manager of a worker's cluster does. */
+/** What a controller-manager does: at once for a worker, on a new master only ten seconds after its start. */
+export function allocateInTime(state: HostState, path: string): void {
+  const spec = state.objects.get(path)?.["spec"] as { readonly podCIDR?: string } | undefined;
+  if (spec?.podCIDR === undefined) state.looks += 1;
+  if (state.looks > 4) allocatePodCidr(state, path);
+}
+
 export function allocatePodCidr(state: HostState, path: string): void {
   const node = state.objects.get(path);
   if (!node) return;
   const spec = node["spec"] as { readonly podCIDR?: string } | undefined;
-  state.objects.set(path, { ...node, spec: { podCIDR: "10.244.7.0/24", podCIDRs: ["10.244.7.0/24"], ...spec } });
+  const podCIDR = state.isWorker ? "10.244.7.0/24" : "10.244.0.0/24";
+  state.objects.set(path, { ...node, spec: { podCIDR, podCIDRs: [podCIDR], ...spec } });
 }
 
-/** Ready needs a network for pods, and a kubelet that still reports. */
-export function nodeStatus(state: HostState): unknown {
-  const isReady = [...state.files.keys()].some((path) => path.startsWith(`${paths.cniConf}/`));
+/** Ready needs a network for pods with a pod CIDR, and a kubelet that still reports. */
+export function nodeStatus(state: HostState, path: string): unknown {
+  const { podCIDR } = (state.objects.get(path)?.["spec"] ?? {}) as { readonly podCIDR?: string };
+  const isReady = podCIDR !== undefined && [...state.files.keys()].some((path) => path.startsWith(`${paths.cniConf}/`));
   if (workingKubelet(state)) state.heartbeatMs = Date.now();
   const lastHeartbeatTime = new Date(state.heartbeatMs).toISOString().replace(/\.\d+/, "");
   return { conditions: [{ type: "Ready", status: isReady ? "True" : "False", lastHeartbeatTime, message: "no network" }] };

@@ -66,6 +66,7 @@ export class MemoryHost {
       copies: new Map(),
       heartbeatMs: 0,
       made: 0,
+      looks: 0,
     };
     for (const [path, mode] of Object.entries(input.folders ?? {})) {
       makeFolders(state, path);

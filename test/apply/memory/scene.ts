@@ -77,14 +77,16 @@ export async function carryOut(
   faults.reset();
   let error: unknown;
   try {
-    await changeNode({
-      plan,
-      session: { engine, helper, observed },
-      api,
-      options: { dryRun: false, overwrite, keepOnFailure, timeoutMs, pullTimeoutMs: timeoutMs },
-      keepsData: observed.host.etcdData || observed.files.has(paths.options),
-      context,
-    });
+    await faults.apart(() =>
+      changeNode({
+        plan,
+        session: { engine, helper, observed },
+        api,
+        options: { dryRun: false, overwrite, keepOnFailure, timeoutMs, pullTimeoutMs: timeoutMs },
+        keepsData: observed.host.etcdData || observed.files.has(paths.options),
+        context,
+      }),
+    );
   } catch (failure) {
     error = failure;
   }

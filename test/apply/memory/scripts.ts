@@ -48,9 +48,12 @@ export async function runInHelper(
   }
   const [first = "", second = ""] = args;
   if (script.includes("mkdir -m")) return said(makeFolder(state, first, second));
-  if (script.includes("cp -a")) return said(makeCopy(state, first, second));
-  if (script.includes(".failed")) return said(restoreCopy(state, first, second));
-  if (script.startsWith("rm -rf ")) removeAll(state, script.includes(".part") ? `${first}.part` : first);
+  if (script.includes("cp -a")) return makeCopy(state, first, second);
+  if (script.endsWith("|| echo there")) {
+    return said(state.files.has(first) || state.folders.has(first) ? "there\n" : "");
+  }
+  if (script.includes(".failed")) return restoreCopy(state, first, second);
+  if (script.startsWith("rm -rf ")) removeAll(state, first);
   else if (script.startsWith("rmdir ")) removeIfEmpty(state, first);
   else throw new Error(`the memory host does not know this script: ${script.slice(0, 200)}`);
   return done;
@@ -64,18 +67,17 @@ function makeFolder(state: HostState, folder: string, mode: string): string {
   return "made\n";
 }
 
-function makeCopy(state: HostState, folder: string, copy: string): string {
-  if (state.files.has(copy) || state.folders.has(copy)) return "";
-  copyAll(state, folder, copy);
-  return "made\n";
+function makeCopy(state: HostState, folder: string, copy: string): Answer {
+  if (!state.files.has(copy) && !state.folders.has(copy)) copyAll(state, folder, copy);
+  return done;
 }
 
-function restoreCopy(state: HostState, folder: string, copy: string): string {
-  if (!state.files.has(copy) && !state.folders.has(copy)) return "";
+function restoreCopy(state: HostState, folder: string, copy: string): Answer {
+  if (!state.files.has(copy) && !state.folders.has(copy)) return done;
   removeAll(state, folder);
   copyAll(state, copy, folder);
   removeAll(state, copy);
-  return "";
+  return done;
 }
 
 function removeIfEmpty(state: HostState, folder: string): void {

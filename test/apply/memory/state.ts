@@ -46,6 +46,8 @@ export interface HostState {
   /** When the kubelet last reported its node, milliseconds since 1970. */
   heartbeatMs: number;
   made: number;
+  /** How often somebody has looked for a pod CIDR in vain. */
+  looks: number;
 }
 
 export function parentOf(path: string): string {
