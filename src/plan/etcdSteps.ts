@@ -7,6 +7,7 @@ import type { ObservedHost } from "../model/hostFacts.js";
 import { etcdCopy, etcdMember, etcdPort, labels, paths } from "../model/hostLayout.js";
 import { isOurs } from "../model/ownership.js";
 import type { Step } from "../model/plan.js";
+import { step, when } from "./step.js";
 
 /** The steps that bring etcd to run, and what has to be done before a file is written. */
 export interface EtcdSteps {
@@ -33,37 +34,32 @@ export function etcdSteps(
   );
   const isUpgrade = observed.host.etcdData && goesUp(features, observed);
   const isInterrupted = observed.host.entries.includes(etcdCopy);
-  const stop: Step = {
-    id: "etcd-stop",
-    phase: "control plane",
-    needs,
-    action: {
-      kind: "stop-containers",
-      containers: running.map(({ id, name }) => ({ id, name, graceSeconds: etcd.stopGraceSeconds ?? 10 })),
-      comesBack: true,
-    },
-  };
-  const stops = isUpgrade && running.length > 0 ? [stop] : [];
-  const copy: Step = {
-    id: "etcd-copy",
-    phase: "control plane",
-    needs: [...needs, ...stops.map(({ id }) => id)],
-    action: { kind: "keep-copy", folder: etcdMember, copy: etcdCopy },
-  };
-  const copies = isUpgrade || isInterrupted ? [copy] : [];
-  const beforeFiles = copies.map(({ id }) => id);
+  const phase = "control plane";
+  const containers = running.map(({ id, name }) => ({ id, name, graceSeconds: etcd.stopGraceSeconds ?? 10 }));
+  const stops = when(
+    isUpgrade && containers.length > 0,
+    step("etcd-stop", phase, needs, { kind: "stop-containers", containers, comesBack: true }),
+  );
+  const copies = when(
+    isUpgrade || isInterrupted,
+    step("etcd-copy", phase, [...needs, ...stops.map(({ id }) => id)], {
+      kind: "keep-copy",
+      folder: etcdMember,
+      copy: etcdCopy,
+    }),
+  );
   return {
-    beforeFiles,
+    beforeFiles: copies.map(({ id }) => id),
     steps: [
       ...stops,
       ...copies,
-      { id: "etcd-data", phase: "files", needs: [], action: { kind: "make-folder", path: paths.etcd, mode: 0o700 } },
-      {
-        id: "etcd",
-        phase: "control plane",
-        needs: ["files", "etcd-data", ...needs, ...beforeFiles],
-        action: { kind: "run-container", container: etcd, health: { port: etcdPort } },
-      },
+      // After the record of what the host was like: the folder is not part of that.
+      step("etcd-data", "files", ["files"], { kind: "make-folder", path: paths.etcd, mode: 0o700 }),
+      step("etcd", phase, ["etcd-data", ...needs], {
+        kind: "run-container",
+        container: etcd,
+        health: { port: etcdPort },
+      }),
     ],
   };
 }

@@ -59,7 +59,8 @@ describe("etcd's data", () => {
     expect(steps.get("etcd-stop")).toEqual(["etcd-image"]);
     expect(steps.get("etcd-copy")).toEqual(["etcd-image", "etcd-stop"]);
     expect(steps.get("files")).toEqual(["etcd-copy"]);
-    expect(steps.get("etcd")).toContain("etcd-copy");
+    expect(steps.get("etcd-data")).toEqual(["files"]);
+    expect(steps.get("etcd")).toEqual(["etcd-data", "etcd-image"]);
   });
 
   it("is copied where nothing runs, too", () => {
