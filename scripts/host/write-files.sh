@@ -22,8 +22,10 @@ clean_up() {
 trap clean_up EXIT
 list=$(head -c "$bytes" | tar -xv --no-same-owner --quoting-style=literal)
 mapfile -t files <<<"$list"
-# A name must not reach the disk before its content does.
-sync "${files[@]}"
+# A name must not reach the disk before its content does. A link has none of its own.
+contents=()
+for file in "${files[@]}"; do [[ -L $file ]] || contents+=("$file"); done
+((${#contents[@]} == 0)) || sync "${contents[@]}"
 for file in "${files[@]}"; do
   target=${file/"/$staging/"/"/"}
   # A certificate beside another key than its own would stop the next run, if this one ends here: one that is missing is

@@ -77,6 +77,9 @@ export interface HelperOptions {
 /** Begins the name of the folder, beside their targets, where a run's new files lie before they are renamed. */
 const stagingPrefix = ".tsdeploy-new";
 
+/** Type and permissions of a symbolic link, as `ExistingFile` has them. */
+const symlinkMode = 0o120777;
+
 /** How long the end of the container may take. */
 const closeMs = 10_000;
 
@@ -356,8 +359,11 @@ async function packFiles(files: readonly HostFile[], staging: string): Promise<B
   const bytes = buffer(archive);
   const isKey = ({ path }: HostFile): boolean => path.endsWith(".key");
   for (const file of [...files.filter(isKey), ...files.filter((other) => !isKey(other))]) {
-    const { folder, name } = split(file.path);
-    archive.entry({ name: `${folder.slice(1)}/${staging}/${name}`, mode: file.mode }, file.content);
+    const { folder, name: base } = split(file.path);
+    const name = `${folder.slice(1)}/${staging}/${base}`;
+    // What a failed run puts back may have been a symbolic link: see `ExistingFile`.
+    if (file.mode === symlinkMode) archive.entry({ name, type: "symlink", linkname: file.content });
+    else archive.entry({ name, mode: file.mode }, file.content);
   }
   archive.finalize();
   return bytes;
@@ -377,7 +383,7 @@ async function unpack(archive: Buffer): Promise<Map<string, ExistingFile>> {
     if (type === "file") {
       files.set(path, { mode: mode & 0o7777, content });
     } else if (type === "symlink") {
-      files.set(path, { mode: 0o120777, content: linkname });
+      files.set(path, { mode: symlinkMode, content: linkname });
     }
   }
   return files;

@@ -134,6 +134,13 @@ describe("files", () => {
     );
   });
 
+  it("are put back as links where they were links", async () => {
+    const link = { path: "/etc/kubernetes/link", mode: 0o120777, content: "/nowhere" };
+    await helper.writeFiles([{ ...link, secret: true }]);
+    expect(await sh("readlink /etc/kubernetes/link")).toBe("/nowhere");
+    expect((await helper.readFiles()).get(link.path)).toEqual({ mode: link.mode, content: link.content });
+  });
+
   it("are replaced without ever missing or being half there", async () => {
     const path = "/etc/kubernetes/manifests-multi/pod.json";
     const content = (letter: string): string => letter.repeat(1_000_000);
