@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream";
 import { clusterConfigPath, parseClusterConfig } from "../kubernetes/bootstrapObjects.js";
 import { clusterInfoPath, isSignatureOf, readClusterInfo } from "../kubernetes/clusterInfo.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
+import { defined } from "../model/defined.js";
 import { TsdeployError } from "../model/errors.js";
 import type { JoinToken } from "../model/identity.js";
 import { bootstrapToken, pinnedCertificate } from "../pki/joinToken.js";
@@ -95,7 +96,7 @@ function clientOptions(
   server: string,
   { connect, timeoutMs }: DiscoverOptions,
 ): { server: string; connect: () => Promise<Duplex>; timeoutMs?: number } {
-  return { server, connect, ...(timeoutMs !== undefined && { timeoutMs }) };
+  return { server, connect, ...defined({ timeoutMs }) };
 }
 
 function isCa(pem: string): boolean {

@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import { type DataOrFile, readKubeconfig } from "../kubernetes/kubeconfig.js";
+import { defined } from "../model/defined.js";
 import { messageOf, TsdeployError } from "../model/errors.js";
 import { KubernetesClient, type KubernetesClientOptions } from "./kubernetesClient.js";
 
@@ -34,7 +35,7 @@ export async function fromKubeconfig(options: FromKubeconfigOptions): Promise<Ku
       server,
       connect: () => options.connect(hostname, port === "" ? 443 : Number(port)),
       caPem,
-      ...(options.timeoutMs !== undefined && { timeoutMs: options.timeoutMs }),
+      ...defined({ timeoutMs: options.timeoutMs }),
       ...credentialsOf(certPem, keyPem, tokenText),
     });
   } catch (error) {

@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
 import { isDeepStrictEqual } from "node:util";
 import { connect as tlsConnect, type TLSSocket } from "node:tls";
+import { defined } from "../model/defined.js";
 import { TsdeployError } from "../model/errors.js";
 import type { KeyPair } from "../model/identity.js";
 import type { KubernetesObject } from "../model/kubernetesObject.js";
@@ -277,7 +278,7 @@ function finish(request: ClientRequest, signal: AbortSignal): Promise<Answer> {
         resolve({
           status: statusCode,
           text: Buffer.concat(chunks).toString(),
-          ...(headers.date !== undefined && { date: headers.date }),
+          ...defined({ date: headers.date }),
         });
       });
     });

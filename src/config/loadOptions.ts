@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { defined } from "../model/defined.js";
 import { messageOf, type Problem, TsdeployError } from "../model/errors.js";
 import type {
   ImageBuildOptions,
@@ -147,7 +148,7 @@ class Loader {
       this.#problems.push({
         code,
         message: `${this.#placeOf(row, path, aboutKey)}: ${message}`,
-        ...(hint === undefined ? {} : { hint }),
+        ...defined({ hint }),
       });
     };
   }

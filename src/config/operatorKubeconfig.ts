@@ -1,4 +1,5 @@
 import { homedir } from "node:os";
+import { defined } from "../model/defined.js";
 import type { RunContext } from "../report/runContext.js";
 import { changeKubeconfigFile, kubeconfigPath } from "./kubeconfigFile.js";
 import { type MergedKubeconfig, mergeKubeconfig } from "./kubeconfigMerge.js";
@@ -23,5 +24,5 @@ export async function mergeIntoKubeconfig(
   });
   if (!merged) throw new Error("the kubeconfig was not merged");
   const { context: current, previousContext } = merged;
-  return { path, context: current, ...(previousContext !== undefined && { previousContext }) };
+  return { path, context: current, ...defined({ previousContext }) };
 }

@@ -1,3 +1,4 @@
+import { defined } from "../model/defined.js";
 import { TsdeployError } from "../model/errors.js";
 import type { OptionRow } from "./optionTable.js";
 
@@ -39,7 +40,7 @@ export function textReader(read: (text: string, complain: Complain, row: OptionR
 export function patternReader(pattern: RegExp, form: string, hint?: string): Reader {
   return textReader((text, complain) => {
     if (pattern.test(text)) return text;
-    complain({ message: `${quote(text)} is not ${form}`, ...(hint === undefined ? {} : { hint }) });
+    complain({ message: `${quote(text)} is not ${form}`, ...defined({ hint }) });
     return undefined;
   });
 }

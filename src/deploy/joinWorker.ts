@@ -19,6 +19,7 @@ import { clusterConfigPath, parseClusterConfig } from "../kubernetes/bootstrapOb
 import { defaultVersion, featuresOf, resolveVersion } from "../kubernetes/versions.js";
 import { checkSkew } from "../kubernetes/versionSkew.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
+import { defined } from "../model/defined.js";
 import { TsdeployError } from "../model/errors.js";
 import type { EngineFacts, ObservedHost } from "../model/hostFacts.js";
 import type { HostFile } from "../model/hostFile.js";
@@ -153,9 +154,7 @@ class WorkerRun {
     const requested = this.#requested;
     return {
       role: "worker",
-      ...(version !== undefined && { version }),
-      ...(requested.nodeName !== undefined && { nodeName: requested.nodeName }),
-      ...(requested.ip !== undefined && { ip: requested.ip }),
+      ...defined({ version, nodeName: requested.nodeName, ip: requested.ip }),
       ...(config && {
         clusterName: config.clusterName,
         podCidr: config.podCidr,

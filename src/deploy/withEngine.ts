@@ -1,6 +1,7 @@
 import { connectEngine } from "../docker/connectEngine.js";
 import { type ContainerEngine, EngineError } from "../docker/containerEngine.js";
 import { patientEngine } from "../docker/patientEngine.js";
+import { defined } from "../model/defined.js";
 import { TsdeployError } from "../model/errors.js";
 import type { CommonOptions } from "../model/options.js";
 import type { RunContext } from "../report/runContext.js";
@@ -22,7 +23,7 @@ export async function withEngine<T>(
 ): Promise<T> {
   const { dockerHost, dockerContext, timeoutMs = defaultTimeoutMs } = options;
   const connected = await connectEngine(
-    { ...(dockerHost === undefined ? {} : { dockerHost }), ...(dockerContext === undefined ? {} : { dockerContext }) },
+    defined({ dockerHost, dockerContext }),
     context.env,
     { signal: context.signal },
   );

@@ -1,4 +1,5 @@
 import { homedir } from "node:os";
+import { defined } from "../model/defined.js";
 import type { ContainerEngine } from "./containerEngine.js";
 import { dockerConfigFolder } from "./dockerConfigFile.js";
 import { type DockerEndpoint, isReadableOnTheWay } from "./dockerEndpoint.js";
@@ -34,7 +35,7 @@ export async function connectEngine(
       ...opened.value,
       endpoint: endpoint.display,
       isReadableOnTheWay: isReadableOnTheWay(endpoint),
-      ...(signal === undefined ? {} : { signal }),
+      ...defined({ signal }),
       registryAuth: async (registry) => registryAuth(registry, configFolder, env),
     });
   } catch (error) {

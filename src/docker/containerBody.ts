@@ -1,4 +1,5 @@
 import type { Bind, ContainerSpec } from "../model/containerSpec.js";
+import { defined } from "../model/defined.js";
 
 /** The body of `POST /containers/create`. All containers of ours are on the host's network. */
 export function containerBody(spec: ContainerSpec) {
@@ -22,7 +23,7 @@ export function containerBody(spec: ContainerSpec) {
     Cmd: args,
     Env: Object.entries(spec.env ?? {}).map(([name, value]) => `${name}=${value}`),
     Labels: spec.labels,
-    ...(spec.stopGraceSeconds === undefined ? {} : { StopTimeout: spec.stopGraceSeconds }),
+    ...defined({ StopTimeout: spec.stopGraceSeconds }),
     HostConfig: hostConfig,
   };
 }

@@ -1,4 +1,5 @@
 import ipaddr from "ipaddr.js";
+import { defined } from "../model/defined.js";
 import { TsdeployError } from "../model/errors.js";
 
 /** Certificates of a `tcp://` endpoint, PEM. */
@@ -78,7 +79,7 @@ function parseTcp(text: string, rest: string): DockerEndpoint {
     kind: "tcp",
     display: `tcp://${hostname}${shown}`,
     host: withoutBrackets(hostname),
-    ...(port === undefined ? {} : { port }),
+    ...defined({ port }),
   };
 }
 
@@ -104,7 +105,7 @@ function parseSsh(text: string, rest: string): DockerEndpoint {
     display: shown.join(""),
     host: withoutBrackets(hostname),
     ...(user === "" ? {} : { user }),
-    ...(port === undefined ? {} : { port }),
+    ...defined({ port }),
     remoteSocketPath,
   };
 }

@@ -7,6 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { inspect } from "node:util";
 import Docker from "dockerode";
 import type { ContainerSpec } from "../model/containerSpec.js";
+import { defined } from "../model/defined.js";
 import type {
   ContainerDetails,
   ContainerEnd,
@@ -324,7 +325,7 @@ class DockerEngine implements ContainerEngine {
       const options = {
         fromImage: `${registry}/${repository}`,
         tag: digest ?? tag,
-        ...(platform === undefined ? {} : { platform }),
+        ...defined({ platform }),
         abortSignal: signal,
       };
       await followPull(asReadable(await this.#docker.createImage(auth, options)), onProgress);
@@ -369,7 +370,7 @@ class DockerEngine implements ContainerEngine {
       t: tag,
       // The classic builder's containers go, also those of a build that fails.
       forcerm: true,
-      ...(platform === undefined ? {} : { platform }),
+      ...defined({ platform }),
     };
     await this.#upload(context, signal, async (abortSignal) =>
       followBuild(asReadable(await this.#docker.buildImage(context, { ...options, abortSignal })), onLine),

@@ -1,3 +1,4 @@
+import { defined } from "../model/defined.js";
 import { TsdeployError } from "../model/errors.js";
 
 /** An image's name taken apart, as Docker's own normalisation has it. */
@@ -43,6 +44,6 @@ export function parseImageReference(reference: string): ImageReference {
     registry: isHub ? "docker.io" : registry,
     repository: isHub && !path.includes("/") ? `library/${path}` : path,
     ...(tag === undefined ? (digest === undefined ? { tag: "latest" } : {}) : { tag }),
-    ...(digest === undefined ? {} : { digest }),
+    ...defined({ digest }),
   };
 }

@@ -1,4 +1,5 @@
 import pRetry from "p-retry";
+import { defined } from "../model/defined.js";
 import type { PullProgress } from "../model/dockerObjects.js";
 import { messageOf, TsdeployError } from "../model/errors.js";
 import { type ContainerEngine, EngineError } from "./containerEngine.js";
@@ -39,7 +40,7 @@ export async function pullWithRetry(engine: ContainerEngine, reference: string, 
   const signal = AbortSignal.any([options.signal, deadline]);
   const attempt = async () => {
     try {
-      await engine.pullImage(reference, { onProgress, signal, ...(platform === undefined ? {} : { platform }) });
+      await engine.pullImage(reference, { onProgress, signal, ...defined({ platform }) });
     } catch (error) {
       throw error instanceof EngineError ? new PullAttemptError(pullFailure(reference, error)) : error;
     }

@@ -3,8 +3,14 @@ import { buffer, text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { nanoid } from "nanoid";
 import { extract, pack } from "tar-stream";
-import { type AttachedContainer, type ContainerEngine, EngineError, type ExecResult } from "../docker/containerEngine.js";
+import {
+  type AttachedContainer,
+  type ContainerEngine,
+  EngineError,
+  type ExecResult,
+} from "../docker/containerEngine.js";
 import type { ContainerSpec } from "../model/containerSpec.js";
+import { defined } from "../model/defined.js";
 import { messageOf, TsdeployError } from "../model/errors.js";
 import type { ExistingFile, HostFacts } from "../model/hostFacts.js";
 import type { HostFile } from "../model/hostFile.js";
@@ -335,7 +341,7 @@ function helperSpec(
     // Ends when its standard input does: with the connection of whoever started it.
     command: ["cat"],
     // Only what is always there: Docker would make a missing folder.
-    binds: [{ source: "/", target: helperHostRoot, ...(propagation === undefined ? {} : { propagation }) }],
+    binds: [{ source: "/", target: helperHostRoot, ...defined({ propagation }) }],
     labels: {
       [labels.component]: "helper",
       ...(clusterName === undefined ? {} : { [labels.cluster]: clusterName }),

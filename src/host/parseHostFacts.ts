@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { defined } from "../model/defined.js";
 import type { HostFacts, InterfaceAddress, ListeningPort, Route, Symlink } from "../model/hostFacts.js";
 
 const schema = z.object({
@@ -40,7 +41,7 @@ export function parseHostFacts(output: string): Omit<HostFacts, "defaultIpcMode"
   return {
     ...single,
     addresses,
-    ...(defaultAddress === undefined ? {} : { defaultAddress }),
+    ...defined({ defaultAddress }),
     routes,
     links: all("link"),
     clockMs: clock,
@@ -51,8 +52,7 @@ export function parseHostFacts(output: string): Omit<HostFacts, "defaultIpcMode"
     readOnlyPaths: all("readOnly"),
     cniConfigurations: all("cni"),
     imagePrograms: Object.fromEntries(all("program").map(parsePair)),
-    ...(imageCniDir === undefined ? {} : { imageCniDir }),
-    ...(imageEtcdVersion === undefined ? {} : { imageEtcdVersion }),
+    ...defined({ imageCniDir, imageEtcdVersion }),
     sysctls: Object.fromEntries(all("sysctl").map(parsePair)),
     existingPaths: all("path"),
     symlinks: all("symlink").map(parseSymlink),
@@ -82,7 +82,7 @@ function parseRoute(value: string): Route[] {
   }
   const destination = first === "default" ? "0.0.0.0/0" : first.includes("/") ? first : `${first}/32`;
   const gateway = wordAfter(value, "via");
-  return [{ destination, interface: device, ...(gateway === undefined ? {} : { gateway }) }];
+  return [{ destination, interface: device, ...defined({ gateway }) }];
 }
 
 /** The kernel prefers the lowest metric, and says its routes in that order. */

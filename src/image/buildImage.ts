@@ -1,4 +1,5 @@
 import type { ContainerEngine } from "../docker/containerEngine.js";
+import { defined } from "../model/defined.js";
 import { TsdeployError } from "../model/errors.js";
 import type { Architecture, RegistryMirrors } from "../model/options.js";
 import type { RunContext } from "../report/runContext.js";
@@ -37,10 +38,7 @@ export async function buildImage(engine: ContainerEngine, options: BuildImageOpt
   const request = {
     version,
     arch: architecture,
-    ...(binaries === undefined ? {} : { binaries }),
-    ...(mirror === undefined ? {} : { mirror }),
-    ...(base === undefined ? {} : { base }),
-    ...(tag === undefined ? {} : { tag }),
+    ...defined({ binaries, mirror, base, tag }),
     registryMirrors,
   };
   try {

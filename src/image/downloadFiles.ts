@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { nanoid } from "nanoid";
 import * as z from "zod";
+import { defined } from "../model/defined.js";
 import { type Problem, TsdeployError } from "../model/errors.js";
 import type { Artifact, Checksum, ChecksumSource } from "./artifacts.js";
 import { diskFault, noSpace } from "./diskFault.js";
@@ -122,7 +123,7 @@ async function fetchMissing(missing: readonly MissingFile[], context: DownloadCo
 
   const tell = (file: MissingFile, progress: Pick<DownloadProgress, "bytesDone" | "done">): void => {
     const bytesTotal = lengths.get(file);
-    context.onProgress({ file: file.artifact.name, ...progress, ...(bytesTotal !== undefined && { bytesTotal }) });
+    context.onProgress({ file: file.artifact.name, ...progress, ...defined({ bytesTotal }) });
   };
   const stop = new AbortController();
   const signal = AbortSignal.any([context.signal, stop.signal]);

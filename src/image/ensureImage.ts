@@ -1,5 +1,6 @@
 import type { ContainerEngine } from "../docker/containerEngine.js";
 import { pullWithRetry } from "../docker/pullWithRetry.js";
+import { defined } from "../model/defined.js";
 import type { ImageDetails } from "../model/dockerObjects.js";
 import { TsdeployError } from "../model/errors.js";
 import type { RegistryMirrors } from "../model/options.js";
@@ -65,7 +66,7 @@ async function pull(
     pullWithRetry(engine, reference, {
       signal,
       timeoutMs: options.pullTimeoutMs,
-      ...(options.platform === undefined ? {} : { platform: options.platform }),
+      ...defined({ platform: options.platform }),
       onProgress: (progress) => {
         report({ kind: "pull-progress", image: reference, progress });
       },

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { defined } from "../model/defined.js";
 import { imagePath } from "./imageContents.js";
 
 const historyEntry = z.looseObject({ empty_layer: z.boolean().optional() });
@@ -45,7 +46,7 @@ export function addToConfig(base: BaseConfig, { layer, labels, command, env }: I
   const all = { ...kept, ...env, PATH: imagePath };
   return {
     architecture: base.architecture,
-    ...(base.variant !== undefined && { variant: base.variant }),
+    ...defined({ variant: base.variant }),
     os: base.os,
     created,
     config: {

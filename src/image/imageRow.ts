@@ -1,3 +1,4 @@
+import { defined } from "../model/defined.js";
 import type { ImageDetails } from "../model/dockerObjects.js";
 import { imageLabels } from "../model/imageLabels.js";
 import { imageVersion } from "./imageVersion.js";
@@ -32,7 +33,7 @@ export function imageRow(reference: string, image: ImageDetails): ImageRow {
   return {
     reference,
     id: image.id,
-    ...(version === undefined ? {} : { version }),
+    ...defined({ version }),
     architecture: image.architecture,
     sizeBytes: image.sizeBytes,
     contents: [

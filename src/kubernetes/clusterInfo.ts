@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { parse, stringify } from "yaml";
+import { defined } from "../model/defined.js";
 import type { JoinToken } from "../model/identity.js";
 import type { KubernetesObject } from "../model/kubernetesObject.js";
 
@@ -101,7 +102,7 @@ export function tokenSecret(
   const data: Record<string, string> = {
     "token-id": token.id,
     "token-secret": token.secret,
-    ...(description !== undefined && { description }),
+    ...defined({ description }),
     // RFC 3339, without the fraction that old releases do not read.
     ...(expiresMs !== undefined && { expiration: new Date(expiresMs).toISOString().replace(/\.\d+Z$/, "Z") }),
     "usage-bootstrap-authentication": "true",

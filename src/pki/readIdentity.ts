@@ -1,4 +1,5 @@
 import { type KubeconfigView, readKubeconfig } from "../kubernetes/kubeconfig.js";
+import { defined } from "../model/defined.js";
 import { messageOf, type Problem, TsdeployError } from "../model/errors.js";
 import { paths } from "../model/hostLayout.js";
 import { mapValues } from "./mapValues.js";
@@ -70,7 +71,7 @@ class IdentityReader {
       const parsed = readCertificate(certificate);
       if (key && !parsed.checkPrivateKey(key)) throw new Error(`does not belong to ${path}.key`);
     });
-    return { ...(privateKey !== undefined && { privateKey }), ...(certificate !== undefined && { certificate }) };
+    return { ...defined({ privateKey, certificate }) };
   }
 
   readCa(path: string): FoundPair {
@@ -116,7 +117,7 @@ class IdentityReader {
       if (publicKey === undefined || derived === undefined || publicHalf(publicKey) === derived) return;
       throw new Error(`does not belong to ${path}.key`);
     });
-    return { privateKey, ...(publicKey !== undefined && { publicKey }) };
+    return { privateKey, ...defined({ publicKey }) };
   }
 
   readKubeconfig(path: string): FoundKubeconfig | undefined {

@@ -1,5 +1,5 @@
 import { stringify } from "yaml";
-import { sideImages, type SideImages } from "../image/sideImages.js";
+import { type SideImages, sideImages } from "../image/sideImages.js";
 import type { Flags } from "../kubernetes/commandFlags.js";
 import { kubeletConfiguration, kubeletHealthPort } from "../kubernetes/kubeletConfiguration.js";
 import { kubeletFlags, registersTaints } from "../kubernetes/kubeletFlags.js";
@@ -7,6 +7,7 @@ import { proxyConfiguration, proxyFlags } from "../kubernetes/proxyConfiguration
 import type { VersionFeatures } from "../kubernetes/versions.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import type { ContainerSpec } from "../model/containerSpec.js";
+import { defined } from "../model/defined.js";
 import type { ObservedHost } from "../model/hostFacts.js";
 import { type HostFile, podCidrPlaceholder } from "../model/hostFile.js";
 import { cniConfigFiles, criSocket, labels, paths } from "../model/hostLayout.js";
@@ -135,7 +136,7 @@ export function kubeletSteps(
         kind: "run-container",
         container: kubelet,
         health: { port: kubeletHealthPort },
-        ...(restartsWith !== undefined && { restartsWith }),
+        ...defined({ restartsWith }),
         ...(cri && { restartsAfter: "cri" }),
       },
     },

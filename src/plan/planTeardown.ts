@@ -1,5 +1,6 @@
 import type { Footprint } from "../host/footprint.js";
 import type { CleanupScope } from "../model/cleanupScope.js";
+import { defined } from "../model/defined.js";
 import type { ContainerSummary } from "../model/dockerObjects.js";
 import { TsdeployError } from "../model/errors.js";
 import type { EngineFacts, ExistingFile } from "../model/hostFacts.js";
@@ -108,7 +109,7 @@ export function planTeardown(input: TeardownInput): TeardownPlan {
   ]);
   return {
     ...(role === "master" || role === "worker" ? { role } : {}),
-    ...(clusterName === undefined ? {} : { clusterName }),
+    ...defined({ clusterName }),
     steps: containers.length === 0 && leftovers.length === 0 ? [] : steps,
     containers,
     leftovers,

@@ -1,3 +1,4 @@
+import { defined } from "../model/defined.js";
 import { type Problem, TsdeployError } from "../model/errors.js";
 import type { Check, Finding, Tier, TierFacts, Wanted } from "./check.js";
 import { engineChecks } from "./engineChecks.js";
@@ -41,7 +42,7 @@ export function preflightError(errors: readonly Finding[]): TsdeployError | unde
   const problems: Problem[] = errors.map(({ code, message, hint }) => ({
     code,
     message,
-    ...(hint === undefined ? {} : { hint }),
+    ...defined({ hint }),
   }));
   return new TsdeployError(kind, problems);
 }
