@@ -120,6 +120,6 @@ function notTsdeploy(): TsdeployError {
   return new TsdeployError("conflict", {
     code: "NOT_TSDEPLOY",
     message: "the cluster has no cluster-info to sign",
-    hint: "Run `tsdeploy master` again: it lays down what is missing.",
+    hint: "Run `tsdeploy master` again: it makes what is missing.",
   });
 }

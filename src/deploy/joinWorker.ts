@@ -14,7 +14,7 @@ import type { Helper } from "../host/helperSession.js";
 import { hostBeforeFile } from "../host/hostBefore.js";
 import { unknownHost } from "../host/unknownHost.js";
 import type { ImageChoice } from "../image/chooseImage.js";
-import { chooseNodeImage, tellMissingImage } from "../image/chooseNodeImage.js";
+import { chooseNodeImage, reportMissingImage } from "../image/chooseNodeImage.js";
 import { clusterConfigPath, parseClusterConfig } from "../kubernetes/bootstrapObjects.js";
 import { defaultVersion, featuresOf, resolveVersion } from "../kubernetes/versions.js";
 import { checkSkew } from "../kubernetes/versionSkew.js";
@@ -126,7 +126,7 @@ class WorkerRun {
     };
     // Without the image: what a plan says as far as it can be told.
     if (requested.dryRun && image.how !== "present") {
-      tellMissingImage(image, context);
+      reportMissingImage(image, context);
       return { kind: "planned", description: describePlan(planFor(unknownHost(this.#engineFacts))) };
     }
 

@@ -1,5 +1,5 @@
 import type { ImageChoice } from "../image/chooseImage.js";
-import { chooseNodeImage, tellMissingImage } from "../image/chooseNodeImage.js";
+import { chooseNodeImage, reportMissingImage } from "../image/chooseNodeImage.js";
 import { helperImage } from "../image/helperImage.js";
 import type { MasterOptions } from "../model/options.js";
 import { versionChange } from "../preflight/dataChecks.js";
@@ -28,7 +28,7 @@ export async function openMasterHost(
   const other = choice.how === "present" || isRequested ? undefined : await helperImage(engine, engineFacts.containers);
   const first: ImageChoice = other === undefined ? choice : { how: "present", reference: other };
   if (dryRun && first.how !== "present") {
-    tellMissingImage(first, input.context);
+    reportMissingImage(first, input.context);
     return undefined;
   }
 
@@ -46,7 +46,7 @@ export async function openMasterHost(
   const { reference } = settled.image;
   if (reference === first.reference) return { session, image: reference };
   if (dryRun && settled.image.how !== "present") {
-    tellMissingImage(settled.image, input.context);
+    reportMissingImage(settled.image, input.context);
     return undefined;
   }
   return { session: await openSession({ ...input, ...settled }), image: reference };

@@ -79,7 +79,7 @@ export async function buildHyperkube(
   const base = async (stop: AbortSignal): Promise<PreparedBase> =>
     inPhase("base", report, async () => {
       const wanted = mirrored(request.base ?? defaultBase, request.registryMirrors ?? {});
-      const details = { asked: request.base, reference: wanted, features, architecture, isForeign };
+      const details = { requested: request.base, reference: wanted, features, architecture, isForeign };
       return prepareBase(engine, details, { report, signal: stop });
     });
   let work = "";

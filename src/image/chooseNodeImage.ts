@@ -22,7 +22,7 @@ export async function chooseNodeImage(
 }
 
 /** For a dry run, which fetches nothing. */
-export function tellMissingImage({ reference, how }: ImageChoice, { report }: RunContext): void {
+export function reportMissingImage({ reference, how }: ImageChoice, { report }: RunContext): void {
   report({
     kind: "notice",
     message:

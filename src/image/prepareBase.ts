@@ -18,7 +18,7 @@ export const defaultBase = "debian:trixie-slim";
 
 export interface BaseRequest {
   /** Without one Debian with all packages. */
-  readonly asked?: string | undefined;
+  readonly requested?: string | undefined;
   /** Where it is pulled from: the base's own name, or a mirror's. */
   readonly reference: string;
   readonly features: VersionFeatures;
@@ -56,12 +56,12 @@ export async function prepareBase(
   request: BaseRequest,
   context: BaseContext,
 ): Promise<PreparedBase> {
-  const { asked, features, isForeign } = request;
+  const { requested, features, isForeign } = request;
   const tools = hostToolsFor(features);
   const image = await localBase(engine, request, context);
   const { repoDigests } = image;
   const digest = repoDigests[0]?.split("@")[1];
-  const name = asked ?? defaultBase;
+  const name = requested ?? defaultBase;
   const origin = digest === undefined || name.includes("@") ? name : `${name}@${digest}`;
   const labelled = image.labels[imageLabels.cni];
   const folders = [...(labelled === undefined || labelled.startsWith("/opt/") ? [] : [labelled]), ...cniFolders];
@@ -71,7 +71,7 @@ export async function prepareBase(
       if (!isForeign) throw error;
       return undefined;
     });
-  if (asked === undefined) {
+  if (requested === undefined) {
     const id = await withPackages(engine, image.id, allPackages(), request, context);
     return { id, origin, probe: await look(id) };
   }
@@ -79,7 +79,7 @@ export async function prepareBase(
   const seen = await look(image.id);
   if (!seen) {
     const message =
-      `${asked} is for ${request.architecture}, and this Docker cannot run its programs: ` +
+      `${requested} is for ${request.architecture}, and this Docker cannot run its programs: ` +
       "nothing in it is used, and its tools are taken on trust";
     context.report({ kind: "warning", message });
     return { id: image.id, origin, probe: undefined };
@@ -88,13 +88,13 @@ export async function prepareBase(
   const needed = missing.filter(({ loss }) => loss === undefined);
   if (needed.length === 0) {
     const losses = missing.map(({ program, loss }) => `${program} (${loss ?? ""})`);
-    if (losses.length > 0) context.report({ kind: "warning", message: `${asked} lacks ${losses.join(", ")}` });
+    if (losses.length > 0) context.report({ kind: "warning", message: `${requested} lacks ${losses.join(", ")}` });
     return { id: image.id, origin, probe: seen };
   }
   if (!seen.programs.has("apt-get")) {
     throw new TsdeployError("environment", {
       code: "BASE_UNFIT",
-      message: `${asked} has no ${needed.map(({ program }) => program).join(", ")}, and no apt-get to install them`,
+      message: `${requested} has no ${needed.map(({ program }) => program).join(", ")}, and no apt-get to install them`,
       hint: "Install them there, or leave --base out: Debian is used then.",
     });
   }

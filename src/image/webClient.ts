@@ -54,11 +54,11 @@ export function openWebClient(env: NodeJS.ProcessEnv): WebClient {
   });
   const send = async (
     method: "GET" | "HEAD",
-    asked: string,
+    requested: string,
     headers: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<WebAnswer> => {
-    let target = new URL(asked);
+    let target = new URL(requested);
     const authorization = basicAuthorization(target);
     const { origin } = target;
     for (let redirects = 0; ; redirects++) {
@@ -76,9 +76,9 @@ export function openWebClient(env: NodeJS.ProcessEnv): WebClient {
       }
       await answer.body.dump();
       const next = new URL(location, target);
-      if (redirects === mostRedirects) throw failed(asked, "it redirects for ever");
+      if (redirects === mostRedirects) throw failed(requested, "it redirects for ever");
       if (!/^https?:$/.test(next.protocol) || (target.protocol === "https:" && next.protocol === "http:")) {
-        throw failed(asked, `it redirects to ${shownUrl(next.href)}, which is not https`);
+        throw failed(requested, `it redirects to ${shownUrl(next.href)}, which is not https`);
       }
       target = next;
     }

@@ -11,7 +11,7 @@ import type { VersionFeatures } from "./versions.js";
 export const clusterConfigPath = "/api/v1/namespaces/kube-system/configmaps/tsdeploy";
 
 /**
- * Objects that let workers join, in the order in which they are to be laid down. Where nodes have their tokens from a
+ * Objects that let workers join, in the order in which they are to be made. Where nodes have their tokens from a
  * file, that is the cluster's configuration alone.
  *
  * @param tokens those that cluster-info is signed for right away; the controller-manager signs for the others

@@ -1,4 +1,4 @@
-/** A file that tsdeploy lays on a host. */
+/** A file that tsdeploy writes on a host. */
 export interface HostFile {
   /** Absolute, on the host. */
   readonly path: string;

@@ -5,7 +5,7 @@ import type { KubernetesObject } from "./kubernetesObject.js";
 
 /** Something to wait for. Each has a deadline, and says what it saw last. */
 export type Probe =
-  /** The API server serves requests, though it may not have laid down all that it brings. */
+  /** The API server serves requests, though it may not have made all that it brings. */
   | { readonly kind: "api-serves" }
   /** `GET /healthz` of the API server says ok. */
   | { readonly kind: "api-answers" }

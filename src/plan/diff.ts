@@ -70,12 +70,12 @@ export function diffPlan(plan: Plan, present: Present, options: { readonly overw
   return { changes, kept };
 }
 
-/** All files that a plan lays down. */
+/** All files that a plan writes. */
 export function filesOf(plan: Plan): HostFile[] {
   return plan.steps.flatMap(({ action }) => (action.kind === "write-files" ? [...action.files] : []));
 }
 
-/** Files that a plan lays down when a node's pod CIDR is known: still with the placeholder. */
+/** Files that a plan writes when a node's pod CIDR is known: still with the placeholder. */
 function podNetworkFilesOf(plan: Plan): HostFile[] {
   const known = new Set(filesOf(plan).map(({ path }) => path));
   return plan.steps.flatMap(({ action }) =>

@@ -47,7 +47,7 @@ export interface NodePlanInput {
 /** What every node has, master or worker. */
 export interface NodePlan {
   readonly files: readonly HostFile[];
-  /** CNI configuration that is laid down when the node's pod CIDR is known. */
+  /** CNI configuration that is written when the node's pod CIDR is known. */
   readonly podNetworkFile: HostFile | undefined;
   /** cri-dockerd, for versions without dockershim. */
   readonly cri: ContainerSpec | undefined;

@@ -109,7 +109,7 @@ describe("files", () => {
     expect(await helper.readFiles()).toEqual(new Map());
   });
 
-  it("are laid down with their modes in folders that are made", async () => {
+  it("are written with their modes in folders that are made", async () => {
     await helper.writeFiles([secret, script, cni]);
     const stats = await sh(`cd /etc/kubernetes && stat -c '%n %a %U' . pki pki/a.key scripts/a.sh ${cni.path}`);
     expect(stats.split("\n")).toEqual([
