@@ -93,6 +93,7 @@ class Patience {
   #refusal: Error | undefined;
   /** The last call was not answered: the next one has to wait for an answer to a cheap one, and not for long. */
   #silent = false;
+  #isClosed = false;
 
   constructor(inner: ContainerEngine, options: PatienceOptions) {
     this.#inner = inner;
@@ -128,6 +129,7 @@ class Patience {
 
   /** What its connection still has to say by then is of no interest. */
   async #close(): Promise<void> {
+    this.#isClosed = true;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, closeMs)));
     await Promise.race([this.#inner.close(), late]).finally(() => {
@@ -146,6 +148,8 @@ class Patience {
       } catch (error) {
         const canRepeat = policies[method].repeat ?? method === "createContainer";
         if (!canRepeat || !isAway(error) || this.#silent || performance.now() > giveUpMs) throw error;
+        // Nobody hears it any more: its connection ends with the run.
+        if (this.#isClosed) throw error;
         await this.#recover(error);
         const created = method === "createContainer" ? await this.#inner.inspectContainer(String(args[0])) : undefined;
         // Its name is ours alone, so it is the one that we have asked for.

@@ -199,6 +199,17 @@ describe("a daemon that is restarted", () => {
 });
 
 describe("an engine that is closed", () => {
+  it("is not waited for by a call that the end of the run cuts off", async () => {
+    let cut: (error: unknown) => void = () => undefined;
+    const stopContainer = async (): Promise<never> => new Promise((_, reject) => (cut = reject));
+    const { engine, events } = patient({ stopContainer, close: () => Promise.resolve() });
+    const call = engine.stopContainer("x", 10);
+    await engine.close();
+    cut(new TsdeployError("unreachable", { code: "DOCKER_UNREACHABLE", message: "the connection was closed" }));
+    expect(await after(1_000, call)).toBe("DOCKER_UNREACHABLE");
+    expect(events).toEqual([]);
+  });
+
   it("is closed even if its connection does not end", async () => {
     const { engine } = patient({ close: never });
     expect(await after(5_000, engine.close())).toBeUndefined();
