@@ -12,7 +12,7 @@ Run in the helper container: host network, host PIDs, privileged, the host's / a
 show prints lines of a kind and a value for what is there, as src/host/footprint.ts reads them.
 clean removes it. What cannot be removed stays and is told by the next show.
 
-  --network NAME       of the CNI rules that are ours
+  --network NAME       of the CNI rules that are ours; without it no rules are looked for, of any kind
   --before TEXT        what was there before, such as "iptables-nft nat KUBE-MARK", "nft ip kube-proxy",
                        "ipset KUBE-OWN" or "ipvs TCP 10.0.0.5:80"; stays
   --sysctl NAME        show its value
@@ -403,12 +403,14 @@ show_kubelets() {
 
 if [[ $mode == clean ]]; then
   clean_mounts
-  # While the rules and kube-ipvs0 show whose virtual servers are.
-  clean_virtual_servers
-  for_each_backend clean_rules
-  clean_nft_tables
-  # A set that a rule names cannot be removed.
-  clean_ipsets
+  if [[ $network ]]; then
+    # While the rules and kube-ipvs0 show whose virtual servers are.
+    clean_virtual_servers
+    for_each_backend clean_rules
+    clean_nft_tables
+    # A set that a rule names cannot be removed.
+    clean_ipsets
+  fi
   clean_links
   clean_sysctls
   mapfile -t found < <(cgroups)
@@ -417,10 +419,12 @@ if [[ $mode == clean ]]; then
 fi
 
 mounts "$mountinfo" '' | while IFS= read -r path; do echo "mount $path"; done
-for_each_backend show_rules
-show_nft_tables
-show_ipsets
-show_virtual_servers
+if [[ $network ]]; then
+  for_each_backend show_rules
+  show_nft_tables
+  show_ipsets
+  show_virtual_servers
+fi
 for link in "${links[@]}"; do [[ ! -e /sys/class/net/$link ]] || echo "link $link"; done
 for setting in "${sysctls[@]}"; do
   name=${setting%%=*}

@@ -78,7 +78,7 @@ export async function cleanFootprint(helper: Helper, scope: CleanupScope): Promi
 function scopeArguments(scope: CleanupScope, set: boolean): string[] {
   const sysctls = Object.entries(scope.sysctls).map(([name, value]) => (set ? `${name}=${value}` : name));
   const options: [string, readonly string[]][] = [
-    ["--network", [scope.network]],
+    ["--network", scope.network === undefined ? [] : [scope.network]],
     ["--before", scope.iptablesBefore],
     ["--sysctl", sysctls],
     ["--path", scope.paths],

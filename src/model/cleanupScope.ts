@@ -1,7 +1,7 @@
 /** What a clean-up of a host looks for: arguments of `scripts/host/teardown.sh`. */
 export interface CleanupScope {
-  /** CNI's name of the pod network whose rules are ours. */
-  readonly network: string;
+  /** CNI's name of the pod network whose rules are ours; undefined: leave rules alone. */
+  readonly network: string | undefined;
   /** Tables and chains, and what kube-proxy makes besides, that were there before tsdeploy; they stay. */
   readonly iptablesBefore: readonly string[];
   /** Values to go back to. */

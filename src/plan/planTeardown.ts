@@ -179,8 +179,10 @@ function cleaning(scope: CleanupScope, kept: Kept): UnorderedStep[] {
   });
   if (kept.identity) return [clean("clean-up", scope)];
   const isRecord = (path: string): boolean => recordPaths.includes(path);
+  // Of rules nothing is left by then: without a network they are not looked for again, which takes its time.
   const records: CleanupScope = {
     ...scope,
+    network: undefined,
     paths: scope.paths.filter(isRecord),
     emptyFolders: scope.emptyFolders.filter((folder) => folder === paths.kubernetes),
     sysctls: {},

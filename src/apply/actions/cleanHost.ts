@@ -8,9 +8,11 @@ import { untilAborted } from "../untilAborted.js";
 /** @throws TsdeployError `TEARDOWN_INCOMPLETE` with all that is still there */
 export async function cleanHost({ scope }: ActionOf<"clean-host">, { run: { context } }: StepTools): Promise<void> {
   const { helper, signal } = context;
+  const { sysctls } = scope;
   // Not what the plan saw: until kubelet and kube-proxy had stopped, they could set more.
-  const now = await untilAborted(showFootprint(helper, scope), signal);
-  const cleaned = { ...scope, sysctls: sysctlsToRestore(scope.sysctls, now.sysctls) };
+  const isNone = Object.keys(sysctls).length === 0;
+  const now = isNone ? {} : (await untilAborted(showFootprint(helper, scope), signal)).sysctls;
+  const cleaned = { ...scope, sysctls: sysctlsToRestore(sysctls, now) };
   const left = await untilAborted(cleanFootprint(helper, cleaned), signal);
   const lines = describeFootprint(left, cleaned);
   if (lines.length > 0) throw teardownIncomplete(lines);
