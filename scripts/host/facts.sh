@@ -19,7 +19,7 @@ host=/host
 # some only hyperkube.
 programs() {
   local name path version=''
-  for name in kubelet kube-proxy kube-apiserver kube-controller-manager kube-scheduler kubectl cri-dockerd etcd \
+  for name in kubelet kube-proxy kube-apiserver kube-controller-manager kube-scheduler kubectl cri-dockerd etcd flanneld \
     ip ipset iptables mount nft nsenter socat; do
     if path=$(command -v "$name"); then echo "program $name $path"; fi
   done
@@ -90,7 +90,33 @@ if [[ -e $host/var/lib/etcd/member ]]; then echo "etcdData true"; else echo "etc
 
 ip -4 -o addr show scope global | while read -r _ interface _ address _; do echo "address $interface $address"; done
 ip -4 route show | while read -r line; do echo "route $line"; done
-for link in /sys/class/net/*; do echo "link ${link##*/}"; done
+for link in /sys/class/net/*; do
+  echo "link ${link##*/}"
+  # What is a file there is no interface: `bonding_masters`.
+  if [[ -r $link/mtu ]] && read -r mtu <"$link/mtu"; then echo "mtu ${link##*/} $mtu"; fi
+done
+
+# makes LINK_TYPE: whether the kernel makes such an interface, tried in a network namespace that is gone at once. It loads
+# the module, as flannel would.
+makes() {
+  command -v ip >/dev/null && unshare --net ip link add probe type "$@" 2>/dev/null
+}
+
+# has_driver MODULE [COMMAND...]: loaded, built in or there to be loaded; where nothing says so, by trying.
+has_driver() {
+  local modules=$host/lib/modules/$(uname -r) name=$1
+  shift
+  [[ ! -e /sys/module/$name ]] || return 0
+  if grep -qs "/$name\.ko" "$modules/modules.dep" "$modules/modules.builtin"; then return 0; fi
+  # A kernel that says what modules it has has no others.
+  [[ ! -e $modules/modules.dep ]] || return 1
+  (($#)) && "$@"
+}
+
+if [[ -e /proc/sys/net/bridge/bridge-nf-call-iptables ]] || has_driver br_netfilter; then echo "networkDriver br_netfilter"; fi
+if has_driver vxlan makes vxlan id 1 dstport 4789 dev lo; then echo "networkDriver vxlan"; fi
+if has_driver wireguard makes wireguard; then echo "networkDriver wireguard"; fi
+if [[ -e $host/dev/net/tun || -e /dev/net/tun ]] || has_driver tun; then echo "networkDriver tun"; fi
 
 # A folder behind a link: whoever removes or overwrites by its name changes something elsewhere.
 for path in /var/lib/kubelet /etc/kubernetes /etc/kubernetes/pki /etc/kubernetes/manifests-multi /etc/kubernetes/addons \
@@ -159,8 +185,11 @@ else
   listeners "$listening"
 fi
 
+# sources: the addresses and networks in a firewall's rules, comma-separated.
+sources() { { grep -oE '\b([0-9]{1,3}\.){3}[0-9]{1,3}(/[0-9]{1,2})?\b' || true; } | sort -u | paste -sd,; }
+
 # Legacy first looks whether the kernel has such tables: asking for one by name would load it.
-legacy=no nft=no
+legacy=no nft=no closed=
 for family in iptables ip6tables; do
   for backend in nft legacy; do
     save=$family-$backend-save
@@ -171,12 +200,34 @@ for family in iptables ip6tables; do
       case $line in
         '*'*) table=${line#?} && echo "iptables $family-$backend $table" ;;
         ':DOCKER '*) declare "$backend=yes" ;;
+        ':INPUT DROP '*) [[ $family $table != 'iptables filter' ]] || closed=$save ;;
         ':KUBE-'* | ':CNI-'* | ':TSDEPLOY-'*) line=${line#:} && echo "iptables $family-$backend $table ${line%% *}" ;;
       esac
     done < <("$save" 2>/dev/null || true)
   done
 done
 if [[ $legacy == yes && $nft == no ]]; then echo "iptablesBackend legacy"; else echo "iptablesBackend nft"; fi
+
+# Firewalls of the owner's. What iptables drops in FORWARD a chain of ours comes before.
+if [[ $closed ]]; then
+  rules=$("$closed" -t filter)
+  if [[ $rules == *:ufw-* ]]; then name=ufw; else name=iptables_INPUT; fi
+  echo "firewall $name $(grep -E '^-A (INPUT|ufw-user-input) .*-s .*-j ACCEPT' <<<"$rules" | sources)"
+fi
+if command -v nft >/dev/null; then
+  while read -r _ family name; do
+    # Those of iptables, kube-proxy and container engines.
+    case $name in filter | nat | mangle | raw | security) [[ $family != ip && $family != ip6 ]] || continue ;; esac
+    case $name in kube-proxy | docker-bridges | netavark | f2b-table | libvirt_network) continue ;; esac
+    case $family in ip | inet) ;; *) continue ;; esac
+    rules=$(nft list table "$family" "$name" 2>/dev/null) || continue
+    if [[ $name == firewalld ]]; then
+      echo "firewall firewalld $(sources <<<"$rules")"
+    elif [[ $rules =~ 'hook '(input|forward)' priority '[^\;]*'; policy drop' ]]; then
+      echo "firewall nft_${family}_$name $(sources <<<"$rules")"
+    fi
+  done < <(nft list tables 2>/dev/null || true)
+fi
 
 # What kube-proxy has besides, in the form that teardown.sh takes. Not to load a module where it is not.
 if command -v nft >/dev/null; then
@@ -250,7 +301,7 @@ done
 
 # Docker makes folders that are to be bound; kubelet, CNI and the old iptables make theirs.
 for path in /etc/kubernetes{,/addons,/manifests-multi,/pki,/pki/etcd,/scripts} /etc/cni /etc/cni/net.d /lib/modules /opt /opt/cni /opt/cni/bin /usr/libexec/kubernetes \
-  /run/xtables.lock /run/cri-dockerd.sock /var/lib/kubelet /var/lib/etcd /var/lib/cni /var/lib/dockershim /var/lib/cri-dockerd \
+  /run/xtables.lock /run/cri-dockerd.sock /run/flannel /var/lib/kubelet /var/lib/etcd /var/lib/cni /var/lib/dockershim /var/lib/cri-dockerd \
   /var/log/containers /var/log/pods /home /media /mnt /srv /tmp; do
   [[ ! -e $host$path ]] || echo "path $path"
 done

@@ -14,13 +14,14 @@ clean removes it. What cannot be removed stays and is told by the next show.
 
   --network NAME       of the CNI rules that are ours; without it no rules are looked for, of any kind
   --before TEXT        what was there before, such as "iptables-nft nat KUBE-MARK", "nft ip kube-proxy",
-                       "ipset KUBE-OWN" or "ipvs TCP 10.0.0.5:80"; stays
+                       "ipset KUBE-OWN", "ipvs TCP 10.0.0.5:80" or "route 10.1.0.0/16 via 10.0.0.7 dev eth0"; stays
   --sysctl NAME        show its value
   --sysctl NAME=VALUE  set it
   --path PATTERN       show or delete the files and folders of this pattern
   --keep PATH          neither show nor delete it, though a pattern matches
   --empty-folder PATH  show or delete it, if nothing is in it
   --link NAME          show or delete it, with the veths on it
+  --routes CIDR        show or delete routes by gateways to parts of this network
 END
 }
 
@@ -30,7 +31,7 @@ case $mode in
   --help) usage && exit ;;
   *) usage >&2 && exit 2 ;;
 esac
-host=/host network='' sysctls=() patterns=() folders=() links=()
+host=/host network='' sysctls=() patterns=() folders=() links=() routed=''
 declare -A before=() keeps=()
 while (($#)); do
   case $1 in
@@ -41,6 +42,7 @@ while (($#)); do
     --keep) keeps[$host$2]=1 ;;
     --empty-folder) folders+=("$2") ;;
     --link) links+=("$2") ;;
+    --routes) routed=$2 ;;
     *) usage >&2 && exit 2 ;;
   esac
   shift 2
@@ -321,6 +323,28 @@ clean_links() {
   done
 }
 
+# Those of the host's own table; of the rest of a line (metric, protocol) nothing tells them apart.
+routes() {
+  local destination gateway device
+  [[ $routed ]] || return 0
+  ip_ -4 route show root "$routed" | while read -r destination _ gateway _ device _; do
+    [[ $destination == */* ]] || destination+=/32
+    [[ $gateway =~ ^[0-9.]+$ && $device ]] || continue
+    destination="$destination via $gateway dev $device"
+    [[ ${before[route $destination]:-} ]] || echo "$destination"
+  done
+}
+
+show_routes() { routes | while IFS= read -r route; do echo "route $route"; done; }
+
+clean_routes() {
+  local route
+  routes | while IFS= read -r route; do
+    # shellcheck disable=SC2086
+    ip_ -4 route delete $route </dev/null || true
+  done
+}
+
 clean_sysctls() {
   local setting
   for setting in "${sysctls[@]}"; do
@@ -412,6 +436,7 @@ if [[ $mode == clean ]]; then
     clean_ipsets
   fi
   clean_links
+  clean_routes
   clean_sysctls
   mapfile -t found < <(cgroups)
   ((${#found[@]} == 0)) || rmdir "${found[@]}" 2>/dev/null || true
@@ -426,6 +451,7 @@ if [[ $network ]]; then
   show_virtual_servers
 fi
 for link in "${links[@]}"; do [[ ! -e /sys/class/net/$link ]] || echo "link $link"; done
+show_routes
 for setting in "${sysctls[@]}"; do
   name=${setting%%=*}
   file=/proc/sys/${name//./\/}

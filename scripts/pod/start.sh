@@ -13,6 +13,7 @@ Waits for what PROGRAM needs and becomes it, so that nothing has to crash and be
   --close-kubelet MASTER close port 10250, here and beyond, to all but MASTER's address and loopback
   --close-loopback CIDR  drop what comes from elsewhere for loopback's network CIDR
   --plugins DIR          have the CNI plugins of DIR in /opt/cni/bin
+  --module NAME          load this module of the kernel, if there is such a module
   --file PATH            wait until PATH is there and not empty
   --tcp ADDRESS:PORT     wait until PORT accepts
   --api URL              wait until the API server there says that it is healthy
@@ -165,6 +166,7 @@ while [[ $# -gt 0 ]]; do
     --close-kubelet) close_kubelet "$2" ;;
     --close-loopback) close_loopback "$2" ;;
     --plugins) plugins "$2" ;;
+    --module) modprobe -q "$2" || true ;;
     --file) files+=("$2") ;;
     --tcp) tcp+=("$2") ;;
     --api) api+=("$2") ;;

@@ -6,7 +6,11 @@ import type { Sight } from "./waitFor.js";
 
 /** What we read of a Node object. */
 export interface Node {
-  readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
+  readonly metadata: {
+    readonly name: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
   readonly spec?: { readonly podCIDR?: string; readonly taints?: readonly unknown[]; readonly unschedulable?: boolean };
   readonly status?: {
     readonly conditions?: readonly {
@@ -70,6 +74,28 @@ export async function probeNodeReady(
     if (heartbeatMs < notBeforeMs) return { done: false, seen: `node ${name} has not reported since its kubelet started` };
     if (ready.status === "True") return { done: true };
     return { done: false, seen: `node ${name} is not Ready: ${ready.message ?? "no reason given"}` };
+  });
+}
+
+export async function probeNodeCidr(api: KubernetesClient, name: string, signal: AbortSignal): Promise<Sight> {
+  return tolerant(`node ${name}`, async () => {
+    const node = await nodeOf(api, name, signal);
+    return node?.spec?.podCIDR === undefined ? { done: false, seen: `node ${name} has no pod CIDR` } : { done: true };
+  });
+}
+
+export async function probeNodeAnnotations(
+  api: KubernetesClient,
+  name: string,
+  annotations: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<Sight> {
+  return tolerant(`node ${name}`, async () => {
+    const now = (await nodeOf(api, name, signal))?.metadata.annotations ?? {};
+    const missing = Object.entries(annotations).find(([key, value]) => now[key] !== value);
+    if (!missing) return { done: true };
+    const [key, value] = missing;
+    return { done: false, seen: `node ${name} has ${key} ${now[key] ?? "not yet"}, not ${value}` };
   });
 }
 

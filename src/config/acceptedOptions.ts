@@ -4,6 +4,7 @@ import { messageOf, TsdeployError } from "../model/errors.js";
 import type { HostFile } from "../model/hostFile.js";
 import { paths } from "../model/hostLayout.js";
 import type { MasterOptions, WorkerOptions } from "../model/options.js";
+import { networkBackends, networkNames } from "../model/podNetwork.js";
 
 const stringMap = z.record(z.string(), z.string());
 
@@ -13,6 +14,7 @@ const nodeShape = {
   registryMirrors: stringMap.default({}),
   mirror: z.string().optional(),
   ip: z.string(),
+  networkInterface: z.string().optional(),
   nodeName: z.string(),
   nodeLabels: stringMap,
   nodeTaints: z.array(
@@ -38,7 +40,9 @@ const masterSchema = z.object({
   serviceCidr: z.string(),
   clusterDomain: z.string(),
   apiserverSans: z.array(z.string()),
-  network: z.enum(["bridge", "none"]),
+  network: z.enum(networkNames),
+  networkBackend: z.enum(networkBackends).default("vxlan"),
+  networkMtu: z.number().optional(),
   insecureApi: z.boolean().default(false),
   proxyMode: z.enum(["iptables", "ipvs", "nftables"]).default("iptables"),
 });
@@ -50,6 +54,7 @@ type NodeKeys =
   | "registry"
   | "registryMirrors"
   | "mirror"
+  | "networkInterface"
   | "nodeLabels"
   | "nodeTaints"
   | "extraArgs"
@@ -62,6 +67,8 @@ type ClusterKeys =
   | "clusterDomain"
   | "apiserverSans"
   | "network"
+  | "networkBackend"
+  | "networkMtu"
   | "insecureApi"
   | "proxyMode";
 type FoundNode = { readonly ip: string; readonly nodeName: string };

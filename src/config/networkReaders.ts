@@ -1,5 +1,5 @@
 import ipaddr from "ipaddr.js";
-import { listItems, quote, type Reader, textReader } from "./reader.js";
+import { listItems, patternReader, quote, type Reader, textReader } from "./reader.js";
 import { isSubdomain } from "./names.js";
 
 /** Ranges that are no node's or pod's. */
@@ -77,6 +77,12 @@ export const readApiserver: Reader = textReader((text, complain) => {
   });
   return undefined;
 });
+
+/** A name that Linux lets a network interface have. */
+export const readInterface: Reader = patternReader(
+  /^(?!\.{1,2}$)[^\s/:]{1,15}$/,
+  "the name of a network interface, such as eth0",
+);
 
 /** Names and addresses for a certificate. */
 export const readNames: Reader = (raw, complain) =>

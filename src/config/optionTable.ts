@@ -1,4 +1,5 @@
 import { defaultVersion } from "../kubernetes/defaultVersion.js";
+import { networkBackends, networkNames } from "../model/podNetwork.js";
 
 /** The verbs, as a person types them. */
 export type CommandName =
@@ -24,6 +25,8 @@ export type OptionType =
   | "text"
   | "choice"
   | "count"
+  | "mtu"
+  | "interface"
   | "duration"
   | "cidr"
   | "address"
@@ -265,9 +268,35 @@ export const optionTable: readonly OptionRow[] = [
     flag: "--network",
     argument: "NAME",
     type: "choice",
-    choices: ["bridge", "none"],
-    description: "pod network: `bridge` on each node, with routes that your network has; `none` is left to you",
-    default: "bridge",
+    choices: networkNames,
+    description:
+      "pod network: `flannel`; `bridge`, where your own network has routes to each node's pods; `none` is left to you",
+    default: "flannel",
+    commands: onMaster,
+    group: "Cluster",
+    inFile: true,
+  },
+  {
+    key: "networkBackend",
+    flag: "--network-backend",
+    argument: "NAME",
+    type: "choice",
+    choices: networkBackends,
+    description:
+      "how flannel brings packets to other nodes: `vxlan`; `host-gw` by routes, within one Ethernet; `wireguard` " +
+      "encrypted; `udp`, slow, where the kernel has none of these (amd64)",
+    default: "vxlan",
+    commands: onMaster,
+    group: "Cluster",
+    inFile: true,
+  },
+  {
+    key: "networkMtu",
+    flag: "--network-mtu",
+    argument: "BYTES",
+    type: "mtu",
+    description: "largest packet of a pod",
+    otherwise: "what each node's interface leaves",
     commands: onMaster,
     group: "Cluster",
     inFile: true,
@@ -324,6 +353,17 @@ export const optionTable: readonly OptionRow[] = [
     type: "address",
     description: "the node's own IPv4 address",
     otherwise: "that of the default route's interface",
+    commands: onNodes,
+    group: "Node",
+    inFile: true,
+  },
+  {
+    key: "networkInterface",
+    flag: "--network-interface",
+    argument: "NAME",
+    type: "interface",
+    description: "network interface by which this node's pods reach those of other nodes",
+    otherwise: "that with the node's address",
     commands: onNodes,
     group: "Node",
     inFile: true,

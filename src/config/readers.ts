@@ -1,4 +1,4 @@
-import { readAddress, readApiserver, readCidr, readNames } from "./networkReaders.js";
+import { readAddress, readApiserver, readCidr, readInterface, readNames } from "./networkReaders.js";
 import { readClusterName, readDomain, readExtraArgs, readLabels, readNodeName, readTaints } from "./nodeReaders.js";
 import type { OptionType } from "./optionTable.js";
 import type { Reader } from "./reader.js";
@@ -10,6 +10,7 @@ import {
   readDockerHost,
   readDuration,
   readImage,
+  readMtu,
   readRegistry,
   readText,
   readTokenId,
@@ -23,6 +24,8 @@ export const readers: Readonly<Record<OptionType, Reader>> = {
   text: readText,
   choice: readChoice,
   count: readCount,
+  mtu: readMtu,
+  interface: readInterface,
   duration: readDuration,
   cidr: readCidr,
   address: readAddress,

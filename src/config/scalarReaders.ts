@@ -39,6 +39,14 @@ export const readCount: Reader = textReader((text, complain) => {
   return undefined;
 });
 
+/** Bytes of a packet: IPv4's least (RFC 791), and the most that its header can say. */
+export const readMtu: Reader = textReader((text, complain) => {
+  const bytes = Number(text);
+  if (/^\d{1,5}$/.test(text) && bytes >= 576 && bytes <= 65_535) return bytes;
+  complain({ message: `${quote(text)} is not an MTU`, hint: "Write bytes, from 576 to 65535, such as 1450." });
+  return undefined;
+});
+
 /** One of the row's choices. */
 export const readChoice: Reader = textReader((text, complain, { choices = [] }) => {
   if (choices.includes(text)) return text;

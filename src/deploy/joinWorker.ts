@@ -154,13 +154,20 @@ class WorkerRun {
     const requested = this.#requested;
     return {
       role: "worker",
-      ...defined({ version, nodeName: requested.nodeName, ip: requested.ip }),
+      ...defined({
+        version,
+        nodeName: requested.nodeName,
+        ip: requested.ip,
+        networkInterface: requested.networkInterface,
+      }),
       ...(config && {
         clusterName: config.clusterName,
         podCidr: config.podCidr,
         serviceCidr: config.serviceCidr,
         clusterDomain: config.clusterDomain,
         network: config.network,
+        networkBackend: config.networkBackend,
+        masterIp: new URL(config.apiserver).hostname,
         proxyMode: config.proxyMode,
       }),
       allowSwap: { ...config?.extraArgs.kubelet, ...requested.extraArgs.kubelet }["fail-swap-on"] === "false",

@@ -18,6 +18,8 @@ export interface Footprint {
   /** Those that have come since the first run, but that nothing shows to be kube-proxy's: they stay. */
   readonly foreignVirtualServers: readonly string[];
   readonly links: readonly string[];
+  /** To other nodes' pods: `10.244.1.0/24 via 10.0.0.7 dev eth0`. */
+  readonly routes: readonly string[];
   /** Values now. */
   readonly sysctls: Readonly<Record<string, string>>;
   /** The kubelet's cgroups. */
@@ -45,6 +47,7 @@ export function parseFootprint(output: string): Footprint {
     virtualServers: all("ipvs"),
     foreignVirtualServers: all("foreign-ipvs"),
     links: all("link"),
+    routes: all("route"),
     sysctls: Object.fromEntries(
       all("sysctl").map((line) => {
         const [name = "", ...value] = line.split(" ");
@@ -79,12 +82,13 @@ function scopeArguments(scope: CleanupScope, set: boolean): string[] {
   const sysctls = Object.entries(scope.sysctls).map(([name, value]) => (set ? `${name}=${value}` : name));
   const options: [string, readonly string[]][] = [
     ["--network", scope.network === undefined ? [] : [scope.network]],
-    ["--before", scope.iptablesBefore],
+    ["--before", scope.before],
     ["--sysctl", sysctls],
     ["--path", scope.paths],
     ["--keep", scope.keeps],
     ["--empty-folder", scope.emptyFolders],
     ["--link", scope.links],
+    ["--routes", scope.routes === undefined ? [] : [scope.routes]],
   ];
   return options.flatMap(([option, values]) => values.flatMap((value) => [option, value]));
 }

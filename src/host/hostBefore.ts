@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { ExistingFile, HostFacts } from "../model/hostFacts.js";
+import type { ExistingFile, HostFacts, Route } from "../model/hostFacts.js";
 import type { HostFile } from "../model/hostFile.js";
 import { paths } from "../model/hostLayout.js";
 
@@ -10,6 +10,8 @@ const schema = z.object({
   iptables: z.array(z.string()),
   kubeProxy: z.array(z.string()).default([]),
   links: z.array(z.string()),
+  /** Through a gateway, as `routeText` writes them. */
+  routes: z.array(z.string()).default([]),
   /** All below /etc/kubernetes, and the pod network's configuration. */
   files: z.array(z.string()).default([]),
   entries: z.array(z.string()).default([]),
@@ -30,10 +32,16 @@ export function hostBeforeFile(host: HostFacts, files: ReadonlyMap<string, Exist
     iptables: [...host.iptables],
     kubeProxy: [...host.kubeProxy],
     links: [...host.links],
+    routes: host.routes.flatMap(routeText),
     files: [...files.keys()],
     entries: [...host.entries],
   };
   return { path: paths.hostBefore, mode: 0o644, content: `${JSON.stringify(before, null, 2)}\n`, secret: false };
+}
+
+/** `route 10.244.1.0/24 via 10.0.0.7 dev eth0`; none for a network that the host itself is in. */
+function routeText({ destination, gateway, interface: device }: Route): string[] {
+  return gateway === undefined ? [] : [`route ${destination} via ${gateway} dev ${device}`];
 }
 
 /** @returns undefined where there is none, or one that cannot be read: then nothing can be put back */

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { defined } from "../model/defined.js";
-import type { HostFacts, InterfaceAddress, ListeningPort, Route, Symlink } from "../model/hostFacts.js";
+import type { Firewall, HostFacts, InterfaceAddress, ListeningPort, Route, Symlink } from "../model/hostFacts.js";
 
 const schema = z.object({
   hostname: z.string().min(1),
@@ -44,6 +44,9 @@ export function parseHostFacts(output: string): Omit<HostFacts, "defaultIpcMode"
     ...defined({ defaultAddress }),
     routes,
     links: all("link"),
+    mtus: Object.fromEntries(all("mtu").map(parsePair).map(([name, mtu]) => [name, Number(mtu)])),
+    networkDrivers: all("networkDriver"),
+    firewalls: all("firewall").map(parseFirewall),
     clockMs: clock,
     listeningPorts: all("listening").flatMap(parseListening),
     iptables: all("iptables"),
@@ -125,6 +128,13 @@ function parseListening(value: string): ListeningPort[] {
 function parseFree(value: string): [string, number] {
   const [blocks = "0", blockSize = "0", ...path] = value.split(" ");
   return [path.join(" "), Number(blocks) * Number(blockSize)];
+}
+
+/** `nft_inet_filter 10.0.0.0/8,10.1.2.3`: the name's blanks are written `_`. */
+function parseFirewall(value: string): Firewall {
+  const [name, sources] = parsePair(value);
+  const withLength = (source: string): string => (source.includes("/") ? source : `${source}/32`);
+  return { name: name.replaceAll("_", " "), sources: sources.split(",").filter(Boolean).map(withLength) };
 }
 
 /** `/var/lib/kubelet /srv/kubelet`; the target may have blanks, the path has none. */

@@ -1,5 +1,5 @@
 import { mirrored } from "../config/imageReference.js";
-import { defaultRegistry } from "../kubernetes/releaseTable.js";
+import { defaultRegistry, flannelImage, flannelVersion } from "../kubernetes/releaseTable.js";
 import type { VersionFeatures } from "../kubernetes/versions.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import type { ImageDetails } from "../model/dockerObjects.js";
@@ -12,6 +12,8 @@ import { hasEtcd } from "./etcdVersion.js";
 export interface SideImages {
   readonly pause: string;
   readonly etcd: string;
+  /** Of the pod network flannel. */
+  readonly flannel: string;
 }
 
 /** The hyperkube image where that has pause and a fitting etcd; else those of the registry. */
@@ -26,7 +28,12 @@ export function sideImages(
   return {
     pause: servesAsPause(image) ? config.image : elsewhere(features.images.pause),
     etcd: hasEtcd(features, host) ? config.image : elsewhere(features.images.etcd),
+    flannel: host.imagePrograms.flanneld === undefined ? flannelElsewhere(config, mirrors) : config.image,
   };
+}
+
+function flannelElsewhere({ registry }: ClusterConfig, mirrors: RegistryMirrors): string {
+  return mirrored(registry === undefined ? flannelImage : `${registry}/flannel:v${flannelVersion}`, mirrors);
 }
 
 /** A sandbox is started without a command, so that the image's own has to be a pause. */

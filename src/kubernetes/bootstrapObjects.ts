@@ -3,8 +3,10 @@ import type { ClusterConfig } from "../model/clusterConfig.js";
 import { TsdeployError } from "../model/errors.js";
 import type { JoinToken } from "../model/identity.js";
 import type { KubernetesObject } from "../model/kubernetesObject.js";
+import { networkBackends, networkNames } from "../model/podNetwork.js";
 import { bootstrapGroup, clusterInfo } from "./clusterInfo.js";
 import { configurationMapNames, configurationMaps } from "./configurationMaps.js";
+import { type RbacObjects, rbacObjects, type Subject } from "./rbacObjects.js";
 import type { VersionFeatures } from "./versions.js";
 
 /** Where nodes and their administrators read what every node has to know. */
@@ -111,8 +113,10 @@ const clusterConfigSchema: z.ZodType<ClusterConfig> = z.object({
   serviceCidr: z.cidrv4(),
   clusterDomain: z.string(),
   clusterDns: z.ipv4(),
-  network: z.enum(["bridge", "none"]),
+  network: z.enum(networkNames),
   // Clusters of earlier releases of tsdeploy do not say.
+  networkBackend: z.enum(networkBackends).default("vxlan"),
+  networkMtu: z.number().int().exactOptional(),
   insecureApi: z.boolean().default(false),
   proxyMode: z.enum(["iptables", "ipvs", "nftables"]).default("iptables"),
   extraArgs: z.object({
@@ -150,39 +154,4 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-interface Subject {
-  readonly kind: string;
-  readonly name: string;
-}
-
-interface RbacObjects {
-  role(namespace: string, name: string, rules: readonly unknown[]): KubernetesObject;
-  clusterRole(name: string, rules: readonly unknown[]): KubernetesObject;
-  bind(role: Subject, name: string, subjects: readonly Subject[], namespace: string): KubernetesObject;
-  clusterBind(clusterRole: string, name: string, subjects: readonly Subject[]): KubernetesObject;
-}
-
-function rbacObjects(apiVersion: string): RbacObjects {
-  const apiGroup = apiVersion.slice(0, apiVersion.indexOf("/"));
-  const grouped = (subjects: readonly Subject[]): unknown[] => subjects.map((subject) => ({ apiGroup, ...subject }));
-  return {
-    role: (namespace, name, rules) => ({ apiVersion, kind: "Role", metadata: { name, namespace }, rules }),
-    clusterRole: (name, rules) => ({ apiVersion, kind: "ClusterRole", metadata: { name }, rules }),
-    bind: (role, name, subjects, namespace) => ({
-      apiVersion,
-      kind: "RoleBinding",
-      metadata: { name, namespace },
-      roleRef: { apiGroup, ...role },
-      subjects: grouped(subjects),
-    }),
-    clusterBind: (clusterRole, name, subjects) => ({
-      apiVersion,
-      kind: "ClusterRoleBinding",
-      metadata: { name },
-      roleRef: { apiGroup, kind: "ClusterRole", name: clusterRole },
-      subjects: grouped(subjects),
-    }),
-  };
 }

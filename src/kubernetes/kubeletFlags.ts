@@ -72,7 +72,7 @@ function pluginFolders({ config, features, observed }: KubeletFlagsInput): strin
   const { imageCniDir } = observed.host;
   const folders = cniBinDirs(imageCniDir);
   if (features.cniBinDirList) return folders;
-  return config.network === "bridge" ? folders.slice(0, 1) : [hostCniBin(imageCniDir)];
+  return config.network !== "none" ? folders.slice(0, 1) : [hostCniBin(imageCniDir)];
 }
 
 /** v1.3 ends without a CNI configuration; pods are then on Docker's own bridge, as docker-multinode had them. */

@@ -3,6 +3,15 @@ import type { Row } from "./versionTable.js";
 /** Where images are without `--registry`. */
 export const defaultRegistry = "registry.k8s.io";
 
+/**
+ * flannel, for every Kubernetes: of an API server it wants nodes alone. Not newer: from its client 0.35 on it asks for
+ * lists as a stream, which API servers before v1.19 do not answer.
+ */
+export const flannelVersion = "0.28.9";
+
+/** Where flannel's own image is without `--registry`. */
+export const flannelImage = `docker.io/flannel/flannel:v${flannelVersion}`;
+
 /** Images beside Kubernetes' own; without the registry. */
 export interface Images {
   readonly pause: string;

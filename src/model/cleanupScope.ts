@@ -2,8 +2,8 @@
 export interface CleanupScope {
   /** CNI's name of the pod network whose rules are ours; undefined: leave rules alone. */
   readonly network: string | undefined;
-  /** Tables and chains, and what kube-proxy makes besides, that were there before tsdeploy; they stay. */
-  readonly iptablesBefore: readonly string[];
+  /** Tables and chains, what kube-proxy makes besides, and routes, that were there before tsdeploy; they stay. */
+  readonly before: readonly string[];
   /** Values to go back to. */
   readonly sysctls: Readonly<Record<string, string>>;
   /** Shell patterns of files and folders, which are removed with all that is in them. */
@@ -13,4 +13,6 @@ export interface CleanupScope {
   /** Folders that are removed if nothing is in them; those below others first. */
   readonly emptyFolders: readonly string[];
   readonly links: readonly string[];
+  /** Network whose routes by other nodes are ours; undefined: leave routes alone. */
+  readonly routes: string | undefined;
 }

@@ -1,4 +1,5 @@
 import type { ExtraArgs } from "./options.js";
+import type { NetworkBackend, NetworkName } from "./podNetwork.js";
 
 /** What every node of a cluster has to know: the ConfigMap `kube-system/tsdeploy`. */
 export interface ClusterConfig {
@@ -14,7 +15,11 @@ export interface ClusterConfig {
   readonly clusterDomain: string;
   /** Service address of DNS, computed from the Service CIDR. */
   readonly clusterDns: string;
-  readonly network: "bridge" | "none";
+  readonly network: NetworkName;
+  /** Of the network `flannel`. */
+  readonly networkBackend: NetworkBackend;
+  /** Bytes of a pod's largest packet, where the owner has chosen it; else it comes from each node's interface. */
+  readonly networkMtu?: number;
   /** Whether anybody may do anything through port 8080, as with docker-multinode. */
   readonly insecureApi: boolean;
   readonly proxyMode: "iptables" | "ipvs" | "nftables";

@@ -1,5 +1,5 @@
 /** The containers that tsdeploy starts itself; pods are the kubelet's. */
-export type Component = "etcd" | "cri" | "kubelet" | "proxy" | "helper";
+export type Component = "etcd" | "cri" | "kubelet" | "proxy" | "flannel" | "helper";
 
 /** A folder or file of the host inside a container. */
 export interface Bind {

@@ -34,6 +34,14 @@ export interface Route {
   readonly gateway?: string;
 }
 
+/** A firewall of the host's own that drops what it does not know. */
+export interface Firewall {
+  /** `firewalld`, `ufw`, `iptables INPUT`, or an nft table such as `nft inet filter`. */
+  readonly name: string;
+  /** Addresses and networks that its rules name. */
+  readonly sources: readonly string[];
+}
+
 export interface Symlink {
   readonly path: string;
   readonly target: string;
@@ -50,6 +58,11 @@ export interface HostFacts {
   readonly routes: readonly Route[];
   /** Names of all network interfaces. */
   readonly links: readonly string[];
+  /** Of those: bytes of the largest packet. */
+  readonly mtus: Readonly<Record<string, number>>;
+  /** What the kernel has of `br_netfilter`, `vxlan`, `wireguard` and `tun`, loaded or as a module. */
+  readonly networkDrivers: readonly string[];
+  readonly firewalls: readonly Firewall[];
   readonly cpus: number;
   readonly memoryBytes: number;
   readonly swapBytes: number;

@@ -45,6 +45,8 @@ export const paths = {
   cniConfigFile: "/etc/cni/net.d/10-tsdeploy.conflist",
   /** Instead of that, for kubelets that know no lists of plugins. */
   cniPluginFile: "/etc/cni/net.d/10-tsdeploy.conf",
+  /** flanneld's configuration, where that is the pod network. */
+  flannelConfig: "/etc/kubernetes/flannel.json",
   cniBin: "/opt/cni/bin",
   cniState: "/var/lib/cni",
   criRoot: "/var/lib/cri-dockerd",
@@ -84,6 +86,7 @@ export const nodeFiles: readonly string[] = [
   paths.kubeletConfig,
   paths.proxyConfig,
   paths.schedulerConfig,
+  paths.flannelConfig,
   ...cniConfigFiles,
 ];
 

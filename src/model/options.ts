@@ -1,3 +1,5 @@
+import type { NetworkBackend, NetworkName } from "./podNetwork.js";
+
 /** Components that take `extraArgs`; `--patches` are for their manifests and configurations. */
 export type PatchableComponent =
   | "etcd"
@@ -59,6 +61,8 @@ export interface NodeOptions {
   readonly k8sVersion?: string;
   /** The node's address; default that of the default route's interface. */
   readonly ip?: string;
+  /** Interface by which other nodes' pods are reached; default that with the node's address. */
+  readonly networkInterface?: string;
   /** Default: the host's name in lower case. */
   readonly nodeName?: string;
   readonly nodeLabels: Readonly<Record<string, string>>;
@@ -87,8 +91,12 @@ export interface MasterOptions extends CommonOptions, NodeOptions {
   /** The API on port 8080 for everybody, where the version has such a port. */
   readonly insecureApi: boolean;
   readonly proxyMode: ProxyMode;
-  /** Pod network; `bridge` is each node's own bridge, routes between nodes are the network's. */
-  readonly network: "bridge" | "none";
+  /** Pod network; `bridge` is each node's own bridge, routes between nodes are the owner's. */
+  readonly network: NetworkName;
+  /** How flannel brings packets from node to node. */
+  readonly networkBackend: NetworkBackend;
+  /** Bytes of a pod's largest packet. Default: what each node's interface leaves. */
+  readonly networkMtu?: number;
   /** `~` resolved; undefined with `--no-kubeconfig`. */
   readonly kubeconfig?: string;
   /** Life of the join token that is printed. */

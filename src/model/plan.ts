@@ -12,7 +12,15 @@ export type Probe =
   /** The Node object is there. */
   | { readonly kind: "node-registered"; readonly node: string }
   /** The Node's Ready condition is True. A heartbeat from before the kubelet container's start does not count. */
-  | { readonly kind: "node-ready"; readonly node: string };
+  | { readonly kind: "node-ready"; readonly node: string }
+  /** The Node has its pod CIDR. */
+  | { readonly kind: "node-has-cidr"; readonly node: string }
+  /** The Node has these annotations, with these values. */
+  | {
+      readonly kind: "node-annotated";
+      readonly node: string;
+      readonly annotations: Readonly<Record<string, string>>;
+    };
 
 /** By what a container tells that it works: a port of the host's loopback, or a socket file, that accepts. */
 export type Health = { readonly port: number } | { readonly socket: string };

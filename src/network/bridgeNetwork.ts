@@ -1,15 +1,41 @@
 import type { VersionFeatures } from "../kubernetes/versions.js";
 import type { HostFile } from "../model/hostFile.js";
 import { bridgeName, paths, podNetworkName } from "../model/hostLayout.js";
+import { bridgeFindings } from "./bridgeFindings.js";
+import { interfaceMtu } from "./interfaceMtu.js";
+import type { PodNetwork } from "./podNetwork.js";
+
+/** Pods on each node's own bridge; the routes between nodes are the owner's network's. */
+export const bridgeNetwork: PodNetwork = {
+  name: "bridge",
+  forwardsPods: true,
+  makesNodesReady: true,
+  cniFile: (node, podCidr) =>
+    bridgeNetworkFile(node.features, { podCidr, mtu: interfaceMtu(node.observed.host, node) }),
+  files: () => [],
+  agent: () => undefined,
+  objects: () => [],
+  notes: () => [
+    "With --network bridge your own network has to have a route to each node's pods; `tsdeploy status` on the master shows them.",
+  ],
+  findings: bridgeFindings,
+  traces: { links: [], paths: [] },
+  routedNetwork: () => undefined,
+};
+
+/** What differs between nodes in their bridges' configuration. */
+export interface BridgeSettings {
+  /** The node's own, unless `features.podCidrDelivery` is `runtime`. */
+  readonly podCidr?: string;
+  /** Bytes of a pod's largest packet; undefined: the kernel's default of 1500. */
+  readonly mtu?: number | undefined;
+}
 
 /**
- * CNI configuration of the pod network `bridge`. Where the runtime fills in the node's pod CIDR (capability `ipRanges`)
- * it is the same on every node, else it names that subnet. Masquerading is a matter of our own chain, which leaves
- * traffic between pods alone.
- *
- * @param podCidr the node's own, unless `features.podCidrDelivery` is `runtime`
+ * CNI configuration of pods on a bridge. Where the runtime fills in the node's pod CIDR (capability `ipRanges`) no
+ * subnet is named. Masquerading is a matter of our own chain, which leaves traffic between pods alone.
  */
-export function bridgeNetworkFile(features: VersionFeatures, podCidr?: string): HostFile {
+export function bridgeNetworkFile(features: VersionFeatures, { podCidr, mtu }: BridgeSettings): HostFile {
   const { cniVersion, cniList } = features;
   const isFilledIn = features.podCidrDelivery === "runtime";
   if (!isFilledIn && podCidr === undefined) throw new Error(`the pod network of ${features.version} needs a pod CIDR`);
@@ -19,6 +45,8 @@ export function bridgeNetworkFile(features: VersionFeatures, podCidr?: string): 
     isGateway: true,
     ipMasq: false,
     hairpinMode: true,
+    // Leaves it out where it is not known.
+    mtu,
     ...(isFilledIn && { capabilities: { ipRanges: true } }),
     ipam: { type: "host-local", ...(!isFilledIn && { subnet: podCidr }), routes: [{ dst: "0.0.0.0/0" }] },
   };

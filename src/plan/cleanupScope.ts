@@ -14,6 +14,7 @@ import {
   podNetworkName,
 } from "../model/hostLayout.js";
 import { sha256 } from "../model/specDigest.js";
+import { podNetworks } from "../network/podNetworks.js";
 
 /** By what is shown on a host which of its files are ours. */
 export interface Ownership {
@@ -83,8 +84,13 @@ const folders = [
   ...["/home", "/media", "/mnt", "/srv"],
 ];
 
-/** Made by CNI plugins and kube-proxy; what is plugged into a bridge is removed with it. */
-const links = [bridgeName, "kube-ipvs0", "kube-dummy-if", "kube-bridge", "nodelocaldns", "cbr0"];
+const networks = Object.values(podNetworks);
+
+/** Made by CNI plugins, kube-proxy and pod networks; what is plugged into a bridge is removed with it. */
+const links = [
+  ...[bridgeName, "kube-ipvs0", "kube-dummy-if", "kube-bridge", "nodelocaldns", "cbr0"],
+  ...networks.flatMap(({ traces }) => traces.links),
+];
 
 /** What to look for on the host, and remove but for what is kept. Without a record of before, nothing is put back. */
 export function cleanupScope(ownership: Ownership, kept: Kept): CleanupScope {
@@ -95,13 +101,14 @@ export function cleanupScope(ownership: Ownership, kept: Kept): CleanupScope {
   const contents = (folder: string): string[] => [`${folder}/*`, `${folder}/.[!.]*`];
   return {
     network: podNetworkName,
-    iptablesBefore: [...(before?.iptables ?? []), ...(before?.kubeProxy ?? [])],
+    before: [...(before?.iptables ?? []), ...(before?.kubeProxy ?? []), ...(before?.routes ?? [])],
     sysctls: before?.sysctls ?? {},
     paths: [
       ...[...nodeFiles, "/run/dockershim.sock"].flatMap((path) => oursBelow(path, ownership)),
       ...writtenAddons(ownership),
       // A lock between iptables programs: made by the first that runs, and not ours if it was there.
       ...(wasThere(xtablesLock) ? [] : [xtablesLock]),
+      ...networks.flatMap(({ traces }) => traces.paths).filter((path) => !wasThere(path)),
       ...[paths.kubeletRoot, ...kubeletFolders.filter((path) => before?.entries.includes(path))].flatMap(contents),
       ...(before?.paths.includes("/var/lib/dockershim") === true ? [] : contents("/var/lib/dockershim")),
       ...(before?.paths.some((path) => path === criSocket || path === paths.criRoot) === true ? [] : criPaths),
@@ -118,6 +125,8 @@ export function cleanupScope(ownership: Ownership, kept: Kept): CleanupScope {
       (folder) => !wasThere(folder) || (folder === paths.manifests && before === undefined),
     ),
     links: links.filter((link) => !(before?.links ?? []).includes(link)),
+    // Without a record of before nothing tells ours from the owner's.
+    routes: before && networks.flatMap((network) => network.routedNetwork(ownership.files) ?? [])[0],
   };
 }
 

@@ -77,9 +77,10 @@ export function describeChange(change: Change): string {
 
 /** Manifests and configuration files; scripts and certificates are told by their digest. */
 function isShown(file: HostFile): boolean {
+  const { kubeletConfig, proxyConfig, schedulerConfig, flannelConfig } = paths;
   const shown =
     file.path.startsWith(`${paths.manifests}/`) ||
-    [paths.kubeletConfig, paths.proxyConfig, paths.schedulerConfig, ...cniConfigFiles].includes(file.path);
+    [kubeletConfig, proxyConfig, schedulerConfig, flannelConfig, ...cniConfigFiles].includes(file.path);
   return shown && !file.secret;
 }
 
@@ -174,6 +175,10 @@ function describeProbe(probe: Probe): string {
       return `node ${probe.node} has registered`;
     case "node-ready":
       return `node ${probe.node} is Ready`;
+    case "node-has-cidr":
+      return `node ${probe.node} has its pod CIDR`;
+    case "node-annotated":
+      return `node ${probe.node} has the annotations ${pairs(probe.annotations)}`;
     default:
       return unreachable(probe);
   }

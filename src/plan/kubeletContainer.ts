@@ -8,6 +8,7 @@ import type { ObservedHost } from "../model/hostFacts.js";
 import { criSocket, paths } from "../model/hostLayout.js";
 import type { NodeOptions } from "../model/options.js";
 import { sha256, withSpecLabel } from "../model/specDigest.js";
+import { podNetworkOf } from "../network/podNetworks.js";
 import { cniBinds } from "./cniBinds.js";
 import { configLabel, containerLabels } from "./containerLabels.js";
 import { startCommand } from "./startCommand.js";
@@ -30,7 +31,7 @@ export function kubeletContainer(input: KubeletInput): ContainerSpec {
   const hasPluginsElsewhere = imageCniDir !== undefined && imageCniDir !== paths.cniBin;
   const start = startCommand({
     iptables: iptablesBackend,
-    ...(config.network === "bridge" && { forward: config.podCidr }),
+    ...(podNetworkOf(config).forwardsPods && { forward: config.podCidr }),
     ...(!features.kubeletAuthenticates && { closeKubelet: new URL(config.apiserver).hostname }),
     ...(!features.kubeletProtectsLoopback && { closeLoopback: "127.0.0.0/8" }),
     ...(hasPluginsElsewhere && !features.kubeletCniBinDir && { plugins: imageCniDir }),

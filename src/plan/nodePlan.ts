@@ -13,10 +13,12 @@ import { type HostFile, podCidrPlaceholder } from "../model/hostFile.js";
 import { cniConfigFiles, criSocket, labels, paths } from "../model/hostLayout.js";
 import type { ExtraArgs, NodeOptions, PatchableComponent, Taint } from "../model/options.js";
 import type { Step } from "../model/plan.js";
-import { bridgeNetworkFile } from "../network/bridgeNetwork.js";
+import { podNetworkOf } from "../network/podNetworks.js";
 import { criContainer } from "./criContainer.js";
 import { kubeletContainer } from "./kubeletContainer.js";
+import { networkContainer } from "./networkContainer.js";
 import type { NodeIdentity } from "./nodeIdentity.js";
+import { step } from "./step.js";
 
 /** What ships with tsdeploy and is laid on hosts: name -> text. */
 export interface BundledFiles {
@@ -49,6 +51,8 @@ export interface NodePlan {
   readonly files: readonly HostFile[];
   /** CNI configuration that is written when the node's pod CIDR is known. */
   readonly podNetworkFile: HostFile | undefined;
+  /** The pod network's own program, if it has one. */
+  readonly network: NetworkRun | undefined;
   /** cri-dockerd, for versions without dockershim. */
   readonly cri: ContainerSpec | undefined;
   readonly kubelet: ContainerSpec;
@@ -59,6 +63,13 @@ export interface NodePlan {
   readonly extraArgs: ExtraArgs;
   /** Of the Node object, where the kubelet has no way to say its taints. */
   readonly annotations: Readonly<Record<string, string>> | undefined;
+}
+
+/** A pod network's program as a container, and how the Node shows that it works. */
+interface NetworkRun {
+  readonly container: ContainerSpec;
+  readonly healthPort: number;
+  readonly readyAnnotations: Readonly<Record<string, string>>;
 }
 
 /** @throws TsdeployError of kind usage for patches and extra arguments that cannot be applied */
@@ -80,15 +91,25 @@ export function nodePlan(input: NodePlanInput): NodePlan {
   const file = (path: string, content: string | undefined): HostFile[] =>
     content === undefined ? [] : [{ path, mode: 0o644, content, secret: false }];
   const hasOwnFile = features.podCidrDelivery !== "runtime";
-  const network = config.network === "bridge" ? bridgeNetworkFile(features, podCidrPlaceholder) : undefined;
+  const network = podNetworkOf(config);
+  const networkNode = { role, config, features, observed, ...node, networkInterface: options.networkInterface };
+  const cniFile = network.cniFile(networkNode, podCidrPlaceholder);
+  const networkFiles = network.files(networkNode);
+  const agent = network.agent(networkNode, images.flannel);
   return {
     files: [
       ...file(paths.kubeletConfig, configuration),
       ...file(paths.proxyConfig, proxy),
-      ...(network && !hasOwnFile ? [network] : []),
+      ...(cniFile && !hasOwnFile ? [cniFile] : []),
+      ...networkFiles,
       ...scriptFiles(input.bundled, role),
     ],
-    podNetworkFile: hasOwnFile ? network : undefined,
+    podNetworkFile: hasOwnFile ? cniFile : undefined,
+    network: agent && {
+      container: networkContainer({ role, config, options, agent, files: networkFiles }),
+      healthPort: agent.healthPort,
+      readyAnnotations: agent.readyAnnotations,
+    },
     cri:
       features.runtime === "cri-dockerd"
         ? criContainer({ role, config, observed, options, pauseImage: images.pause })
@@ -143,10 +164,38 @@ export function kubeletSteps(
   ];
 }
 
+/**
+ * The steps that run the pod network's program, if it has one. It ends where its node has no pod CIDR.
+ *
+ * @param needs what has to be there besides; `node-registered` and all that gives the node its pod CIDR among it
+ */
+export function networkSteps(
+  { network, images }: NodePlan,
+  config: ClusterConfig,
+  node: string,
+  needs: readonly string[],
+): Step[] {
+  if (!network) return [];
+  const phase = "pod network";
+  const { container, healthPort, readyAnnotations: annotations } = network;
+  const { component } = container;
+  const image = imageStep(`${component}-image`, images.flannel, config);
+  return [
+    ...image,
+    step("node-has-cidr", phase, needs, { kind: "wait", probe: { kind: "node-has-cidr", node } }),
+    step(component, phase, ["files", "node-has-cidr", ...image.map(({ id }) => id)], {
+      kind: "run-container",
+      container,
+      health: { port: healthPort },
+    }),
+    step(`${component}-ready`, phase, [component], { kind: "wait", probe: { kind: "node-annotated", node, annotations } }),
+  ];
+}
+
 /** Files of an earlier version or of other options, that would now be read in place of ours, or by nobody. */
 export function staleNodeFiles({ files, podNetworkFile }: NodePlan, observed: ObservedHost): string[] {
   const laid = [...files, ...(podNetworkFile ? [podNetworkFile] : [])].map(({ path }) => path);
-  return [paths.kubeletConfig, paths.proxyConfig, ...cniConfigFiles].filter(
+  return [paths.kubeletConfig, paths.proxyConfig, paths.flannelConfig, ...cniConfigFiles].filter(
     (path) => observed.files.has(path) && !laid.includes(path),
   );
 }

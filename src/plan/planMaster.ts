@@ -15,6 +15,7 @@ import type { MasterOptions } from "../model/options.js";
 import type { Plan, PlanWarning, Step } from "../model/plan.js";
 import { specDigest } from "../model/specDigest.js";
 import { serverNames } from "../pki/wantedCertificates.js";
+import { podNetworkOf } from "../network/podNetworks.js";
 import { etcdContainer } from "./etcdContainer.js";
 import { etcdSteps } from "./etcdSteps.js";
 import { nodeIdentity, type NodeIdentity } from "./nodeIdentity.js";
@@ -23,6 +24,7 @@ import {
   type BundledFiles,
   imageStep,
   kubeletSteps,
+  networkSteps,
   nodePlan,
   type NodePlan,
   staleNodeFiles,
@@ -98,7 +100,16 @@ export function planMaster(input: MasterPlanInput): Plan {
       ...when(files.late.length > 0, step("more-pods", "more pods", ["api"], { kind: "write-files", files: files.late })),
       ...when(files.stale.length > 0, step("stale-files", "files", ["files"], { kind: "remove-files", paths: files.stale })),
       ...masterNodeSteps(parts),
-      step("objects", "bootstrap objects", ["api"], { kind: "apply-objects", objects: input.bootstrapObjects }),
+      step("objects", "bootstrap objects", ["api"], {
+        kind: "apply-objects",
+        objects: [...input.bootstrapObjects, ...podNetworkOf(config).objects(config, features)],
+      }),
+      // Its program may not see the other nodes before the objects are there.
+      ...networkSteps(common, config, node.nodeName, [
+        "node-registered",
+        ...when(!observed.host.etcdData, "pod-cidr"),
+        "objects",
+      ]),
     ],
     warnings: warningsOf(config, features.tried),
   };
@@ -244,7 +255,7 @@ function masterNodeSteps({ input, features, node, common }: MasterParts): Step[]
     }),
     // Without a pod network a node is not Ready before the person has brought one.
     ...when(
-      config.network !== "none",
+      podNetworkOf(config).makesNodesReady,
       step("node-ready", phase, ["node-registered", ...cidr, ...network], {
         kind: "wait",
         probe: { kind: "node-ready", node: nodeName },
@@ -267,9 +278,7 @@ export function warningsOf(config: ClusterConfig, tried: boolean): PlanWarning[]
         ]
       : []),
     ...(tried ? [] : [{ message: `Kubernetes ${config.version} was not tried with tsdeploy: its neighbours were.` }]),
-    ...(config.network === "none"
-      ? [{ message: "With --network none nodes are not Ready before you bring a pod network of your own." }]
-      : []),
+    ...podNetworkOf(config).notes(config).map((message) => ({ message })),
   ];
 }
 

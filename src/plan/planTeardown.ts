@@ -187,6 +187,7 @@ function cleaning(scope: CleanupScope, kept: Kept): UnorderedStep[] {
     emptyFolders: scope.emptyFolders.filter((folder) => folder === paths.kubernetes),
     sysctls: {},
     links: [],
+    routes: undefined,
   };
   return [
     clean("clean-up", { ...scope, paths: scope.paths.filter((path) => !isRecord(path)) }),
@@ -210,6 +211,7 @@ export function describeFootprint(footprint: Footprint, { sysctls }: CleanupScop
   return [
     ...footprint.mounts.map((path) => `mount ${path}`),
     ...footprint.links.map((name) => `link ${name}`),
+    ...footprint.routes.map((route) => `route ${route}`),
     ...footprint.chains.map((chain) => `iptables chain ${chain}`),
     ...footprint.tables.map((table) => `iptables table ${table}, empty`),
     ...footprint.nftTables.map((table) => `nft table ${table}`),

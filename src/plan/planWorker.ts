@@ -9,12 +9,14 @@ import { paths } from "../model/hostLayout.js";
 import type { KubernetesObject } from "../model/kubernetesObject.js";
 import type { WorkerOptions } from "../model/options.js";
 import type { Plan, Step } from "../model/plan.js";
+import { podNetworkOf } from "../network/podNetworks.js";
 import { nodeIdentity, type NodeIdentity } from "./nodeIdentity.js";
 import {
   type BaseConfiguration,
   type BundledFiles,
   imageStep,
   kubeletSteps,
+  networkSteps,
   nodePlan,
   type NodePlan,
   staleNodeFiles,
@@ -97,16 +99,17 @@ export function planWorker(input: WorkerPlanInput): Plan {
     step("node-registered", "node", ["kubelet"], { kind: "wait", probe: { kind: "node-registered", node: nodeName } }),
     ...(isNodeFirst ? [] : network),
     ...when(
-      config.network !== "none",
+      podNetworkOf(config).makesNodesReady,
       step("node-ready", "node", ["node-registered", "proxy", ...network.map(({ id }) => id)], {
         kind: "wait",
         probe: { kind: "node-ready", node: nodeName },
       }),
     ),
+    ...networkSteps(common, nodeConfig, nodeName, ["node-registered", ...network.map(({ id }) => id)]),
     // The kubelet has its own certificate now: nothing needs the token any more, nor one that a broken run has left.
     ...when(
       bootstraps || observed.files.has(paths.bootstrapKubeletConf),
-      step("forget-token", "node", ["node-registered", ...when(config.network !== "none", "node-ready")], {
+      step("forget-token", "node", ["node-registered", ...when(podNetworkOf(config).makesNodesReady, "node-ready")], {
         kind: "remove-files",
         paths: [paths.bootstrapKubeletConf],
       }),

@@ -12,15 +12,19 @@ export interface StartConditions {
   readonly closeLoopback?: string;
   /** Folder of CNI plugins for a program that looks for them in /opt/cni/bin alone. */
   readonly plugins?: string;
+  /** Modules of the kernel to load, if the host has them as modules. */
+  readonly modules?: readonly string[];
   /** Files to wait for. */
   readonly files?: readonly string[];
+  /** URL of an API server to wait for. */
+  readonly api?: string;
   /** Socket to wait for; the program goes when that goes. */
   readonly socket?: string;
 }
 
 /** The beginning of a container's command, up to the program. */
 export function startCommand(conditions: StartConditions): string[] {
-  const { files = [] } = conditions;
+  const { files = [], modules = [] } = conditions;
   const option = (name: string, value: string | undefined): string[] => (value === undefined ? [] : [name, value]);
   return [
     `${paths.scripts}/start.sh`,
@@ -29,7 +33,9 @@ export function startCommand(conditions: StartConditions): string[] {
     ...option("--close-kubelet", conditions.closeKubelet),
     ...option("--close-loopback", conditions.closeLoopback),
     ...option("--plugins", conditions.plugins),
+    ...modules.flatMap((module) => ["--module", module]),
     ...files.flatMap((file) => ["--file", file]),
+    ...option("--api", conditions.api),
     ...option("--socket", conditions.socket),
     "--",
   ];

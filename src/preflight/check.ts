@@ -1,6 +1,7 @@
 import type { ImageDetails } from "../model/dockerObjects.js";
 import type { Problem } from "../model/errors.js";
 import type { EngineFacts, ObservedHost } from "../model/hostFacts.js";
+import type { NetworkBackend, NetworkName } from "../model/podNetwork.js";
 
 /** What a run wants of a host, as far as checks look at it. What is not known yet is left out, and not checked. */
 export interface Wanted {
@@ -16,7 +17,12 @@ export interface Wanted {
   readonly podCidr?: string;
   readonly serviceCidr?: string;
   readonly clusterDomain?: string;
-  readonly network?: "bridge" | "none";
+  readonly network?: NetworkName;
+  readonly networkBackend?: NetworkBackend;
+  /** Given by `--network-interface`. */
+  readonly networkInterface?: string;
+  /** Of the API server, for a worker. */
+  readonly masterIp?: string;
   readonly insecureApi?: boolean;
   readonly proxyMode?: "iptables" | "ipvs" | "nftables";
   /** The kubelet runs with `fail-swap-on=false`. */

@@ -1,8 +1,9 @@
 import ipaddr from "ipaddr.js";
 import { featuresOf, type VersionFeatures } from "../kubernetes/versions.js";
 import type { ListeningPort, ObservedHost } from "../model/hostFacts.js";
-import { paths } from "../model/hostLayout.js";
 import { hasOurKubelet, isKubeletMade, isOurs } from "../model/ownership.js";
+import { flannelBackend, flannelHealthPort } from "../network/flannelNetwork.js";
+import { podNetworkOf } from "../network/podNetworks.js";
 import type { Check, Finding } from "./check.js";
 
 interface NeededPort {
@@ -18,6 +19,8 @@ const nodePorts: readonly NeededPort[] = [
   { port: 10249, user: "kube-proxy's metrics", loopback: true },
   { port: 10256, user: "kube-proxy's health check" },
 ];
+
+const flannelPorts: readonly NeededPort[] = [{ port: flannelHealthPort, user: "flannel's health check", loopback: true }];
 
 const masterPorts: readonly NeededPort[] = [
   { port: 6443, user: "the API server" },
@@ -44,11 +47,12 @@ const clusterLinks = /^(cni0|cbr0|kube-|nodelocaldns|flannel|cali|tunl|vxlan\.ca
 export const networkChecks: readonly Check<ObservedHost>[] = [
   {
     name: "ports",
-    check({ engine, host }, { role, version, insecureApi }) {
+    check({ engine, host }, { role, version, insecureApi, network }) {
       const withOurKubelet = hasOurKubelet(engine.containers);
       const health = version === undefined ? [] : healthPorts(featuresOf(version));
       const open = insecureApi === true ? [{ port: 8080, user: "the API server's insecure port" }] : [];
-      const needed = role === "master" ? [...masterPorts, ...open, ...health, ...nodePorts] : nodePorts;
+      const onNode = [...nodePorts, ...(network === "flannel" ? flannelPorts : [])];
+      const needed = role === "master" ? [...masterPorts, ...open, ...health, ...onNode] : onNode;
       return needed.flatMap(({ port, user, loopback }: NeededPort): Finding[] => {
         const listeners = host.listeningPorts.filter(
           (listener) => listener.port === port && (loopback !== true || coversLoopback(listener)),
@@ -138,18 +142,29 @@ export const networkChecks: readonly Check<ObservedHost>[] = [
   },
   {
     name: "pod-network",
-    check({ host }, { network }) {
-      const ours = paths.cniConfigFile.slice(paths.cniConf.length + 1);
-      // Kubelets take the first by name.
-      const [first] = host.cniConfigurations.filter((name) => name < ours).sort();
-      if (network !== "bridge" || first === undefined) {
-        return undefined;
-      }
+    check(observed, { network, networkBackend, podCidr, ip, masterIp, networkInterface }) {
+      if (network === undefined || networkBackend === undefined || podCidr === undefined) return undefined;
+      const wish = { podCidr, networkBackend, nodeIp: ip, masterIp, networkInterface };
+      return podNetworkOf({ network }).findings(observed, wish);
+    },
+  },
+  {
+    name: "network-change",
+    check({ engine, files }, { role, network, networkBackend }) {
+      const was = flannelBackend(files);
+      // A torn-down node has nothing that a change would cut off.
+      if (was === undefined || network === undefined || !hasOurKubelet(engine.containers)) return undefined;
+      if (network === "flannel" && networkBackend === was) return undefined;
+      const wanted = network === "flannel" ? `flannel with ${networkBackend ?? was}` : network;
+      const option = network === "flannel" ? `--network-backend ${networkBackend ?? was}` : `--network ${network}`;
       return {
         kind: "conflict",
-        code: "OTHER_POD_NETWORK",
-        message: `${paths.cniConf}/${first} would be used in place of tsdeploy's pod network (${ours})`,
-        hint: "Move it away, or say --network none if it is the pod network you want.",
+        code: "NETWORK_CHANGE",
+        message: `The pods of this node reach other nodes by flannel with ${was}; with ${wanted} here alone they would not`,
+        hint:
+          role === "worker"
+            ? "Run `tsdeploy teardown` here, then this command again."
+            : `Run \`tsdeploy teardown\` on all nodes, then \`master\` with ${option}, which keeps the cluster's data, then \`worker\`.`,
       };
     },
   },

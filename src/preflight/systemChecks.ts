@@ -47,7 +47,7 @@ export const systemChecks: readonly Check<ObservedHost>[] = [
       if (version === undefined || host.imageVersion === "") {
         return undefined;
       }
-      const withNetwork = network === "bridge";
+      const withNetwork = network !== undefined && network !== "none";
       const missing = missingInImage(host, { role, features: featuresOf(version), withNetwork, proxyMode });
       if (missing.length === 0) {
         return undefined;

@@ -63,7 +63,7 @@ describe("what a master accepted", () => {
   } as const;
 
   test("comes back from its file as it was", () => {
-    const added = { registryMirrors, mirror: mirror ?? "", insecureApi: true, proxyMode: "nftables" } as const;
+    const added = { networkBackend: "host-gw", registryMirrors, mirror: mirror ?? "", insecureApi: true, proxyMode: "nftables" } as const;
     const full = { ...master, ...added, etcdVersion: "3.6.8" };
     expect(parseAcceptedOptions(acceptedOptionsFile(full).content)).toEqual(full);
   });
@@ -76,7 +76,7 @@ describe("what a master accepted", () => {
 
   test("may be of a time when there was less to say", () => {
     const file = Object.entries(master).map(([key, value]) => `${key}: ${JSON.stringify(value)}\n`).join("");
-    const added = { registryMirrors: {}, insecureApi: false, proxyMode: "iptables" };
+    const added = { networkBackend: "vxlan", registryMirrors: {}, insecureApi: false, proxyMode: "iptables" };
     expect(parseAcceptedOptions(file)).toEqual({ ...master, ...added });
   });
 });

@@ -14,6 +14,8 @@ describe("hostBefore", () => {
       iptables: hostFacts.iptables,
       kubeProxy: hostFacts.kubeProxy,
       links: hostFacts.links,
+      // The network that the host is in has no gateway: nobody would take it for another node's pods.
+      routes: ["route 0.0.0.0/0 via 10.0.0.1 dev eth0"],
       files: ["/etc/kubernetes/pki/ca.crt"],
       entries: hostFacts.entries,
     });

@@ -11,6 +11,7 @@ export const clusterConfig: ClusterConfig = {
   clusterDomain: "cluster.local",
   clusterDns: "10.96.0.10",
   network: "bridge",
+  networkBackend: "vxlan",
   insecureApi: false,
   proxyMode: "iptables",
   extraArgs: { kubelet: { v: "2" } },

@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
 import { featuresOf } from "../../src/kubernetes/versions.js";
+import { defined } from "../../src/model/defined.js";
 import { bridgeNetworkFile } from "../../src/network/bridgeNetwork.js";
 
 function network(version: string, podCidr?: string): { path: string; content: unknown } {
-  const { path, content } = bridgeNetworkFile(featuresOf(version), podCidr);
+  const { path, content } = bridgeNetworkFile(featuresOf(version), defined({ podCidr }));
   return { path, content: JSON.parse(content) as unknown };
 }
 
@@ -28,5 +29,5 @@ test.each(["v1.3.6", "v1.6.13"])("%s reads one plugin's file, of the specificati
 });
 
 test("a file that would have to name a subnet is not made without one", () => {
-  expect(() => bridgeNetworkFile(featuresOf("v1.11.10"))).toThrow("pod CIDR");
+  expect(() => bridgeNetworkFile(featuresOf("v1.11.10"), {})).toThrow("pod CIDR");
 });

@@ -44,6 +44,14 @@ test.each(roles)("the %s's plan changes with --insecure-api as reviewed", async 
   await expect(textOf(changes)).toMatchFileSnapshot(`golden/${role}-insecure.txt`);
 });
 
+test.each(roles)("the %s's plan changes with the network flannel as reviewed", async (role) => {
+  const changes = ["v1.3.6", "v1.20.2", "v1.36.2"].flatMap((version) => {
+    const flannel = planLines(plans[role](version, { network: "flannel" }));
+    return ["", `${version} --network flannel`, ...sortedDifference(planLines(plans[role](version)), flannel)];
+  });
+  await expect(textOf(changes)).toMatchFileSnapshot(`golden/${role}-flannel.txt`);
+});
+
 /** What is gone and what is new; only the order of the lines is not told. */
 function sortedDifference(before: readonly string[], after: readonly string[]): string[] {
   return lineDifference([...before].sort(), [...after].sort());

@@ -172,7 +172,7 @@ describe("what is not ours", () => {
       "sysctl kernel.panic 10\nsysctl vm.overcommit_memory 2\nsysctl net.netfilter.nf_conntrack_max 9\n",
     );
     const scope = cleanup(plan([own("kubelet")], { footprint }));
-    expect(scope.iptablesBefore).toContain("iptables-nft nat KUBE-OWN");
+    expect(scope.before).toContain("iptables-nft nat KUBE-OWN");
     expect(scope.links).toContain("cni0");
     expect(scope.links).not.toContain("cbr0");
     // 2 is not what kubelets set: somebody chose it since.
@@ -210,8 +210,8 @@ describe("what kube-proxy leaves", () => {
   it("is left alone if it was there before the first run; older records do not say", () => {
     const record = JSON.stringify({ ...before, kubeProxy: ["ipset KUBE-OWN"] });
     const files = new Map([...masterFiles, ["/etc/kubernetes/host-before.json", file(record)] as const]);
-    expect(teardownLookout(files).iptablesBefore).toContain("ipset KUBE-OWN");
-    expect(teardownLookout(masterFiles).iptablesBefore).toEqual(before.iptables);
+    expect(teardownLookout(files).before).toContain("ipset KUBE-OWN");
+    expect(teardownLookout(masterFiles).before).toEqual(before.iptables);
   });
 });
 

@@ -16,6 +16,7 @@ const master: Wanted = {
   serviceCidr: "10.96.0.0/12",
   clusterDomain: "cluster.local",
   network: "bridge",
+  networkBackend: "vxlan",
 };
 const worker: Wanted = { role: "worker" };
 const kubelet = container("kubelet", {
@@ -150,6 +151,8 @@ describe("the image", () => {
 });
 
 describe("the host", () => {
+  const flannel: Partial<Wanted> = { network: "flannel", networkBackend: "vxlan" };
+
   it.each<[string, Partial<HostFacts>, Partial<Wanted>]>([
     ["MOUNT_PROPAGATION", { propagation: "private" }, {}],
     ["KERNEL_IPVS_MISSING", { ipvs: false }, { proxyMode: "ipvs" }],
@@ -163,6 +166,14 @@ describe("the host", () => {
     ["RANGE_OVERLAP", {}, { podCidr: "172.16.0.0/12" }],
     ["RANGE_OVERLAP", {}, { serviceCidr: "10.0.0.128/25" }],
     ["OTHER_POD_NETWORK", { cniConfigurations: ["05-weave.conf"] }, {}],
+    ["OTHER_POD_NETWORK", { cniConfigurations: ["05-weave.conf"] }, flannel],
+    ["NO_INTERFACE", {}, { networkInterface: "eth7" }],
+    ["NO_BR_NETFILTER", { networkDrivers: ["vxlan"] }, {}],
+    ["FIREWALL", { firewalls: [{ name: "firewalld", sources: ["10.0.0.0/24"] }] }, {}],
+    ["OTHER_FLANNEL", { links: ["lo", "eth0", "flannel.1"] }, flannel],
+    ["NO_BACKEND", { networkDrivers: ["br_netfilter", "tun"] }, flannel],
+    ["NO_BACKEND", { networkDrivers: ["br_netfilter", "vxlan"] }, { ...flannel, networkBackend: "udp" }],
+    ["PORT_TAKEN", { listeningPorts: [{ port: 10247, address: "127.0.0.1" }] }, flannel],
     ["CLOCK_SKEW", {}, { validity: { notBeforeMs: hostFacts.clockMs + 1, notAfterMs: hostFacts.clockMs + 2 } }],
     ["CLOCK_SKEW", {}, { validity: { notBeforeMs: 0, notAfterMs: hostFacts.clockMs - 1 } }],
   ])("%s", (code, host, wanted) => {
@@ -212,6 +223,41 @@ describe("the host", () => {
       { destination: "10.244.0.0/24", interface: "cni0" },
     ];
     expect(codes(onHost({ routes }))).toEqual([]);
+  });
+
+  it("has a firewall that knows the pods' addresses, or one in a cluster that runs, which is only a warning", () => {
+    const firewalls = [{ name: "ufw", sources: ["10.0.0.0/8"] }];
+    expect(onHost({ firewalls })).toEqual({ errors: [], warnings: [] });
+    const closed = onHost({ firewalls: [{ name: "ufw", sources: [] }] }, master, {
+      engine: { ...engineFacts, containers: [container("kubelet", { "io.tsdeploy.component": "kubelet" })] },
+    });
+    expect(closed).toMatchObject({ errors: [], warnings: [expect.stringContaining("ufw allow from 10.244.0.0/16")] });
+  });
+
+  it("is offered the backends that its kernel has", () => {
+    const [error] = onHost({ networkDrivers: ["br_netfilter", "tun"] }, { ...master, ...flannel }).errors;
+    expect(error?.hint).toMatch(/modprobe vxlan.* host-gw .* or udp\.$/);
+  });
+
+  it("reaches by host-gw only a master in its own network", () => {
+    const wanted = { ...worker, ...flannel, networkBackend: "host-gw", podCidr: "10.244.0.0/16" } as const;
+    expect(codes(onHost({}, { ...wanted, masterIp: "10.0.0.9" }))).toEqual([]);
+    const far = onHost({}, { ...wanted, masterIp: "10.0.1.9" });
+    expect(codes(far)).toEqual(["NOT_ONE_ETHERNET"]);
+    expect(far.errors[0]?.message).toContain("eth0 (10.0.0.5/24)");
+    expect(codes(onHost({}, { ...wanted, networkBackend: "vxlan", masterIp: "10.0.1.9" }))).toEqual([]);
+  });
+
+  it("keeps the network that its pods are on, until it is torn down", () => {
+    const content = '{ "Network": "10.244.0.0/16", "Backend": { "Type": "vxlan" } }';
+    const files = new Map([["/etc/kubernetes/flannel.json", { mode: 0o644, content }]]);
+    const kubelet = container("kubelet", { "io.tsdeploy.component": "kubelet" });
+    const running = { files, engine: { ...engineFacts, containers: [kubelet] } };
+    expect(codes(onHost({}, { ...master, ...flannel }, running))).toEqual([]);
+    const changed = onHost({}, { ...master, ...flannel, networkBackend: "host-gw" }, running);
+    expect(codes(changed)).toEqual(["NETWORK_CHANGE"]);
+    expect(changed.errors[0]?.hint).toContain("--network-backend host-gw");
+    expect(codes(onHost({}, { ...master, network: "bridge" }, running))).toEqual(["NETWORK_CHANGE"]);
   });
 
   it("may have pod networks that come after ours, or that are wanted", () => {

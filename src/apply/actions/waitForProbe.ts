@@ -1,7 +1,14 @@
 import { unreachable } from "../../model/errors.js";
 import type { ActionOf, Probe } from "../../model/plan.js";
 import type { PlanRun, StepTools } from "../planRun.js";
-import { probeApi, probeApiServes, probeNodeReady, probeNodeRegistered } from "../probes.js";
+import {
+  probeApi,
+  probeApiServes,
+  probeNodeAnnotations,
+  probeNodeCidr,
+  probeNodeReady,
+  probeNodeRegistered,
+} from "../probes.js";
 import { probeRestarted } from "../staticPods.js";
 import type { Sight } from "../waitFor.js";
 
@@ -26,6 +33,10 @@ async function look(probe: Probe, run: PlanRun, signal: AbortSignal): Promise<Si
       return probeNodeRegistered(api, probe.node, signal);
     case "node-ready":
       return probeNodeReady(api, probe.node, run.kubeletStartedAtMs, signal);
+    case "node-has-cidr":
+      return probeNodeCidr(api, probe.node, signal);
+    case "node-annotated":
+      return probeNodeAnnotations(api, probe.node, probe.annotations, signal);
     default:
       return unreachable(probe);
   }

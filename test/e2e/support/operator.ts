@@ -16,6 +16,15 @@ export const home = join(workFolder, "home");
 export const version = process.env["TSDEPLOY_E2E_VERSION"] ?? "v1.20.2";
 export const image = `tsdeploy/hyperkube:${version}`;
 
+/**
+ * Whether that image has flannel: a program of the folder that `TSDEPLOY_TEST_BINARIES` names. Else the same cases run
+ * on `--network bridge`, and the machines get routes.
+ */
+export const hasFlannel = process.env["TSDEPLOY_TEST_BINARIES"] !== undefined;
+
+/** How flannel brings packets to other nodes: `host-gw`, for which no kernel lacks anything, or another one. */
+export const networkBackend = process.env["TSDEPLOY_E2E_BACKEND"] ?? "host-gw";
+
 /** A version of the neighbouring minor, of which there is no image. */
 export const otherVersion = version.replace(/\d+\.\d+$/, (rest) => `${Number(rest.split(".")[0]) - 1}.0`);
 
@@ -35,10 +44,11 @@ export interface TsdeployOptions extends Omit<RunOptions, "env"> {
   readonly withoutNetwork?: boolean;
 }
 
-/** Runs the built CLI as a person would. `master` is told the version by a variable, `worker` learns it. */
+/** Runs the built CLI as a person would. `master` gets version and network by variables, `worker` learns them. */
 export async function tryTsdeploy(args: readonly string[], options: TsdeployOptions = {}): Promise<RunResult> {
   const { machine, via = "socket", withoutNetwork = false, home: HOME = home, ...rest } = options;
-  const told = args[0] === "master" ? { TSDEPLOY_K8S_VERSION: version } : {};
+  const network = hasFlannel ? { TSDEPLOY_NETWORK_BACKEND: networkBackend } : { TSDEPLOY_NETWORK: "bridge" };
+  const told = args[0] === "master" ? { TSDEPLOY_K8S_VERSION: version, ...network } : {};
   const env = { PATH: process.env["PATH"], HOME, ...told, ...(await machine?.environment(via)), ...options.env };
   mkdirSync(HOME, { recursive: true });
   const command = ["node", "dist/cli.js", ...args];

@@ -1,6 +1,6 @@
 import { eventually } from "./eventually.js";
 import { type Machine, machines } from "./machine.js";
-import { image, kubectl, kubectlJson } from "./operator.js";
+import { hasFlannel, image, kubectl, kubectlJson } from "./operator.js";
 import { runOk } from "./run.js";
 
 export const replicas = 4;
@@ -143,11 +143,13 @@ export async function capacityOf({ name }: Machine): Promise<Readonly<Record<str
 
 /** Has the machines, and this one, reach each other's pods. */
 export async function routePods(): Promise<void> {
+  if (hasFlannel) return;
   const routes = (await nodes()).map(({ metadata, spec }) => `${spec.podCIDR}=${metadata.name.replace("machine-", "")}`);
   await runOk("scripts/dev/machines", ["routes", ...routes]);
 }
 
 export async function unroutePods(): Promise<void> {
+  if (hasFlannel) return;
   await runOk("scripts/dev/machines", ["unroutes", ...machines.map(({ number }) => String(number))]);
 }
 

@@ -1,0 +1,131 @@
+import type { ClusterConfig } from "../model/clusterConfig.js";
+import type { ExistingFile } from "../model/hostFacts.js";
+import type { HostFile } from "../model/hostFile.js";
+import { paths } from "../model/hostLayout.js";
+import type { KubernetesObject } from "../model/kubernetesObject.js";
+import type { NetworkBackend } from "../model/podNetwork.js";
+import { rbacObjects } from "../kubernetes/rbacObjects.js";
+import { apiserverOf } from "../kubernetes/networks.js";
+import type { VersionFeatures } from "../kubernetes/versions.js";
+import { bridgeNetworkFile } from "./bridgeNetwork.js";
+import { backendDriver } from "./backendDriver.js";
+import { flannelFindings } from "./flannelFindings.js";
+import { interfaceMtu, nodeInterface } from "./interfaceMtu.js";
+import type { NetworkAgent, NetworkNode, PodNetwork } from "./podNetwork.js";
+
+/** Bytes that each backend puts before a pod's packet: flannel's own sums (`Documentation/backends.md`). */
+const overheads: { readonly [Backend in NetworkBackend]: number } = {
+  vxlan: 50,
+  "host-gw": 0,
+  wireguard: 80,
+  udp: 28,
+};
+
+/** Where flanneld keeps what it has found out. */
+const runFolder = "/run/flannel";
+
+/** Where flanneld answers whether it runs, on loopback. */
+export const flannelHealthPort = 10247;
+
+/**
+ * Pods on each node's own bridge; flannel brings their packets to other nodes. flanneld runs in a container beside the
+ * kubelet, with the kubelet's own credentials, and takes the node's pod CIDR from its Node.
+ */
+export const flannelNetwork: PodNetwork = {
+  name: "flannel",
+  forwardsPods: true,
+  makesNodesReady: true,
+  cniFile: (node, podCidr) => bridgeNetworkFile(node.features, { podCidr, mtu: podMtu(node) }),
+  files: ({ config }) => [flannelConfiguration(config)],
+  agent: flannelAgent,
+  objects: (_, features) => flannelObjects(features),
+  notes: () => [],
+  findings: flannelFindings,
+  traces: { links: ["flannel.1", "flannel0", "flannel-wg"], paths: [runFolder] },
+  routedNetwork: (files) => inConfiguration(files, /"Network": "([\d./]+)"/),
+};
+
+/** What is left of the interface's; less if the cluster's owner has said so. */
+function podMtu({ config, observed, nodeIp, networkInterface }: NetworkNode): number | undefined {
+  const outer = interfaceMtu(observed.host, { nodeIp, networkInterface });
+  const inner = outer === undefined ? undefined : outer - overheads[config.networkBackend];
+  const known = [inner, config.networkMtu].filter((mtu) => mtu !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+}
+
+/** flanneld's configuration. The type is always written: without one its documents and its code differ. */
+function flannelConfiguration({ podCidr, networkBackend, networkMtu }: ClusterConfig): HostFile {
+  const port = networkBackend === "vxlan" ? { VNI: 1, Port: 8472 } : {};
+  const mtu = networkMtu === undefined ? {} : { MTU: networkMtu };
+  const document = { Network: podCidr, Backend: { Type: networkBackend, ...port, ...mtu } };
+  const content = `${JSON.stringify(document, undefined, 2)}\n`;
+  return { path: paths.flannelConfig, mode: 0o644, content, secret: false };
+}
+
+/** The backend that flannel runs with on a host; undefined if it does not. */
+export function flannelBackend(files: ReadonlyMap<string, ExistingFile>): string | undefined {
+  return inConfiguration(files, /"Type": "([a-z-]+)"/);
+}
+
+function inConfiguration(files: ReadonlyMap<string, ExistingFile>, pattern: RegExp): string | undefined {
+  return pattern.exec(files.get(paths.flannelConfig)?.content ?? "")?.[1];
+}
+
+function flannelAgent(node: NetworkNode, image: string): NetworkAgent {
+  const { role, config, features, observed, nodeName, nodeIp, networkInterface } = node;
+  const { host } = observed;
+  const isOwnImage = image === config.image;
+  const bootstraps = role === "worker" && features.nodeCredentials === "bootstrap-token";
+  const interfaceName = nodeInterface(host, { nodeIp, networkInterface }) ?? nodeIp;
+  const publicIp =
+    networkInterface === undefined
+      ? nodeIp
+      : (host.addresses.find((candidate) => candidate.interface === networkInterface)?.address ?? nodeIp);
+  const kubeletPki = `${paths.kubeletRoot}/pki`;
+  return {
+    component: "flannel",
+    image,
+    command: [
+      (isOwnImage ? host.imagePrograms.flanneld : undefined) ?? "/opt/bin/flanneld",
+      "--kube-subnet-mgr",
+      `--kubeconfig-file=${paths.kubeletConf}`,
+      `--net-config-path=${paths.flannelConfig}`,
+      `--iface=${interfaceName}`,
+      `--public-ip=${publicIp}`,
+      // Both are a matter of our own chains, which leave traffic between pods alone.
+      "--ip-masq=false",
+      "--iptables-forward-rules=false",
+      "--healthz-ip=127.0.0.1",
+      `--healthz-port=${flannelHealthPort}`,
+    ],
+    env: {
+      NODE_NAME: nodeName,
+      // An API server before v1.19 does not know lists that are streamed, and a client would wait for the end of one.
+      KUBE_FEATURE_WatchListClient: "false",
+    },
+    binds: [
+      { source: paths.kubernetes, target: paths.kubernetes, readOnly: true },
+      ...(bootstraps ? [{ source: kubeletPki, target: kubeletPki, readOnly: true }] : []),
+      { source: "/lib/modules", target: "/lib/modules", readOnly: true },
+      { source: runFolder, target: runFolder },
+    ],
+    files: [paths.kubeletConf, ...(bootstraps ? [`${kubeletPki}/${features.kubeletClientCertificate}`] : [])],
+    modules: ["br_netfilter", ...[backendDriver(config.networkBackend)].filter((driver) => driver !== undefined)],
+    api: apiserverOf(role, config),
+    healthPort: flannelHealthPort,
+    readyAnnotations: {
+      "flannel.alpha.coreos.com/backend-type": config.networkBackend,
+      "flannel.alpha.coreos.com/public-ip": publicIp,
+    },
+  };
+}
+
+/** Kubelets may patch the status of their own nodes by themselves, but from v1.32 on not see the others. */
+function flannelObjects({ apis }: VersionFeatures): KubernetesObject[] {
+  if (apis.rbac === undefined) return [];
+  const rbac = rbacObjects(apis.rbac);
+  return [
+    rbac.clusterRole("tsdeploy:flannel", [{ apiGroups: [""], resources: ["nodes"], verbs: ["get", "list", "watch"] }]),
+    rbac.clusterBind("tsdeploy:flannel", "tsdeploy:flannel", [{ kind: "Group", name: "system:nodes" }]),
+  ];
+}

@@ -1,0 +1,96 @@
+import type { VersionFeatures } from "../kubernetes/versions.js";
+import type { ClusterConfig } from "../model/clusterConfig.js";
+import type { Bind } from "../model/containerSpec.js";
+import type { Problem } from "../model/errors.js";
+import type { ExistingFile, ObservedHost } from "../model/hostFacts.js";
+import type { HostFile } from "../model/hostFile.js";
+import type { KubernetesObject } from "../model/kubernetesObject.js";
+import type { NetworkBackend, NetworkName } from "../model/podNetwork.js";
+
+/** The node that a network is set up on. */
+export interface NetworkNode {
+  readonly role: "master" | "worker";
+  readonly config: ClusterConfig;
+  readonly features: VersionFeatures;
+  readonly observed: ObservedHost;
+  readonly nodeName: string;
+  readonly nodeIp: string;
+  /** `--network-interface`; undefined: the one with the node's address. */
+  readonly networkInterface?: string | undefined;
+}
+
+/** A program that Docker runs on every node, beside the kubelet, in the host's network. */
+export interface NetworkAgent {
+  /** Name of its container, and of its logs. */
+  readonly component: "flannel";
+  /** Its image; that of Kubernetes where it has the program. */
+  readonly image: string;
+  /** The program's path and arguments. */
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly binds: readonly Bind[];
+  /** Files that it needs, besides those that are written before anything is started. */
+  readonly files: readonly string[];
+  /** Modules of the kernel that it needs, where the kernel has them as modules. */
+  readonly modules: readonly string[];
+  /** The API server, which it ends without. */
+  readonly api: string;
+  /** Of the host's loopback: accepts when the program runs. */
+  readonly healthPort: number;
+  /** Annotations that the Node has when its pods are reached from other nodes. */
+  readonly readyAnnotations: Readonly<Record<string, string>>;
+}
+
+/** What may be left of a network on a host when its program has ended. */
+export interface NetworkTraces {
+  /** Network interfaces. */
+  readonly links: readonly string[];
+  /** Files and folders. */
+  readonly paths: readonly string[];
+}
+
+/** What only the host's facts tell against a network: an `environment` or a `conflict`; a `warning` stops nothing. */
+export interface NetworkFinding extends Problem {
+  readonly kind: "environment" | "conflict" | "warning";
+}
+
+/** What checks know of a run; a worker has read the rest of it from its master by then. */
+export interface NetworkWish {
+  readonly podCidr: string;
+  readonly networkBackend: NetworkBackend;
+  /** The node's own address, if it was given. */
+  readonly nodeIp?: string | undefined;
+  /** The API server's address, for a worker. */
+  readonly masterIp?: string | undefined;
+  readonly networkInterface?: string | undefined;
+}
+
+/** All that a pod network is: a further one is one more file of this folder and a line of `podNetworks.ts`. */
+export interface PodNetwork {
+  readonly name: NetworkName;
+  /** Whether nodes let pods' traffic through, and give what leaves the pods' network the node's address. */
+  readonly forwardsPods: boolean;
+  /** Whether a node is Ready by this network alone, without anything that a person brings. */
+  readonly makesNodesReady: boolean;
+  /**
+   * CNI's configuration for the container runtime.
+   *
+   * @param podCidr the node's own; only looked at where the runtime does not fill it in
+   */
+  cniFile(node: NetworkNode, podCidr: string): HostFile | undefined;
+  /** Further files, which are there before anything is started. */
+  files(node: NetworkNode): HostFile[];
+  agent(node: NetworkNode, image: string): NetworkAgent | undefined;
+  /** What the cluster has to have for it, in the order in which it is to be made. */
+  objects(config: ClusterConfig, features: VersionFeatures): KubernetesObject[];
+  /** What whoever runs the command has to know of it. */
+  notes(config: ClusterConfig): string[];
+  /** What stands against it on this host. */
+  findings(observed: ObservedHost, wish: NetworkWish): NetworkFinding[];
+  readonly traces: NetworkTraces;
+  /**
+   * Network to whose parts it writes routes, which stay when its program ends, on a host with these files. Undefined if
+   * it writes none there.
+   */
+  routedNetwork(files: ReadonlyMap<string, ExistingFile>): string | undefined;
+}

@@ -1,0 +1,98 @@
+import { describe, expect, test } from "vitest";
+import { featuresOf } from "../../src/kubernetes/versions.js";
+import type { ClusterConfig } from "../../src/model/clusterConfig.js";
+import type { HostFacts } from "../../src/model/hostFacts.js";
+import { networkBackends } from "../../src/model/podNetwork.js";
+import { flannelBackend, flannelNetwork } from "../../src/network/flannelNetwork.js";
+import type { NetworkNode } from "../../src/network/podNetwork.js";
+import { observedHost } from "../host/fixtures.js";
+import { clusterConfig } from "../kubernetes/clusterConfig.js";
+
+function node(
+  config: Partial<ClusterConfig> = {},
+  host: Partial<HostFacts> = {},
+  more: Partial<NetworkNode> = {},
+): NetworkNode {
+  return {
+    role: "worker",
+    config: { ...clusterConfig, network: "flannel", ...config },
+    features: featuresOf("v1.36.2"),
+    observed: { ...observedHost, host: { ...observedHost.host, ...host } },
+    nodeName: "machine-1",
+    nodeIp: "10.0.0.5",
+    ...more,
+  };
+}
+
+function podMtu(of: NetworkNode): unknown {
+  const { plugins } = JSON.parse(flannelNetwork.cniFile(of, "")?.content ?? "") as { plugins: { mtu?: number }[] };
+  return plugins[0]?.mtu;
+}
+
+describe("a pod's largest packet", () => {
+  test.each([
+    ["vxlan", 1450],
+    ["host-gw", 1500],
+    ["wireguard", 1420],
+    ["udp", 1472],
+  ] as const)("over %s leaves room for what the backend adds", (networkBackend, mtu) => {
+    expect(podMtu(node({ networkBackend }))).toBe(mtu);
+  });
+
+  test("is that of the node's own interface", () => {
+    const host = {
+      addresses: [
+        { interface: "eth0", address: "10.0.0.5", prefixLength: 24 },
+        { interface: "eth1", address: "192.168.0.5", prefixLength: 24 },
+      ],
+      mtus: { eth0: 1400, eth1: 9000 },
+    };
+    expect(podMtu(node({}, host))).toBe(1350);
+    expect(podMtu(node({}, host, { networkInterface: "eth1" }))).toBe(8950);
+  });
+
+  test("is what the owner has chosen, if the interface takes that", () => {
+    expect(podMtu(node({ networkMtu: 1300 }))).toBe(1300);
+    expect(podMtu(node({ networkMtu: 9000 }))).toBe(1450);
+  });
+});
+
+test.each(networkBackends)("the type %s is always written: without one flannel takes udp", (networkBackend) => {
+  const files = flannelNetwork.files(node({ networkBackend }));
+  expect(JSON.parse(files[0]?.content ?? "")).toMatchObject({ Network: clusterConfig.podCidr, Backend: { Type: networkBackend } });
+  const onHost = new Map(files.map(({ path, content, mode }) => [path, { content, mode }]));
+  expect(flannelBackend(onHost)).toBe(networkBackend);
+  expect(flannelNetwork.routedNetwork(onHost)).toBe(clusterConfig.podCidr);
+});
+
+describe("flanneld", () => {
+  test("uses the address of the interface that was chosen", () => {
+    const addresses = [
+      { interface: "eth0", address: "10.0.0.5", prefixLength: 24 },
+      { interface: "eth1", address: "192.168.0.5", prefixLength: 24 },
+    ];
+    const agent = flannelNetwork.agent(node({}, { addresses }, { networkInterface: "eth1" }), "image");
+    expect(agent?.command).toEqual(expect.arrayContaining(["--iface=eth1", "--public-ip=192.168.0.5"]));
+    expect(agent?.readyAnnotations).toMatchObject({ "flannel.alpha.coreos.com/public-ip": "192.168.0.5" });
+  });
+
+  test("runs from Kubernetes' image where that has it, else from its own", () => {
+    const has = { imagePrograms: { flanneld: "/usr/local/bin/flanneld" } };
+    expect(flannelNetwork.agent(node({}, has), clusterConfig.image)?.command[0]).toBe("/usr/local/bin/flanneld");
+    expect(flannelNetwork.agent(node(), "docker.io/flannel/flannel:v0.28.9")?.command[0]).toBe("/opt/bin/flanneld");
+  });
+
+  test("has the kubelet's credentials and waits for them; nothing of a master's PKI is named to it", () => {
+    const agent = flannelNetwork.agent(node(), clusterConfig.image);
+    expect(agent?.files).toEqual(["/etc/kubernetes/kubelet.conf", "/var/lib/kubelet/pki/kubelet-client-current.pem"]);
+    expect(JSON.stringify(agent)).not.toContain("admin.conf");
+  });
+
+  test("may see the nodes by a role, where there are roles", () => {
+    expect(flannelNetwork.objects(clusterConfig, featuresOf("v1.36.2")).map(({ kind }) => kind)).toEqual([
+      "ClusterRole",
+      "ClusterRoleBinding",
+    ]);
+    expect(flannelNetwork.objects(clusterConfig, featuresOf("v1.3.6"))).toEqual([]);
+  });
+});
