@@ -200,7 +200,7 @@ for family in iptables ip6tables; do
       case $line in
         '*'*) table=${line#?} && echo "iptables $family-$backend $table" ;;
         ':DOCKER '*) declare "$backend=yes" ;;
-        ':INPUT DROP '*) [[ $family $table != 'iptables filter' ]] || closed=$save ;;
+        ':INPUT DROP '*) if [[ $family == iptables && $table == filter ]]; then closed=$save; fi ;;
         ':KUBE-'* | ':CNI-'* | ':TSDEPLOY-'*) line=${line#:} && echo "iptables $family-$backend $table ${line%% *}" ;;
       esac
     done < <("$save" 2>/dev/null || true)
@@ -223,7 +223,7 @@ if command -v nft >/dev/null; then
     rules=$(nft list table "$family" "$name" 2>/dev/null) || continue
     if [[ $name == firewalld ]]; then
       echo "firewall firewalld $(sources <<<"$rules")"
-    elif [[ $rules =~ 'hook '(input|forward)' priority '[^\;]*'; policy drop' ]]; then
+    elif grep -qE 'hook (input|forward) .*policy drop' <<<"$rules"; then
       echo "firewall nft_${family}_$name $(sources <<<"$rules")"
     fi
   done < <(nft list tables 2>/dev/null || true)
