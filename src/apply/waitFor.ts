@@ -23,6 +23,8 @@ export class DeadlineError extends Error {
   }
 }
 
+const nothing = "nothing yet";
+
 /**
  * Asks the probe until it is done.
  *
@@ -31,17 +33,19 @@ export class DeadlineError extends Error {
 export async function waitFor(probe: (signal: AbortSignal) => Promise<Sight>, options: WaitOptions): Promise<void> {
   const deadline = AbortSignal.timeout(options.timeoutMs);
   const signal = AbortSignal.any([deadline, options.signal]);
-  let seen = "nothing yet";
+  let seen = nothing;
   for (;;) {
     throwIfAborted(options.signal);
     try {
       const sight = await probe(signal);
       if (sight.done) return;
+      // A look that the deadline has cut short says nothing of what it looked at.
+      if (deadline.aborted && seen !== nothing) throw new DeadlineError(seen);
       if (sight.seen !== seen) options.onSeen?.(sight.seen);
       seen = sight.seen;
     } catch (error) {
       throwIfAborted(options.signal);
-      if (!deadline.aborted) throw error;
+      if (!deadline.aborted || error instanceof DeadlineError) throw error;
     }
     if (deadline.aborted) throw new DeadlineError(seen);
     await delay(options.intervalMs ?? 100, undefined, { signal }).catch(() => undefined);

@@ -114,8 +114,9 @@ function flannelAgent(node: NetworkNode, image: string): NetworkAgent {
     api: apiserverOf(role, config),
     healthPort: flannelHealthPort,
     readyAnnotations: {
-      "flannel.alpha.coreos.com/backend-type": config.networkBackend,
       "flannel.alpha.coreos.com/public-ip": publicIp,
+      // The backend udp leaves the type empty.
+      "flannel.alpha.coreos.com/backend-type": config.networkBackend === "udp" ? "" : config.networkBackend,
     },
   };
 }

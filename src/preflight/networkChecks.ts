@@ -155,12 +155,12 @@ export const networkChecks: readonly Check<ObservedHost>[] = [
       // A torn-down node has nothing that a change would cut off.
       if (was === undefined || network === undefined || !hasOurKubelet(engine.containers)) return undefined;
       if (network === "flannel" && networkBackend === was) return undefined;
-      const wanted = network === "flannel" ? `flannel with ${networkBackend ?? was}` : network;
+      const wanted = network === "flannel" ? `flannel (${networkBackend ?? was})` : network;
       const option = network === "flannel" ? `--network-backend ${networkBackend ?? was}` : `--network ${network}`;
       return {
         kind: "conflict",
         code: "NETWORK_CHANGE",
-        message: `The pods of this node reach other nodes by flannel with ${was}; with ${wanted} here alone they would not`,
+        message: `The pods of this node reach other nodes by flannel (${was}); with ${wanted} here alone they would not`,
         hint:
           role === "worker"
             ? "Run `tsdeploy teardown` here, then this command again."

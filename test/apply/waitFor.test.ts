@@ -57,3 +57,16 @@ describe("waitFor", () => {
     await expect(waiting).rejects.toThrow("certificate refused");
   });
 });
+
+it("at the deadline it says what was seen before, not that the last look was cut short", async () => {
+  const looks: Promise<{ done: false; seen: string }>[] = [Promise.resolve({ done: false, seen: "node a has no pod CIDR" })];
+  const probe = (signal: AbortSignal): Promise<{ done: false; seen: string }> =>
+    looks.shift() ??
+    new Promise((resolve) => {
+      signal.addEventListener("abort", () => {
+        resolve({ done: false, seen: "no answer in time" });
+      });
+    });
+  const waiting = waitFor(probe, { timeoutMs: 50, intervalMs: 1, signal: new AbortController().signal });
+  await expect(waiting).rejects.toMatchObject({ seen: "node a has no pod CIDR" });
+});
