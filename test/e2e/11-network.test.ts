@@ -1,0 +1,207 @@
+import { createServer, type Server } from "node:net";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { eventually } from "./support/eventually.js";
+import { differences, footprint, savedFootprint } from "./support/footprint.js";
+import { machine1, machine2, machine3 } from "./support/machine.js";
+import { apply, hasFlannel, kubectl, kubectlJson, tryTsdeploy, tsdeploy } from "./support/operator.js";
+import {
+  nodes,
+  nodesReady,
+  type Pod,
+  readyWebPods,
+  routePods,
+  serviceReachesAll,
+  toolbox,
+  unroutePods,
+  workload,
+} from "./support/workload.js";
+
+const both = [machine1, machine2];
+
+/** Address of the machine that the tests run on, in the network of the test machines. */
+const here = "10.77.0.1";
+
+/** Smaller than that of machine 1: what pods on it send has to fit through. */
+const smallMtu = 1400;
+
+async function kernelHas(type: string): Promise<boolean> {
+  return (await machine1.trySh(`unshare --net ip link add probe type ${type}`)).exitCode === 0;
+}
+
+interface Network {
+  readonly name: string;
+  readonly options: readonly string[];
+  /** Bytes that it takes of an interface's packets. */
+  readonly overhead: number;
+}
+
+const backends = { vxlan: 50, "host-gw": 0, udp: 28 };
+const hasVxlan = hasFlannel && (await kernelHas("vxlan id 1 dstport 4789 dev lo"));
+const networks: Network[] = hasFlannel
+  ? Object.entries(backends)
+      .filter(([name]) => name !== "vxlan" || hasVxlan)
+      .map(([name, overhead]) => ({ name, options: ["--network-backend", name], overhead }))
+  : [{ name: "bridge, routed by hand", options: ["--network", "bridge"], overhead: 0 }];
+
+async function podIp(name: string): Promise<string> {
+  return (await kubectlJson<Pod>("get", "pod", name)).status.podIP;
+}
+
+/** What a pod's shell says. */
+async function inPod(name: string, script: string): Promise<string> {
+  return (await kubectl(["exec", name, "--", "bash", "-euc", script])).trim();
+}
+
+describe.each(networks)("the pod network $name", ({ options, overhead }) => {
+  let echo: Server;
+
+  beforeAll(async () => {
+    await machine2.sh(`ip link set eth0 mtu ${smallMtu}`);
+    // Says who has called.
+    echo = createServer((socket) => socket.end(`${(socket.remoteAddress ?? "").replace("::ffff:", "")}\n`));
+    await new Promise<void>((resolve) => echo.listen(7070, here, resolve));
+  });
+
+  afterAll(() => {
+    echo.close();
+  });
+
+  it("comes up by two commands, which end when it works", async () => {
+    await tsdeploy(["master", ...options], { machine: machine1 });
+    await tsdeploy(["worker", "--master", machine1.address], { machine: machine2 });
+    await nodesReady(both);
+    await routePods();
+    await apply(...workload, ...both.map((machine) => toolbox(`on-${machine.number}`, machine, { hostNetwork: false })));
+    await kubectl(["wait", "--for=condition=Ready", "pod/on-1", "pod/on-2", "--timeout=60s"]);
+  });
+
+  it("carries Services from pods and machines to all pods, their own among them", async () => {
+    await serviceReachesAll(both);
+  });
+
+  it("leaves pods their own addresses on the way to each other", async () => {
+    const listening = inPod("on-2", "socat -T 10 TCP-LISTEN:7777,reuseaddr,fork SYSTEM:'echo $SOCAT_PEERADDR'").catch(() => "");
+    const server = await podIp("on-2");
+    await eventually("the pod on machine 2 says who has called", async () => {
+      expect(await inPod("on-1", `socat -T 5 - TCP:${server}:7777`)).toBe(await podIp("on-1"));
+    });
+    await inPod("on-2", "pkill socat || kill $(pidof socat)");
+    await listening;
+  });
+
+  it("gives what leaves it the address of the node", async () => {
+    for (const machine of both) {
+      expect(await inPod(`on-${machine.number}`, `socat -T 5 - TCP:${here}:7070`)).toBe(machine.address);
+    }
+  });
+
+  it("has on each node packets that fit through that node's interface, and large answers arrive", async () => {
+    const mtuIn = async (pod: string): Promise<number> => Number(await inPod(pod, "cat /sys/class/net/eth0/mtu"));
+    expect(await mtuIn("on-1")).toBe(1500 - overhead);
+    expect(await mtuIn("on-2")).toBe(smallMtu - overhead);
+    for (const [from, to] of [
+      ["on-1", "on-2"],
+      ["on-2", "on-1"],
+    ] as const) {
+      const serving = inPod(to, "socat -T 10 TCP-LISTEN:7778,reuseaddr SYSTEM:'head -c 1000000 /dev/zero'").catch(() => "");
+      const server = await podIp(to);
+      await eventually(`a megabyte from ${to} to ${from}`, async () => {
+        expect(await inPod(from, `socat -T 5 -u TCP:${server}:7778 - | wc -c`)).toBe("1000000");
+      });
+      await serving;
+    }
+  });
+
+  it("answers on a hostPort", async () => {
+    const [port] = await readyWebPods();
+    const pod = {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "host-port" },
+      spec: {
+        nodeName: machine2.name,
+        terminationGracePeriodSeconds: 0,
+        containers: [
+          {
+            name: "web",
+            image: "tsdeploy/workload:test",
+            imagePullPolicy: "IfNotPresent",
+            ports: [{ containerPort: 8080, hostPort: 8088 }],
+          },
+        ],
+      },
+    };
+    expect(port).toBeDefined();
+    await apply(pod);
+    await eventually("an answer", async () => {
+      expect(await machine1.sh(`curl -sSf -m 5 http://${machine2.address}:8088/`)).toContain("host-port");
+    });
+  });
+
+  if (hasFlannel) {
+    it("forgets a node that leaves, and finds one that comes back", async () => {
+      const podCidr = (await nodes()).find(({ metadata }) => metadata.name === machine2.name)?.spec.podCIDR ?? "";
+      await kubectl(["delete", "pod", "on-2", "host-port", "--wait=true"]);
+      await tsdeploy(["teardown", "--yes", "--force"], { machine: machine2 });
+      await eventually("no way to the pods of machine 2", async () => {
+        expect(await machine1.sh("ip -4 route; ip -4 neigh show nud permanent; bridge fdb show")).not.toMatch(
+          new RegExp(`${podCidr.replace("0/24", "")}|dst ${machine2.address}`),
+        );
+      });
+      await tsdeploy(["worker", "--master", machine1.address], { machine: machine2 });
+      await nodesReady(both);
+      await serviceReachesAll(both);
+    });
+
+    it("is not exchanged for another on a node that runs", async () => {
+      const changed = await tryTsdeploy(["master", "--network", "bridge"], { machine: machine1, env: { TSDEPLOY_NETWORK_BACKEND: "" } });
+      expect(changed.stderr).toContain("NETWORK_CHANGE");
+      expect(changed.exitCode).toBe(4);
+    });
+  }
+
+  if (options.includes("host-gw")) {
+    it("says of a machine behind another network that its gateways do not reach there", async () => {
+      await machine3.sh("ip link add elsewhere type dummy && ip address add 10.78.0.13/24 dev elsewhere && ip link set elsewhere up");
+      const before = await footprint(machine3);
+      const args = ["worker", "--master", machine1.address, "--network-interface", "elsewhere"];
+      const refused = await tryTsdeploy(args, { machine: machine3 });
+      expect(refused.stderr).toContain("NOT_ONE_ETHERNET");
+      expect(refused.exitCode).toBe(3);
+      expect(differences(before, await footprint(machine3))).toEqual([]);
+      await machine3.sh("ip link delete elsewhere");
+    });
+  }
+
+  it("leaves nothing behind", async () => {
+    await tsdeploy(["teardown", "--yes", "--force"], { machine: machine2 });
+    await tsdeploy(["teardown", "--yes", "--force", "--purge"], { machine: machine1 });
+    await unroutePods();
+    await machine2.sh("ip link set eth0 mtu 1500");
+    for (const machine of both) {
+      expect(differences(savedFootprint(machine), await footprint(machine)), machine.name).toEqual([]);
+    }
+  });
+});
+
+describe("a pod network that cannot be", () => {
+  it("is refused before anything is touched: a foreign configuration that comes first", async () => {
+    await machine1.sh("mkdir -p /etc/cni/net.d && echo '{}' >/etc/cni/net.d/05-owner.conf");
+    const before = await footprint(machine1);
+    const refused = await tryTsdeploy(["master"], { machine: machine1 });
+    expect(refused.stderr).toContain("OTHER_POD_NETWORK");
+    expect(refused.exitCode).toBe(4);
+    expect(differences(before, await footprint(machine1))).toEqual([]);
+    await machine1.sh("rm /etc/cni/net.d/05-owner.conf && rmdir -p --ignore-fail-on-non-empty /etc/cni/net.d");
+  });
+
+  it("is refused with the lines that open it: a firewall that drops what it does not know", async () => {
+    const table = "table inet owner { chain forward { type filter hook forward priority 0; policy drop; } }";
+    await machine1.sh(`command -v nft >/dev/null && nft -f - <<<'${table}'`);
+    const refused = await tryTsdeploy(["master"], { machine: machine1 });
+    expect(refused.stderr).toContain("FIREWALL");
+    expect(refused.stderr).toContain("ip saddr 10.244.0.0/16 accept");
+    expect(refused.exitCode).toBe(3);
+    await machine1.sh("nft delete table inet owner");
+  });
+});
