@@ -19,8 +19,8 @@ host=/host
 # some only hyperkube.
 programs() {
   local name path version=''
-  for name in kubelet kube-proxy kube-apiserver kube-controller-manager kube-scheduler kubectl cri-dockerd etcd flanneld \
-    ip ipset iptables mount nft nsenter socat; do
+  for name in kubelet kube-proxy kube-apiserver kube-controller-manager kube-scheduler kubectl cri-dockerd etcd \
+    flanneld coredns ip ipset iptables mount nft nsenter socat; do
     if path=$(command -v "$name"); then echo "program $name $path"; fi
   done
   PATH=/:$PATH

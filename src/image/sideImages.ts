@@ -3,10 +3,11 @@ import { defaultRegistry, flannelImage, flannelVersion } from "../kubernetes/rel
 import type { VersionFeatures } from "../kubernetes/versions.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import type { ImageDetails } from "../model/dockerObjects.js";
-import type { ObservedHost } from "../model/hostFacts.js";
+import type { HostFacts, ObservedHost } from "../model/hostFacts.js";
 import { imageLabels } from "../model/imageLabels.js";
 import type { RegistryMirrors } from "../model/options.js";
 import { hasEtcd } from "./etcdVersion.js";
+import { imagePaths } from "./imageContents.js";
 
 /** Images beside the hyperkube image; the same one where it holds all. */
 export interface SideImages {
@@ -14,26 +15,64 @@ export interface SideImages {
   readonly etcd: string;
   /** Of the pod network flannel. */
   readonly flannel: string;
+  readonly coredns: SideProgram;
 }
 
-/** The hyperkube image where that has pause and a fitting etcd; else those of the registry. */
+/** A program that images have in different places. */
+export interface SideProgram {
+  readonly image: string;
+  /** Absolute path in the image. */
+  readonly program: string;
+}
+
+/** The hyperkube image where that has pause, a fitting etcd, flannel, CoreDNS; else those of the registry. */
 export function sideImages(
   config: ClusterConfig,
   features: VersionFeatures,
   { image, host, engine }: ObservedHost,
   mirrors: RegistryMirrors,
 ): SideImages {
-  const elsewhere = (name: string): string =>
-    mirrored(`${config.registry ?? defaultRegistry}/${name.replace("{arch}", engine.version.architecture)}`, mirrors);
+  const names = sideImageNames(features, {
+    architecture: engine.version.architecture,
+    registry: config.registry,
+    registryMirrors: mirrors,
+  });
+  const coredns = corednsIn(image, host);
   return {
-    pause: servesAsPause(image) ? config.image : elsewhere(features.images.pause),
-    etcd: hasEtcd(features, host) ? config.image : elsewhere(features.images.etcd),
-    flannel: host.imagePrograms.flanneld === undefined ? flannelElsewhere(config, mirrors) : config.image,
+    pause: servesAsPause(image) ? config.image : names.pause,
+    etcd: hasEtcd(features, host) ? config.image : names.etcd,
+    flannel: host.imagePrograms.flanneld === undefined ? names.flannel : config.image,
+    coredns:
+      coredns === undefined
+        ? { image: names.coredns, program: "/coredns" }
+        : { image: config.image, program: coredns },
   };
 }
 
-function flannelElsewhere({ registry }: ClusterConfig, mirrors: RegistryMirrors): string {
-  return mirrored(registry === undefined ? flannelImage : `${registry}/flannel:v${flannelVersion}`, mirrors);
+/** Where the projects' images are, as machines of an architecture pull them. */
+export function sideImageNames(
+  { images }: VersionFeatures,
+  of: {
+    readonly architecture: string;
+    readonly registry?: string | undefined;
+    readonly registryMirrors: RegistryMirrors;
+  },
+): Readonly<Record<keyof SideImages, string>> {
+  const { architecture, registry, registryMirrors } = of;
+  const at = (name: string): string =>
+    mirrored(`${registry ?? defaultRegistry}/${name.replace("{arch}", architecture)}`, registryMirrors);
+  return {
+    pause: at(images.pause),
+    etcd: at(images.etcd),
+    flannel: mirrored(registry === undefined ? flannelImage : `${registry}/flannel:v${flannelVersion}`, registryMirrors),
+    coredns: at(images.coredns),
+  };
+}
+
+/** Where the hyperkube image has a CoreDNS; undefined if it has none. */
+function corednsIn({ labels }: ImageDetails, { imagePrograms }: HostFacts): string | undefined {
+  const labelled = labels[imageLabels.coredns] === undefined ? undefined : `/${imagePaths.programs}/coredns`;
+  return imagePrograms["coredns"] ?? labelled;
 }
 
 /** A sandbox is started without a command, so that the image's own has to be a pause. */

@@ -25,32 +25,50 @@ export interface Images {
  * v1.6 an etcd that still has its second API. v1.31 to v1.33 have a newer patch version of etcd 3.5 than kubeadm's: the
  * one that etcd's authors name as the only safe stop before 3.6.
  */
-export const images: readonly Row<Images>[] = [
-  { range: "<1.6", value: { pause: "pause:3.1", etcd: "etcd:3.5.26-0", coredns: "coredns:1.1.3" } },
-  { range: ">=1.6 <1.12", value: { pause: "pause:3.1", etcd: "etcd:3.2.24", coredns: "coredns:1.1.3" } },
-  { range: ">=1.12 <1.13", value: { pause: "pause:3.1", etcd: "etcd:3.2.24", coredns: "coredns:1.2.2" } },
-  { range: ">=1.13 <1.14", value: { pause: "pause:3.1", etcd: "etcd:3.2.24", coredns: "coredns:1.2.6" } },
-  { range: ">=1.14 <1.16", value: { pause: "pause:3.1", etcd: "etcd:3.3.10", coredns: "coredns:1.3.1" } },
-  { range: ">=1.16 <1.17", value: { pause: "pause:3.1", etcd: "etcd:3.3.15-0", coredns: "coredns:1.6.2" } },
-  { range: ">=1.17 <1.18", value: { pause: "pause:3.1", etcd: "etcd:3.4.3-0", coredns: "coredns:1.6.5" } },
-  { range: ">=1.18 <1.19", value: { pause: "pause:3.2", etcd: "etcd:3.4.3-0", coredns: "coredns:1.6.7" } },
-  { range: ">=1.19 <1.21", value: { pause: "pause:3.2", etcd: "etcd:3.4.13-0", coredns: "coredns:1.7.0" } },
-  // CoreDNS got a folder of its own.
-  { range: ">=1.21 <1.22", value: { pause: "pause:3.4.1", etcd: "etcd:3.4.13-0", coredns: "coredns/coredns:v1.8.0" } },
-  { range: ">=1.22 <1.23", value: { pause: "pause:3.5", etcd: "etcd:3.5.6-0", coredns: "coredns/coredns:v1.8.4" } },
-  { range: ">=1.23 <1.24", value: { pause: "pause:3.6", etcd: "etcd:3.5.6-0", coredns: "coredns/coredns:v1.8.6" } },
-  { range: ">=1.24 <1.25", value: { pause: "pause:3.7", etcd: "etcd:3.5.6-0", coredns: "coredns/coredns:v1.8.6" } },
-  { range: ">=1.25 <1.26", value: { pause: "pause:3.8", etcd: "etcd:3.5.9-0", coredns: "coredns/coredns:v1.9.3" } },
-  { range: ">=1.26 <1.27", value: { pause: "pause:3.9", etcd: "etcd:3.5.10-0", coredns: "coredns/coredns:v1.9.3" } },
-  { range: ">=1.27 <1.28", value: { pause: "pause:3.9", etcd: "etcd:3.5.12-0", coredns: "coredns/coredns:v1.10.1" } },
-  { range: ">=1.28 <1.29", value: { pause: "pause:3.9", etcd: "etcd:3.5.15-0", coredns: "coredns/coredns:v1.10.1" } },
-  { range: ">=1.29 <1.30", value: { pause: "pause:3.9", etcd: "etcd:3.5.16-0", coredns: "coredns/coredns:v1.11.1" } },
-  { range: ">=1.30 <1.31", value: { pause: "pause:3.9", etcd: "etcd:3.5.15-0", coredns: "coredns/coredns:v1.11.3" } },
-  { range: ">=1.31 <1.33", value: { pause: "pause:3.10", etcd: "etcd:3.5.26-0", coredns: "coredns/coredns:v1.11.3" } },
-  { range: ">=1.33 <1.34", value: { pause: "pause:3.10", etcd: "etcd:3.5.26-0", coredns: "coredns/coredns:v1.12.0" } },
-  { range: ">=1.34 <1.35", value: { pause: "pause:3.10.1", etcd: "etcd:3.6.5-0", coredns: "coredns/coredns:v1.12.1" } },
-  { range: ">=1.35 <1.36", value: { pause: "pause:3.10.1", etcd: "etcd:3.6.6-0", coredns: "coredns/coredns:v1.13.1" } },
-  { range: ">=1.36", value: { pause: "pause:3.10.2", etcd: "etcd:3.6.8-0", coredns: "coredns/coredns:v1.14.2" } },
+export const images: readonly Row<Pick<Images, "pause" | "etcd">>[] = [
+  { range: "<1.6", value: { pause: "pause:3.1", etcd: "etcd:3.5.26-0" } },
+  { range: ">=1.6 <1.12", value: { pause: "pause:3.1", etcd: "etcd:3.2.24" } },
+  { range: ">=1.12 <1.13", value: { pause: "pause:3.1", etcd: "etcd:3.2.24" } },
+  { range: ">=1.13 <1.14", value: { pause: "pause:3.1", etcd: "etcd:3.2.24" } },
+  { range: ">=1.14 <1.16", value: { pause: "pause:3.1", etcd: "etcd:3.3.10" } },
+  { range: ">=1.16 <1.17", value: { pause: "pause:3.1", etcd: "etcd:3.3.15-0" } },
+  { range: ">=1.17 <1.18", value: { pause: "pause:3.1", etcd: "etcd:3.4.3-0" } },
+  { range: ">=1.18 <1.19", value: { pause: "pause:3.2", etcd: "etcd:3.4.3-0" } },
+  { range: ">=1.19 <1.21", value: { pause: "pause:3.2", etcd: "etcd:3.4.13-0" } },
+  { range: ">=1.21 <1.22", value: { pause: "pause:3.4.1", etcd: "etcd:3.4.13-0" } },
+  { range: ">=1.22 <1.23", value: { pause: "pause:3.5", etcd: "etcd:3.5.6-0" } },
+  { range: ">=1.23 <1.24", value: { pause: "pause:3.6", etcd: "etcd:3.5.6-0" } },
+  { range: ">=1.24 <1.25", value: { pause: "pause:3.7", etcd: "etcd:3.5.6-0" } },
+  { range: ">=1.25 <1.26", value: { pause: "pause:3.8", etcd: "etcd:3.5.9-0" } },
+  { range: ">=1.26 <1.27", value: { pause: "pause:3.9", etcd: "etcd:3.5.10-0" } },
+  { range: ">=1.27 <1.28", value: { pause: "pause:3.9", etcd: "etcd:3.5.12-0" } },
+  { range: ">=1.28 <1.29", value: { pause: "pause:3.9", etcd: "etcd:3.5.15-0" } },
+  { range: ">=1.29 <1.30", value: { pause: "pause:3.9", etcd: "etcd:3.5.16-0" } },
+  { range: ">=1.30 <1.31", value: { pause: "pause:3.9", etcd: "etcd:3.5.15-0" } },
+  { range: ">=1.31 <1.33", value: { pause: "pause:3.10", etcd: "etcd:3.5.26-0" } },
+  { range: ">=1.33 <1.34", value: { pause: "pause:3.10", etcd: "etcd:3.5.26-0" } },
+  { range: ">=1.34 <1.35", value: { pause: "pause:3.10.1", etcd: "etcd:3.6.5-0" } },
+  { range: ">=1.35 <1.36", value: { pause: "pause:3.10.1", etcd: "etcd:3.6.6-0" } },
+  { range: ">=1.36", value: { pause: "pause:3.10.2", etcd: "etcd:3.6.8-0" } },
+];
+
+/**
+ * From v1.21 on as kubeadm pins it. Older servers have no EndpointSlices of v1, which CoreDNS 1.11 and later cannot do
+ * without: the newest that reads Endpoints from them, so that one Corefile does for all.
+ */
+export const corednses: readonly Row<string>[] = [
+  { range: "<1.21", value: "1.10.1" },
+  { range: ">=1.21 <1.22", value: "1.8.0" },
+  { range: ">=1.22 <1.23", value: "1.8.4" },
+  { range: ">=1.23 <1.25", value: "1.8.6" },
+  { range: ">=1.25 <1.27", value: "1.9.3" },
+  { range: ">=1.27 <1.29", value: "1.10.1" },
+  { range: ">=1.29 <1.30", value: "1.11.1" },
+  { range: ">=1.30 <1.33", value: "1.11.3" },
+  { range: ">=1.33 <1.34", value: "1.12.0" },
+  { range: ">=1.34 <1.35", value: "1.12.1" },
+  { range: ">=1.35 <1.36", value: "1.13.1" },
+  { range: ">=1.36", value: "1.14.2" },
 ];
 
 /** Releases of what is in a hyperkube image besides Kubernetes. */
@@ -58,13 +76,14 @@ export interface Components {
   readonly etcd: string;
   readonly cni: string;
   readonly criDockerd?: string;
+  readonly coredns: string;
 }
 
 /**
  * What `image build` downloads. etcd 3.5 has both APIs, images for arm64 and published checksums, which the etcd of
  * old kubeadms has not. CNI plugins read configurations of all older specifications.
  */
-export const components: readonly Row<Components>[] = [
+export const components: readonly Row<Omit<Components, "coredns">>[] = [
   { range: "<1.22", value: { etcd: "3.5.26", cni: "0.9.1" } },
   { range: ">=1.22 <1.24", value: { etcd: "3.5.26", cni: "1.0.1" } },
   { range: ">=1.24 <1.31", value: { etcd: "3.5.26", cni: "1.4.1", criDockerd: "0.4.3" } },

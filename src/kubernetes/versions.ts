@@ -3,7 +3,7 @@ import { TsdeployError } from "../model/errors.js";
 import * as flagTables from "./flagTable.js";
 import { defaultVersion } from "./defaultVersion.js";
 import type { FieldTable, FlagComponent, FlagRange, FlagTable } from "./flagTable.js";
-import { components, type Components, images, type Images, published } from "./releaseTable.js";
+import { components, type Components, corednses, images, type Images, published } from "./releaseTable.js";
 import * as table from "./versionTable.js";
 
 export { defaultVersion };
@@ -160,6 +160,7 @@ export function readFeatures(
   };
   const flags = { open: flagVerdicts(version, true, flagTable), closed: flagVerdicts(version, false, flagTable) };
   const fields = fieldVerdicts(version, fieldTable);
+  const coredns = pick(corednses);
   return {
     version,
     tried: table.supportedRanges.some(({ tried }) => tried.includes(version)),
@@ -199,8 +200,8 @@ export function readFeatures(
       rbac: pick(table.apiVersions.rbac),
       eviction: pick(table.apiVersions.eviction),
     },
-    images: pick(images),
-    components: pick(components),
+    images: { ...pick(images), coredns: `coredns/coredns:v${coredns}` },
+    components: { ...pick(components), coredns },
     published: pick(published),
     flag: (component, name, insecureApi = false) => (insecureApi ? flags.open : flags.closed)[component].get(name),
     field: (document, path) => fields[document].get(path),

@@ -9,4 +9,6 @@ export const imageLabels = {
   /** Versions of what else is in it. */
   etcd: "io.tsdeploy.image.etcd",
   criDockerd: "io.tsdeploy.image.cri-dockerd",
+  flannel: "io.tsdeploy.image.flannel",
+  coredns: "io.tsdeploy.image.coredns",
 } as const;
