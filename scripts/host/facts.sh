@@ -30,6 +30,7 @@ programs() {
   version=$(hyperkube kubelet --version 2>/dev/null || kubelet --version 2>/dev/null) || true
   echo "imageVersion ${version##* }"
   if version=$(etcd --version 2>/dev/null); then version=${version%%$'\n'*} && echo "imageEtcdVersion ${version##* }"; fi
+  if version=$(coredns --version 2>/dev/null); then version=${version%%$'\n'*} && echo "imageCorednsVersion ${version##*-}"; fi
 }
 exec {programs_fd}< <(programs)
 

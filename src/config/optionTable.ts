@@ -514,6 +514,15 @@ export const optionTable: readonly OptionRow[] = [
     inFile: false,
   },
   {
+    key: "complete",
+    flag: "--complete",
+    type: "boolean",
+    description: "fail rather than leave out flannel or CoreDNS, which nodes can pull by themselves",
+    commands: ["image build"],
+    group: "Run",
+    inFile: false,
+  },
+  {
     key: "id",
     argument: "id",
     type: "tokenId",

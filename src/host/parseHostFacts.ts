@@ -17,6 +17,7 @@ const schema = z.object({
   imageVersion: z.union([z.literal(""), z.string().regex(/^v\d+\.\d+\.\d+/)]).catch(""),
   imageCniDir: z.string().optional(),
   imageEtcdVersion: z.string().regex(/^\d+\.\d+/).optional().catch(undefined),
+  imageCorednsVersion: z.string().regex(/^\d+\.\d+/).optional().catch(undefined),
   clock: z.string().transform(parseClock),
 });
 
@@ -31,7 +32,7 @@ export function parseHostFacts(output: string): Omit<HostFacts, "defaultIpcMode"
     });
   const all = (key: string): string[] => lines.filter((line) => line.key === key).map((line) => line.value);
 
-  const { clock, imageCniDir, imageEtcdVersion, ...single } = schema.parse(
+  const { clock, imageCniDir, imageEtcdVersion, imageCorednsVersion, ...single } = schema.parse(
     Object.fromEntries(lines.map((line) => [line.key, line.value])),
   );
   const addresses = all("address").map(parseAddress);
@@ -55,7 +56,7 @@ export function parseHostFacts(output: string): Omit<HostFacts, "defaultIpcMode"
     readOnlyPaths: all("readOnly"),
     cniConfigurations: all("cni"),
     imagePrograms: Object.fromEntries(all("program").map(parsePair)),
-    ...defined({ imageCniDir, imageEtcdVersion }),
+    ...defined({ imageCniDir, imageEtcdVersion, imageCorednsVersion }),
     sysctls: Object.fromEntries(all("sysctl").map(parsePair)),
     existingPaths: all("path"),
     symlinks: all("symlink").map(parseSymlink),

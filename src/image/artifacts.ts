@@ -3,8 +3,8 @@ import type { VersionFeatures } from "../kubernetes/versions.js";
 import { type Problem, TsdeployError } from "../model/errors.js";
 import type { Architecture } from "../model/options.js";
 import { hyperkubePath, hyperkubeScripts } from "./hyperkubeScripts.js";
-import { imagePaths, type KubernetesProgram, kubernetesPrograms, type Part } from "./imageContents.js";
-import { criDockerdArchives, hyperkubePrograms, serverArchives, wholeArchives } from "./pinnedChecksums.js";
+import { imagePaths, type KubernetesProgram, kubernetesPrograms, type OptionalPart, type Part } from "./imageContents.js";
+import { criDockerdArchives, flannelArchives, hyperkubePrograms, serverArchives, wholeArchives } from "./pinnedChecksums.js";
 
 export type HashAlgorithm = "sha512" | "sha256";
 
@@ -82,6 +82,15 @@ const cniRows: readonly ReleaseRow[] = [
   },
 ];
 
+const corednsRows: readonly ReleaseRow[] = [
+  {
+    range: "*",
+    url: `${github}/coredns/coredns/releases/download/v{version}/coredns_{version}_linux_{arch}.tgz`,
+    checksums: [{ algorithm: "sha256", at: ".sha256" }],
+  },
+];
+
+const flannelUrl = `${github}/flannel-io/flannel/releases/download/v{version}/flannel-v{version}-linux-{arch}.tar.gz`;
 const criDockerdUrl = `${github}/Mirantis/cri-dockerd/releases/download/v{version}/cri-dockerd-{version}.{arch}.tgz`;
 
 /**
@@ -95,7 +104,7 @@ export function artifactsFor(
   parts: ReadonlySet<Part>,
 ): readonly Artifact[] {
   const problems: Problem[] = [];
-  const { etcd, cni, criDockerd } = features.components;
+  const { etcd, cni, criDockerd, flannel, coredns } = features.components;
   const programs = kubernetesPrograms.filter((program) => parts.has(program));
   const artifacts = programs.length > 0 ? kubernetesArtifacts(features, architecture, programs, problems) : [];
   if (parts.has("etcd")) {
@@ -118,8 +127,26 @@ export function artifactsFor(
       artifacts.push({ name: "cri-dockerd", url, checksum: pinned(value), contents });
     }
   }
+  if (parts.has("flannel")) {
+    const value = flannelArchives[flannel]?.[architecture];
+    const contents = { kind: "archive", members: { flanneld: inPrograms("flanneld") } } as const;
+    if (value === undefined) problems.push(unknownChecksum("flannel", flannel, architecture, "flanneld"));
+    else {
+      const url = fill(flannelUrl, flannel, architecture);
+      artifacts.push({ name: "flannel", url, checksum: pinned(value), contents });
+    }
+  }
+  if (parts.has("coredns")) {
+    const contents = { kind: "archive", members: { coredns: inPrograms("coredns") } } as const;
+    artifacts.push({ name: "coredns", ...released(corednsRows, coredns, architecture), contents });
+  }
   if (problems.length > 0) throw new TsdeployError("environment", problems);
   return artifacts;
+}
+
+/** Whether a download of it could be trusted. */
+export function isDownloadable(part: OptionalPart, features: VersionFeatures, architecture: Architecture): boolean {
+  return part !== "flannel" || flannelArchives[features.components.flannel]?.[architecture] !== undefined;
 }
 
 function kubernetesArtifacts(

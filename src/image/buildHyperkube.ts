@@ -3,23 +3,25 @@ import { mirrored } from "../config/imageReference.js";
 import type { ContainerEngine } from "../docker/containerEngine.js";
 import { parseImageReference } from "../docker/imageReference.js";
 import { featuresOf } from "../kubernetes/versions.js";
+import { defined } from "../model/defined.js";
 import { imageLabels } from "../model/imageLabels.js";
 import type { Architecture, RegistryMirrors } from "../model/options.js";
 import type { Report } from "../report/events.js";
 import { inPhase } from "../report/inPhase.js";
-import { artifactsFor } from "./artifacts.js";
+import { artifactsFor, isDownloadable } from "./artifacts.js";
 import { cacheFolder, makeWorkFolder } from "./cacheFolder.js";
 import { choosePause } from "./choosePause.js";
-import { chooseSources, versionsOf } from "./chooseSources.js";
+import { chooseSources, type VersionedPart, versionsOf, withoutFailed } from "./chooseSources.js";
 import { diskFault } from "./diskFault.js";
 import { fetchArtifacts } from "./fetchArtifacts.js";
 import { findBinaries, type FoundBinaries, noBinaries } from "./findBinaries.js";
-import { contentLabels, imagePaths } from "./imageContents.js";
+import { contentLabels, imagePaths, type OptionalPart, optionalPrograms } from "./imageContents.js";
 import { imageScript } from "./imageScript.js";
 import type { LayerFile } from "./layer.js";
 import { loadImage } from "./loadImage.js";
 import { mirrorOf } from "./mirror.js";
 import { defaultBase, prepareBase, type PreparedBase } from "./prepareBase.js";
+import { sideImageNames } from "./sideImages.js";
 
 export interface BuildRequest {
   /** Of Kubernetes. */
@@ -34,6 +36,8 @@ export interface BuildRequest {
   /** What the image is called; default `tsdeploy/hyperkube:<version>`. */
   readonly tag?: string;
   readonly registryMirrors?: RegistryMirrors;
+  /** Fail rather than leave out flannel or CoreDNS, which nodes can pull by themselves. */
+  readonly complete?: boolean;
 }
 
 export interface BuildContext {
@@ -54,6 +58,8 @@ export interface BuiltImage {
 /**
  * Builds an image with all that a node needs: the base, and one layer with the programs from a folder and from the
  * projects' release files. An image that was there under its name is replaced only when the new one is whole and works.
+ *
+ * What of the optional parts cannot be had is left out, which is told.
  *
  * @throws TsdeployError of `findBinaries`, `artifactsFor`, `downloadFiles`, `prepareBase`; `failed` with
  * `IMAGE_BROKEN` if what was built does not run, or `environment` with `NO_SPACE`; an abort as the signal's reason
@@ -86,30 +92,36 @@ export async function buildHyperkube(
   try {
     // What the person's own base has need not be downloaded.
     const early = request.base === undefined ? undefined : await base(signal);
-    const sources = chooseSources(given, early?.probe, features, request, report);
-    const artifacts = artifactsFor(features, architecture, sources.download);
-    if (artifacts.length > 0) work = await makeWorkFolder(cache);
-    const [downloaded, prepared] = await both(
+    const isKnown = (part: OptionalPart): boolean => isDownloadable(part, features, architecture);
+    const chosen = chooseSources(given, early?.probe, features, { ...request, isDownloadable: isKnown }, report);
+    const artifacts = {
+      needed: artifactsFor(features, architecture, chosen.download),
+      attempted: artifactsFor(features, architecture, chosen.attempt),
+    };
+    if (artifacts.needed.length > 0) work = await makeWorkFolder(cache);
+    const [fetched, prepared] = await both(
       async (stop) => fetchArtifacts(artifacts, work, { architecture, mirror, cache, env, report, signal: stop }),
       async (stop) => early ?? base(stop),
       signal,
     );
+    const sources = withoutFailed(chosen, fetched.failed);
+    const names = sideImageNames(features, { architecture, registryMirrors: request.registryMirrors ?? {} });
+    for (const [part, why] of sources.leftOut) report({ kind: "notice", message: leftOutMessage(part, why, names) });
     const pause = await choosePause(given, prepared.probe);
-    const files = await layerFiles(downloaded, given, sources.usesGivenPlugins, pause.files);
+    const files = await layerFiles(fetched.files, given, sources.usesGivenPlugins, pause.files);
     const versions = versionsOf(features, given, prepared.probe, sources);
     const labels = {
       [contentLabels.title]: "hyperkube",
       [contentLabels.version]: features.version,
       [imageLabels.pause]: pause.command.join(" "),
       [imageLabels.cni]: sources.cniFolder,
-      ...(versions.etcd !== undefined && { [contentLabels.etcd]: versions.etcd }),
-      ...(versions["cri-dockerd"] !== undefined && { [contentLabels.criDockerd]: versions["cri-dockerd"] }),
+      ...versionLabels(versions),
       [contentLabels.base]: prepared.origin,
     };
     return await inPhase("image", report, async () => {
       const plan = { reference, base: prepared.id, architecture, files, command: pause.command, labels };
       const loaded = await loadImage(engine, plan, features, { isForeign, report, signal });
-      const { etcd, "cni-plugins": cni, "cri-dockerd": cri } = { ...versions, ...loaded.versions };
+      const { etcd, "cni-plugins": cni, "cri-dockerd": cri, flannel, coredns } = { ...versions, ...loaded.versions };
       return {
         reference,
         id: loaded.id,
@@ -119,6 +131,7 @@ export async function buildHyperkube(
           etcd: etcd ?? "unknown",
           "cni-plugins": cni ?? "unknown",
           ...(features.runtime === "cri-dockerd" && { "cri-dockerd": cri ?? "unknown" }),
+          ...defined({ flannel, coredns }),
           pause: pause.command.join(" "),
           base: prepared.origin,
         },
@@ -130,6 +143,21 @@ export async function buildHyperkube(
   } finally {
     if (work !== "") await rm(work, { recursive: true, force: true });
   }
+}
+
+function versionLabels(versions: Partial<Record<VersionedPart, string>>): Record<string, string> {
+  return defined({
+    [contentLabels.etcd]: versions.etcd,
+    [contentLabels.criDockerd]: versions["cri-dockerd"],
+    [contentLabels.flannel]: versions.flannel,
+    [contentLabels.coredns]: versions.coredns,
+  });
+}
+
+/** How that is told: what it means, and the way to change it. */
+function leftOutMessage(part: OptionalPart, why: string, names: Readonly<Record<OptionalPart, string>>): string {
+  const instead = `nodes pull ${names[part]} instead`;
+  return `${part} is left out of the image (${why}): ${instead}, unless --binaries has a ${optionalPrograms[part]}`;
 }
 
 async function layerFiles(

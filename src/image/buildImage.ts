@@ -14,6 +14,7 @@ export interface BuildImageOptions {
   readonly mirror?: string | undefined;
   readonly base?: string | undefined;
   readonly tag?: string | undefined;
+  readonly complete?: boolean | undefined;
   readonly registryMirrors: RegistryMirrors;
   readonly pullTimeoutMs: number;
   readonly context: RunContext;
@@ -26,7 +27,8 @@ export interface BuildImageOptions {
  * `buildHyperkube` throws
  */
 export async function buildImage(engine: ContainerEngine, options: BuildImageOptions): Promise<BuiltImage> {
-  const { version, architecture, binaries, mirror, base, tag, registryMirrors, pullTimeoutMs, context } = options;
+  const { version, architecture, binaries, mirror, base, tag, complete } = options;
+  const { registryMirrors, pullTimeoutMs, context } = options;
   if (!isArchitecture(architecture)) {
     throw new TsdeployError("environment", {
       code: "ARCHITECTURE_UNSUPPORTED",
@@ -38,7 +40,7 @@ export async function buildImage(engine: ContainerEngine, options: BuildImageOpt
   const request = {
     version,
     arch: architecture,
-    ...defined({ binaries, mirror, base, tag }),
+    ...defined({ binaries, mirror, base, tag, complete }),
     registryMirrors,
   };
   try {

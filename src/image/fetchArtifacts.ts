@@ -22,18 +22,33 @@ export interface FetchContext {
 
 const progressIntervalMs = 100;
 
+/** What tells that a server does not have a file, or that there is no way to it. */
+const notToBeHad: ReadonlySet<string> = new Set([
+  "DOWNLOAD_FAILED",
+  "ARTIFACT_NOT_FOUND",
+  "CHECKSUM_UNKNOWN",
+  "NOT_A_BINARY",
+]);
+
+export interface FetchedArtifacts {
+  readonly files: readonly LayerFile[];
+  /** Names of artifacts that were only attempted -> why they are not there. */
+  readonly failed: ReadonlyMap<string, string>;
+}
+
 /**
  * Downloads release files, as far as the cache does not have them, and unpacks what they have for the image below a
  * folder.
  *
+ * @param attempted those without which it goes on when they cannot be had; a wrong checksum is a failure of these, too
  * @throws what `downloadFiles` and `unpackArtifact` do; TsdeployError `environment`, `BINARY_ARCHITECTURE`
  */
 export async function fetchArtifacts(
-  artifacts: readonly Artifact[],
+  { needed, attempted }: { readonly needed: readonly Artifact[]; readonly attempted: readonly Artifact[] },
   folder: string,
   { architecture, mirror, cache, env, report, signal }: FetchContext,
-): Promise<LayerFile[]> {
-  if (artifacts.length === 0) return [];
+): Promise<FetchedArtifacts> {
+  if (needed.length + attempted.length === 0) return { files: [], failed: new Map() };
   if (isPlainHttp(mirror)) {
     const message =
       "the mirror is plain http: its checksums come the same way as its files, so they tell damage, but no forgery";
@@ -42,7 +57,7 @@ export async function fetchArtifacts(
   return inPhase("download", report, async () => {
     const web = openWebClient(env);
     const toldAt = new Map<string, number>();
-    try {
+    const fetch = async (artifacts: readonly Artifact[]): Promise<LayerFile[]> => {
       const files = await downloadFiles(artifacts, {
         web,
         cache,
@@ -67,6 +82,21 @@ export async function fetchArtifacts(
         unpacked.push(...programs);
       }
       return unpacked;
+    };
+    try {
+      const files = await fetch(needed);
+      const failed = new Map<string, string>();
+      for (const artifact of attempted) {
+        try {
+          files.push(...(await fetch([artifact])));
+        } catch (error) {
+          signal.throwIfAborted();
+          const problems = error instanceof TsdeployError ? error.problems : [];
+          if (problems.length === 0 || !problems.every(({ code }) => notToBeHad.has(code))) throw error;
+          failed.set(artifact.name, problems.map(({ message }) => message).join("; "));
+        }
+      }
+      return { files, failed };
     } finally {
       await web.close();
     }

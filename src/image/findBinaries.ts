@@ -5,6 +5,7 @@ import semver from "semver";
 import type { VersionFeatures } from "../kubernetes/versions.js";
 import { messageOf, type Problem, TsdeployError } from "../model/errors.js";
 import type { Architecture } from "../model/options.js";
+import { corednsProblem } from "./corednsVersion.js";
 import { hyperkubePath, hyperkubeScripts } from "./hyperkubeScripts.js";
 import {
   cniPlugins,
@@ -12,10 +13,13 @@ import {
   type KubernetesProgram,
   kubernetesPrograms,
   neededPlugins,
+  type OptionalPart,
+  optionalParts,
+  optionalPrograms,
   type Part,
 } from "./imageContents.js";
 import type { LayerFile } from "./layer.js";
-import { goStrings, readFileKind } from "./readBinary.js";
+import { goStrings, moduleVersion, readFileKind } from "./readBinary.js";
 
 /** What a folder of programs has for an image. */
 export interface FoundBinaries {
@@ -26,7 +30,7 @@ export interface FoundBinaries {
   readonly incompletePlugins: readonly string[];
   readonly hasPause: boolean;
   /** As far as the programs tell without being run. */
-  readonly versions: Readonly<Partial<Record<"etcd" | "cri-dockerd", string>>>;
+  readonly versions: Readonly<Partial<Record<"etcd" | "cri-dockerd" | OptionalPart, string>>>;
   /** What may be wrong. */
   readonly warnings: readonly string[];
 }
@@ -42,10 +46,12 @@ export const noBinaries: FoundBinaries = {
 
 /**
  * Looks at a folder's programs, by name: Kubernetes' own (or the one `hyperkube` of old), etcd, etcdctl, cri-dockerd,
- * pause, and CNI plugins, also in `cni/`. Nothing is run: architecture and version are read from the programs.
+ * flanneld, coredns, pause, and CNI plugins, also in `cni/`. Nothing is run: architecture and version are read from
+ * the programs.
  *
  * @throws TsdeployError with all that is wrong: `usage` with `BINARIES_UNREADABLE`, `BINARIES_MISSING`; `environment`
- * with `BINARY_VERSION`, `BINARY_ARCHITECTURE`, `NOT_A_BINARY`, `ETCD_VERSION`
+ * with `BINARY_VERSION`, `BINARY_ARCHITECTURE`, `NOT_A_BINARY`, `ETCD_VERSION`,
+ * `COREDNS_VERSION`
  */
 export async function findBinaries(
   folder: string,
@@ -64,6 +70,10 @@ export async function findBinaries(
   for (const program of ["etcd", "etcdctl", "cri-dockerd"] as const) {
     if (names.has(program)) await look.take(program, at(program), `${imagePaths.programs}/${program}`);
   }
+  for (const part of optionalParts) {
+    const program = optionalPrograms[part];
+    if (names.has(program)) await look.takeOptional(part, program, at(program));
+  }
   if (names.has("etcd")) await look.checkEtcd(at("etcd"));
   if (names.has("cri-dockerd")) await look.readCriDockerd(at("cri-dockerd"));
   if (names.has("pause")) await look.takePause(at("pause"));
@@ -77,7 +87,7 @@ export async function findBinaries(
     throw new TsdeployError("usage", {
       code: "BINARIES_MISSING",
       message: `${folder} holds none of the programs of a node`,
-      hint: `They go by their names: ${kubernetesPrograms.join(", ")}, etcd, cri-dockerd, bridge, …`,
+      hint: `They go by their names: ${kubernetesPrograms.join(", ")}, etcd, cri-dockerd, flanneld, coredns, bridge, …`,
     });
   }
   return found;
@@ -106,7 +116,7 @@ class Look {
   readonly #files = new Map<string, LayerFile>();
   readonly #parts = new Set<Part>();
   readonly #plugins = new Set<string>();
-  readonly #versions: Partial<Record<"etcd" | "cri-dockerd", string>> = {};
+  readonly #versions: Partial<Record<"etcd" | "cri-dockerd" | OptionalPart, string>> = {};
   readonly #unversioned: string[] = [];
   readonly #folder: string;
   readonly #features: VersionFeatures;
@@ -197,6 +207,16 @@ class Look {
     if (version !== undefined && others.length === 0) this.#versions["cri-dockerd"] = version;
   }
 
+  async takeOptional(part: OptionalPart, program: string, file: string): Promise<void> {
+    if (!(await this.take(program, file, `${imagePaths.programs}/${program}`))) return;
+    this.#parts.add(part);
+    const version = part === "flannel" ? await flannelVersion(file) : await moduleVersion(file, corednsModule);
+    if (version === undefined) return;
+    this.#versions[part] = version;
+    const problem = part === "coredns" ? corednsProblem(version, file, this.#features) : undefined;
+    if (problem) this.#problems.push(problem);
+  }
+
   async #checkVersion(program: string, file: string): Promise<boolean> {
     const { version } = this.#features;
     const said = [...(await goStrings(file, /^v\d+\.\d+\.\d+/))];
@@ -221,6 +241,14 @@ class Look {
     alike.files.push(relative(this.#folder, file));
     this.#wrongs.set(key, alike);
   }
+}
+
+/** CoreDNS' version is a constant, which no variable holds: it is known where the build told that of its sources. */
+const corednsModule = "github.com/coredns/coredns";
+
+async function flannelVersion(file: string): Promise<string | undefined> {
+  const [version, ...others] = await goStrings(file, /^v\d+\.\d+\.\d+(-[\w.]+)?$/);
+  return others.length === 0 ? version?.slice(1) : undefined;
 }
 
 /** What stands against an etcd for this version of Kubernetes. */

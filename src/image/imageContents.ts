@@ -13,7 +13,14 @@ export const kubernetesPrograms = [
 export type KubernetesProgram = (typeof kubernetesPrograms)[number];
 
 /** What of a node's image may come from a folder, from the base or by a download. */
-export type Part = KubernetesProgram | "etcd" | "cni-plugins" | "cri-dockerd";
+export type Part = KubernetesProgram | "etcd" | "cni-plugins" | "cri-dockerd" | OptionalPart;
+
+/** What an image may lack, since nodes can pull an image of it, and the program's name. */
+export const optionalPrograms = { flannel: "flanneld", coredns: "coredns" } as const;
+
+export type OptionalPart = keyof typeof optionalPrograms;
+
+export const optionalParts = ["flannel", "coredns"] as const satisfies readonly OptionalPart[];
 
 /** Paths in the image, as a layer has them: without the leading slash. */
 export const imagePaths = {
@@ -33,6 +40,8 @@ export const contentLabels = {
   title: "org.opencontainers.image.title",
   etcd: "io.tsdeploy.image.etcd",
   criDockerd: "io.tsdeploy.image.cri-dockerd",
+  flannel: "io.tsdeploy.image.flannel",
+  coredns: "io.tsdeploy.image.coredns",
   base: "io.tsdeploy.image.base",
 } as const;
 

@@ -39,6 +39,8 @@ export function imageRow(reference: string, image: ImageDetails): ImageRow {
     contents: [
       ...named("etcd", imageLabels.etcd),
       ...named("cri-dockerd", imageLabels.criDockerd),
+      ...named("flannel", imageLabels.flannel),
+      ...named("CoreDNS", imageLabels.coredns),
       ...(labels[imageLabels.cni] === undefined ? [] : ["CNI"]),
       ...(labels[imageLabels.pause] === undefined ? [] : ["pause"]),
     ],

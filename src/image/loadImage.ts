@@ -8,7 +8,7 @@ import type { Architecture } from "../model/options.js";
 import type { Report } from "../report/events.js";
 import { addLayer } from "./addLayer.js";
 import { noSpace } from "./diskFault.js";
-import { contentLabels, kubernetesPrograms, neededPlugins } from "./imageContents.js";
+import { contentLabels, kubernetesPrograms, neededPlugins, optionalParts, optionalPrograms } from "./imageContents.js";
 import { type LayerFile, makeLayer } from "./layer.js";
 import { probeImage } from "./probeImage.js";
 
@@ -114,7 +114,8 @@ async function tryImage(
 ): Promise<Record<string, string>> {
   const cniFolder = labels[imageLabels.cni] ?? "";
   const plugins = neededPlugins(features).map((plugin) => `${cniFolder}/${plugin}`);
-  const others = ["etcd", ...(features.runtime === "cri-dockerd" ? ["cri-dockerd"] : [])];
+  const optional = optionalParts.filter((part) => contentLabels[part] in labels).map((part) => optionalPrograms[part]);
+  const others = ["etcd", ...(features.runtime === "cri-dockerd" ? ["cri-dockerd"] : []), ...optional];
   const probe = await probeImage(engine, image, { versions: [...kubernetesPrograms, ...others], plugins }, signal);
   const failures: string[] = [];
   for (const [program, { status, text, version }] of probe.versions) {
@@ -127,6 +128,8 @@ async function tryImage(
     etcd: probe.versions.get("etcd")?.version,
     "cri-dockerd": probe.versions.get("cri-dockerd")?.version,
     "cni-plugins": probe.versions.get(`${cniFolder}/loopback`)?.version,
+    flannel: probe.versions.get(optionalPrograms.flannel)?.version,
+    coredns: probe.versions.get(optionalPrograms.coredns)?.version,
   };
   return Object.fromEntries(
     Object.entries(said).flatMap(([part, version]) =>

@@ -10,6 +10,7 @@ import { imageLabels } from "../model/imageLabels.js";
 import type { Architecture } from "../model/options.js";
 import type { Report } from "../report/events.js";
 import { allPackages, hostToolsFor, packagesDockerfile } from "./hostTools.js";
+import { optionalPrograms } from "./imageContents.js";
 import { asReadable } from "./layer.js";
 import { type ImageProbe, probeImage } from "./probeImage.js";
 
@@ -115,7 +116,7 @@ async function probe(
   pluginFolders: readonly string[],
   signal: AbortSignal,
 ): Promise<ImageProbe> {
-  const own = ["etcd", "etcdctl", "cri-dockerd", "catatonit"];
+  const own = ["etcd", "etcdctl", "cri-dockerd", "catatonit", ...Object.values(optionalPrograms)];
   const programs = ["apt-get", ...own, ...tools];
   const plugins = pluginFolders.map((folder) => `${folder}/loopback`);
   return probeImage(engine, image, { programs, versions: own, pluginFolders, plugins }, signal);

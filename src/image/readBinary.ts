@@ -1,3 +1,4 @@
+import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
 
 /** What the first bytes of a file tell. */
@@ -60,6 +61,23 @@ export async function goStrings(path: string, pattern: RegExp): Promise<Readonly
     }
     return found;
   });
+}
+
+/**
+ * The version of the sources that a Go program was built from, as its build information has it.
+ *
+ * @returns such as `1.14.2`; undefined if it says none
+ */
+export async function moduleVersion(path: string, module: string): Promise<string | undefined> {
+  const line = new RegExp(`\nmod\t${module.replaceAll(".", "\\.")}\tv(\\d+\\.\\d+\\.\\d+)[\t\n]`);
+  let rest = "";
+  for await (const chunk of createReadStream(path, { encoding: "latin1", highWaterMark: 1 << 20 })) {
+    const text = rest + String(chunk);
+    const version = line.exec(text)?.[1];
+    if (version !== undefined) return version;
+    rest = text.slice(-200);
+  }
+  return undefined;
 }
 
 const shortest = "1.2.3".length;

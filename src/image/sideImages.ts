@@ -6,6 +6,7 @@ import type { ImageDetails } from "../model/dockerObjects.js";
 import type { HostFacts, ObservedHost } from "../model/hostFacts.js";
 import { imageLabels } from "../model/imageLabels.js";
 import type { RegistryMirrors } from "../model/options.js";
+import { fitsCoredns } from "./corednsVersion.js";
 import { hasEtcd } from "./etcdVersion.js";
 import { imagePaths } from "./imageContents.js";
 
@@ -37,7 +38,7 @@ export function sideImages(
     registry: config.registry,
     registryMirrors: mirrors,
   });
-  const coredns = corednsIn(image, host);
+  const coredns = corednsIn(image, host, features);
   return {
     pause: servesAsPause(image) ? config.image : names.pause,
     etcd: hasEtcd(features, host) ? config.image : names.etcd,
@@ -69,8 +70,13 @@ export function sideImageNames(
   };
 }
 
-/** Where the hyperkube image has a CoreDNS; undefined if it has none. */
-function corednsIn({ labels }: ImageDetails, { imagePrograms }: HostFacts): string | undefined {
+/** Where the hyperkube image has a CoreDNS that can serve this version; undefined if it has none. */
+function corednsIn(
+  { labels }: ImageDetails,
+  { imagePrograms, imageCorednsVersion = labels[imageLabels.coredns] }: HostFacts,
+  features: VersionFeatures,
+): string | undefined {
+  if (!fitsCoredns(imageCorednsVersion, features)) return undefined;
   const labelled = labels[imageLabels.coredns] === undefined ? undefined : `/${imagePaths.programs}/coredns`;
   return imagePrograms["coredns"] ?? labelled;
 }

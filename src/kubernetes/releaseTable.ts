@@ -71,11 +71,18 @@ export const corednses: readonly Row<string>[] = [
   { range: ">=1.36", value: "1.14.2" },
 ];
 
+/** Releases of CoreDNS that can read a server's objects, whoever built them into an image. */
+export const corednsRanges: readonly Row<string>[] = [
+  { range: "<1.21", value: "<1.11.0" },
+  { range: ">=1.21", value: "*" },
+];
+
 /** Releases of what is in a hyperkube image besides Kubernetes. */
 export interface Components {
   readonly etcd: string;
   readonly cni: string;
   readonly criDockerd?: string;
+  readonly flannel: string;
   readonly coredns: string;
 }
 
@@ -83,7 +90,7 @@ export interface Components {
  * What `image build` downloads. etcd 3.5 has both APIs, images for arm64 and published checksums, which the etcd of
  * old kubeadms has not. CNI plugins read configurations of all older specifications.
  */
-export const components: readonly Row<Omit<Components, "coredns">>[] = [
+export const components: readonly Row<Omit<Components, "flannel" | "coredns">>[] = [
   { range: "<1.22", value: { etcd: "3.5.26", cni: "0.9.1" } },
   { range: ">=1.22 <1.24", value: { etcd: "3.5.26", cni: "1.0.1" } },
   { range: ">=1.24 <1.31", value: { etcd: "3.5.26", cni: "1.4.1", criDockerd: "0.4.3" } },

@@ -3,7 +3,16 @@ import { TsdeployError } from "../model/errors.js";
 import * as flagTables from "./flagTable.js";
 import { defaultVersion } from "./defaultVersion.js";
 import type { FieldTable, FlagComponent, FlagRange, FlagTable } from "./flagTable.js";
-import { components, type Components, corednses, images, type Images, published } from "./releaseTable.js";
+import {
+  components,
+  type Components,
+  corednses,
+  corednsRanges,
+  flannelVersion,
+  images,
+  type Images,
+  published,
+} from "./releaseTable.js";
 import * as table from "./versionTable.js";
 
 export { defaultVersion };
@@ -65,6 +74,8 @@ export interface VersionFeatures {
   readonly images: Images;
   /** Releases that `image build` downloads. */
   readonly components: Components;
+  /** Releases of CoreDNS that can serve this version. */
+  readonly corednsRange: string;
   /** The official hyperkube image, with `{arch}` and `{version}` to fill in; undefined where there is none. */
   readonly published: { readonly reference: string } | undefined;
   /** This version's value of a flag, or `absent`; undefined where the table has nothing to say. */
@@ -201,7 +212,8 @@ export function readFeatures(
       eviction: pick(table.apiVersions.eviction),
     },
     images: { ...pick(images), coredns: `coredns/coredns:v${coredns}` },
-    components: { ...pick(components), coredns },
+    components: { ...pick(components), flannel: flannelVersion, coredns },
+    corednsRange: pick(corednsRanges),
     published: pick(published),
     flag: (component, name, insecureApi = false) => (insecureApi ? flags.open : flags.closed)[component].get(name),
     field: (document, path) => fields[document].get(path),

@@ -98,6 +98,8 @@ export interface HostFacts {
   readonly imagePrograms: Readonly<Record<string, string>>;
   /** Of the image's etcd: `3.4.23`. */
   readonly imageEtcdVersion?: string;
+  /** Of the image's CoreDNS: `1.14.2`. */
+  readonly imageCorednsVersion?: string;
   /** Folder of CNI plugins inside the image; undefined if there are none. */
   readonly imageCniDir?: string;
   /** IPC of a container that asks for none, by the daemon's `default-ipc-mode`: `private` or `shareable`. */

@@ -170,6 +170,8 @@ export interface ImageBuildOptions extends CommonOptions {
   readonly registryMirrors: RegistryMirrors;
   /** What the image is called. */
   readonly tag?: string;
+  /** Fail rather than leave out what nodes can pull by themselves. */
+  readonly complete?: boolean;
   /** For the whole build. */
   readonly pullTimeoutMs: number;
 }

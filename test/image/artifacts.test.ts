@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Artifact, artifactsFor } from "../../src/image/artifacts.js";
+import { type Artifact, artifactsFor, isDownloadable } from "../../src/image/artifacts.js";
 import { kubernetesPrograms, type Part } from "../../src/image/imageContents.js";
 import {
   criDockerdArchives,
@@ -10,7 +10,7 @@ import {
 import { featuresOf } from "../../src/kubernetes/versions.js";
 import { TsdeployError } from "../../src/model/errors.js";
 
-const all: ReadonlySet<Part> = new Set([...kubernetesPrograms, "etcd", "cni-plugins", "cri-dockerd"]);
+const all: ReadonlySet<Part> = new Set([...kubernetesPrograms, "etcd", "cni-plugins", "cri-dockerd", "coredns"]);
 const architectures = ["amd64", "arm64"] as const;
 /** A version of each minor; before v1.12 one whose checksum is known. */
 const versions = [
@@ -33,10 +33,32 @@ function targets(artifacts: readonly Artifact[]): string[] {
     .sort();
 }
 
+describe("CoreDNS", () => {
+  it("is downloaded by the checksum beside it", () => {
+    const [file] = artifactsFor(featuresOf("v1.20.2"), "arm64", new Set<Part>(["coredns"]));
+    const url = "https://github.com/coredns/coredns/releases/download/v1.10.1/coredns_1.10.1_linux_arm64.tgz";
+    expect(file).toEqual({
+      name: "coredns",
+      url,
+      checksum: [{ algorithm: "sha256", url: `${url}.sha256` }],
+      contents: { kind: "archive", members: { coredns: "usr/local/bin/coredns" } },
+    });
+  });
+});
+
+describe("flannel", () => {
+  it.each(architectures)("for %s is downloaded only by a checksum that is known", (architecture) => {
+    const features = featuresOf("v1.36.2");
+    const files = (): readonly Artifact[] => artifactsFor(features, architecture, new Set<Part>(["flannel"]));
+    if (isDownloadable("flannel", features, architecture)) expect(files()).toHaveLength(1);
+    else expect(files).toThrow("there is no checksum by which a download of flannel 0.28.9");
+  });
+});
+
 describe("the files of a version", () => {
   it.each(cases)("$version for $architecture are all there is in the image", ({ version, architecture }) => {
     const features = featuresOf(version);
-    const programs = [...kubernetesPrograms, "etcd", "etcdctl"];
+    const programs = [...kubernetesPrograms, "etcd", "etcdctl", "coredns"];
     if (features.runtime === "cri-dockerd") programs.push("cri-dockerd");
     expect(targets(artifactsFor(features, architecture, all)).filter((target) => !target.endsWith("hyperkube"))).toEqual(
       ["usr/local/lib/cni", ...programs.map((program) => `usr/local/bin/${program}`)].sort(),

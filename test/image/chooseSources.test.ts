@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { chooseSources, versionsOf } from "../../src/image/chooseSources.js";
+import { chooseSources, versionsOf, withoutFailed } from "../../src/image/chooseSources.js";
 import { choosePause } from "../../src/image/choosePause.js";
 import { type FoundBinaries, noBinaries } from "../../src/image/findBinaries.js";
-import { kubernetesPrograms, type Part } from "../../src/image/imageContents.js";
+import { kubernetesPrograms, type OptionalPart, type Part } from "../../src/image/imageContents.js";
 import { parseProbe } from "../../src/image/probeImage.js";
 import { featuresOf } from "../../src/kubernetes/versions.js";
 import type { ReportEvent } from "../../src/report/events.js";
@@ -25,15 +25,27 @@ function given(more: Partial<FoundBinaries> = {}): FoundBinaries {
   return { ...noBinaries, ...more };
 }
 
-function choose(found: FoundBinaries, probed: string | undefined, version = "v1.36.2") {
+interface More {
+  readonly complete?: boolean;
+  readonly unknown?: readonly OptionalPart[];
+}
+
+function choose(
+  found: FoundBinaries,
+  probed: string | undefined,
+  version = "v1.36.2",
+  { complete = false, unknown = [] }: More = {},
+) {
   const said: string[] = [];
   const features = featuresOf(version);
   const probe = probed === undefined ? undefined : parseProbe(probed);
-  const sources = chooseSources(found, probe, features, { binaries: "DIR", base: "BASE" }, (event: ReportEvent) => {
+  const isDownloadable = (part: OptionalPart): boolean => !unknown.includes(part);
+  const request = { binaries: "DIR", base: "BASE", complete, isDownloadable };
+  const sources = chooseSources(found, probe, features, request, (event: ReportEvent) => {
     if (event.kind === "warning" || event.kind === "notice") said.push(event.message);
   });
   const versions = versionsOf(features, found, probe, sources);
-  return { ...sources, download: [...sources.download].sort(), said, versions };
+  return { ...sources, sources, download: [...sources.download].sort(), said, versions };
 }
 
 describe("the parts of an image", () => {
@@ -41,8 +53,8 @@ describe("the parts of an image", () => {
     const { download, said, versions, cniFolder } = choose(given(), undefined);
     expect(download).toEqual([...kubernetesPrograms, "cni-plugins", "cri-dockerd", "etcd"].sort());
     expect(said).toEqual([expect.stringMatching(/^kube-apiserver, .*: neither in DIR nor in BASE, so downloaded$/)]);
-    const { etcd, cni, criDockerd } = featuresOf("v1.36.2").components;
-    expect(versions).toEqual({ etcd, "cni-plugins": cni, "cri-dockerd": criDockerd });
+    const { etcd, cni, criDockerd, flannel, coredns } = featuresOf("v1.36.2").components;
+    expect(versions).toEqual({ etcd, "cni-plugins": cni, "cri-dockerd": criDockerd, flannel, coredns });
     expect(cniFolder).toBe("/usr/local/lib/cni");
   });
 
@@ -87,6 +99,65 @@ describe("the parts of an image", () => {
     const { usesGivenPlugins, said } = choose(found, debian);
     expect(usesGivenPlugins).toBe(false);
     expect(said[0]).toContain("DIR holds only some of the CNI plugins (bridge)");
+  });
+});
+
+const whole = given({ parts: new Set<Part>([...kubernetesPrograms, "cri-dockerd"]) });
+const withBoth = `${debian}program flanneld /usr/bin/flanneld
+version flanneld 0 v0.28.5
+program coredns /usr/bin/coredns
+version coredns 0 CoreDNS-1.13.1
+`;
+
+describe("flannel and CoreDNS", () => {
+  it("are downloaded beside other parts, if a download can be trusted", () => {
+    const { attempt, download, leftOut } = choose(given(), debian, "v1.36.2", { unknown: ["flannel"] });
+    expect(download).not.toContain("coredns");
+    expect([...attempt]).toEqual(["coredns"]);
+    expect([...leftOut]).toEqual([["flannel", expect.stringContaining("checksum")]]);
+  });
+
+  it("are not what makes a build need a network", () => {
+    const { attempt, download, leftOut, versions } = choose(whole, debian);
+    expect([download, attempt.size]).toEqual([[], 0]);
+    expect([...leftOut.keys()]).toEqual(["flannel", "coredns"]);
+    expect(Object.keys(versions)).not.toContain("coredns");
+  });
+
+  it("are parts like any other for who asks for a complete image", () => {
+    const { attempt, download, leftOut } = choose(whole, debian, "v1.36.2", { complete: true, unknown: ["flannel"] });
+    expect(download).toEqual(["coredns", "flannel"]);
+    expect([attempt.size, leftOut.size]).toEqual([0, 0]);
+  });
+
+  it("come from the folder, or from a base where they run", () => {
+    const parts = new Set<Part>([...whole.parts, "flannel"]);
+    const { fromBase, versions } = choose({ ...whole, parts, versions: { flannel: "0.28.9" } }, withBoth);
+    expect(fromBase).toContain("coredns");
+    expect(fromBase).not.toContain("flannel");
+    expect(versions).toMatchObject({ flannel: "0.28.9", coredns: "1.13.1" });
+    const broken = withBoth.replace("version flanneld 0", "version flanneld 127");
+    expect([...choose(whole, broken).leftOut.keys()]).toEqual(["flannel"]);
+  });
+
+  it("are named without a version where the program does not say it", () => {
+    const parts = new Set<Part>([...whole.parts, "coredns"]);
+    expect(choose({ ...whole, parts }, debian).versions.coredns).toBe("unknown");
+  });
+
+  it("do not come from a base whose CoreDNS cannot read this server's objects", () => {
+    expect([...choose(whole, withBoth, "v1.20.2").leftOut.keys()]).toEqual(["coredns"]);
+    expect(choose(whole, withBoth.replace("1.13.1", "1.10.1"), "v1.20.2").leftOut.size).toBe(0);
+  });
+
+  it("that could not be downloaded are not said to be there", () => {
+    const features = featuresOf("v1.36.2");
+    const { sources } = choose(given(), debian);
+    const left = withoutFailed(sources, new Map([["coredns", "no way there"]]));
+    expect([...left.leftOut]).toEqual([["coredns", "no way there"]]);
+    const versions = versionsOf(features, given(), parseProbe(debian), left);
+    expect(versions).toMatchObject({ flannel: "0.28.9" });
+    expect(versions.coredns).toBeUndefined();
   });
 });
 

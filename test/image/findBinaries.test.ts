@@ -39,6 +39,11 @@ async function problems(version: string, architecture: Architecture = "amd64") {
   return error.problems.map(({ code, message }) => `${code}: ${message.replaceAll(folder, "DIR")}`);
 }
 
+/** What Go writes into a program about its sources. */
+function corednsBuild(version: string): Buffer {
+  return Buffer.from(`go1.24\npath\tgithub.com/coredns/coredns\nmod\tgithub.com/coredns/coredns\t${version}\t\ndep\tx\tv9.9.9\t\n`);
+}
+
 describe("a Go program", () => {
   it("tells the values of its variables", async () => {
     await put("program", fakeBinary({ strings: ["v1.36.2", "v0.9.9", "hello", "v1.36.2-but-this-is-in-no-variable"] }));
@@ -54,6 +59,8 @@ describe("a folder of programs", () => {
     await put("etcd", fakeBinary({ strings: ["3.0.0", "3.6.8"] }));
     await put("etcdctl", fakeBinary());
     await put("cri-dockerd", fakeBinary({ strings: ["0.1.0", "0.4.0", "0.3.26", "1.0.0"] }));
+    await put("flanneld", fakeBinary({ strings: ["v0.28.9", "3.5.7"] }));
+    await put("coredns", Buffer.concat([fakeBinary(), corednsBuild("v1.14.2")]));
     await put("pause", "#!/bin/sh\n");
     for (const plugin of ["bridge", "host-local"]) await put(plugin, fakeBinary());
     for (const plugin of ["loopback", "portmap", "our-own"]) await put(`cni/${plugin}`, fakeBinary());
@@ -64,12 +71,14 @@ describe("a folder of programs", () => {
       [
         ...["bridge", "host-local", "loopback", "our-own", "portmap"].map((name) => `usr/local/lib/cni/${name}`),
         "pause",
-        ...[...kubernetesPrograms, "etcd", "etcdctl", "cri-dockerd"].map((name) => `usr/local/bin/${name}`),
+        ...[...kubernetesPrograms, "etcd", "etcdctl", "cri-dockerd", "flanneld", "coredns"].map((name) => `usr/local/bin/${name}`),
       ].sort(),
     );
-    expect([...found.parts].sort()).toEqual([...kubernetesPrograms, "cni-plugins", "cri-dockerd", "etcd"].sort());
+    expect([...found.parts].sort()).toEqual(
+      [...kubernetesPrograms, "cni-plugins", "coredns", "cri-dockerd", "etcd", "flannel"].sort(),
+    );
     expect(found).toMatchObject({ hasPause: true, warnings: [], incompletePlugins: [] });
-    expect(found.versions).toEqual({ etcd: "3.6.8", "cri-dockerd": "0.3.26" });
+    expect(found.versions).toEqual({ etcd: "3.6.8", "cri-dockerd": "0.3.26", flannel: "0.28.9", coredns: "1.14.2" });
   });
 
   it("may have only some", async () => {
@@ -149,6 +158,18 @@ describe("a folder of programs is refused", () => {
     await put("etcd", fakeBinary({ strings: ["3.6.8"] }));
     expect((await problems("v1.5.0"))[0]).toMatch(/^ETCD_VERSION: DIR\/etcd is etcd 3\.6\.8/);
     expect((await find("v1.6.0")).versions.etcd).toBe("3.6.8");
+  });
+
+  it("for a CoreDNS that cannot read the version's objects", async () => {
+    await put("coredns", Buffer.concat([fakeBinary(), corednsBuild("v1.11.1")]));
+    expect((await problems("v1.20.2"))[0]).toMatch(/^COREDNS_VERSION: DIR\/coredns is CoreDNS 1\.11\.1/);
+    expect((await find("v1.21.0")).versions.coredns).toBe("1.11.1");
+  });
+
+  it("not for a CoreDNS that does not say of which version it is", async () => {
+    await put("coredns", Buffer.concat([fakeBinary(), corednsBuild("(devel)")]));
+    const { parts, versions } = await find("v1.20.2");
+    expect([[...parts], versions.coredns]).toEqual([["coredns"], undefined]);
   });
 
   it("if it holds nothing of use, or is none", async () => {

@@ -53,6 +53,12 @@ describe("flannel and CoreDNS come", () => {
     expect(sides({ version: "v1.22.0" }).coredns.image).toBe("registry.k8s.io/coredns/coredns:v1.8.4");
   });
 
+  it("not out of an image whose CoreDNS cannot serve the version", () => {
+    const labels = { "io.tsdeploy.image.coredns": "1.13.1" };
+    expect(sides({ labels, version: "v1.20.2" }).coredns.image).toBe("registry.k8s.io/coredns/coredns:v1.10.1");
+    expect(sides({ labels, version: "v1.21.0" }).coredns.image).toBe("my/node:1");
+  });
+
   it("from the cluster's registry, or from the mirror of theirs", () => {
     expect(sides({ registry: "lab:5000/k8s" })).toMatchObject({
       flannel: "lab:5000/k8s/flannel:v0.28.9",

@@ -77,7 +77,7 @@ beforeAll(async () => {
   await derive(base, bare, "rm -r /usr/lib/cni /usr/bin/etcd /usr/bin/etcdctl");
 
   const files = new MirrorFolder(join(folder, "mirror"));
-  const { etcd, cni } = featuresOf(version).components;
+  const { etcd, cni, coredns } = featuresOf(version).components;
   for (const program of kubernetesPrograms) {
     await files.addProgram(`dl.k8s.io/release/${version}/bin/linux/amd64/${program}`, join(programs, program));
   }
@@ -86,6 +86,11 @@ beforeAll(async () => {
   await files.addArchive(etcdPath, join(root, "etcd"), `${etcdName}/`);
   const cniPath = `github.com/containernetworking/plugins/releases/download/v${cni}/cni-plugins-linux-amd64-v${cni}.tgz`;
   await files.addArchive(cniPath, join(root, "cni"), "./");
+  const corednsPath = `github.com/coredns/coredns/releases/download/v${coredns}/coredns_${coredns}_linux_amd64.tgz`;
+  await mkdir(join(root, "coredns"));
+  // Any program that tells its version does.
+  await symlink(join(root, "etcd", "etcd"), join(root, "coredns", "coredns"));
+  await files.addArchive(corednsPath, join(root, "coredns"), "");
   mirror = await files.serve();
 });
 
@@ -133,13 +138,14 @@ describe("an image built of release files", () => {
     const { events, told, ...result } = await build({ base: bare, mirror: mirror.url });
     first = result;
     expect(result.reference).toBe(built);
-    const { etcd } = featuresOf(version).components;
+    const { etcd, coredns } = featuresOf(version).components;
     const image = await engine.inspectImage(built);
     expect(image).toMatchObject({ id: result.id, architecture: "amd64", command: ["/pause"] });
     expect(image?.labels).toMatchObject({
       "io.tsdeploy.image.pause": "/pause",
       "io.tsdeploy.image.cni": "/usr/local/lib/cni",
       "io.tsdeploy.image.etcd": etcd,
+      "io.tsdeploy.image.coredns": coredns,
       "io.tsdeploy.image.base": bare,
       "org.opencontainers.image.version": version,
     });
@@ -150,9 +156,10 @@ describe("an image built of release files", () => {
       expect.stringContaining("tsdeploy-test"),
       expect.stringMatching(/^kube-apiserver, .*: not in .*:bare, so downloaded$/),
       expect.stringContaining("plain http"),
+      expect.stringMatching(/^flannel is left out of the image \(.*checksum.*\): nodes pull docker\.io\/flannel\//),
     ]);
     const done = events.flatMap((event) => (event.kind === "download-progress" && event.done ? [event.file] : []));
-    expect(done.sort()).toEqual([...kubernetesPrograms, "cni-plugins", "etcd"].sort());
+    expect(done.sort()).toEqual([...kubernetesPrograms, "cni-plugins", "coredns", "etcd"].sort());
 
     const script =
       "kubelet --version; /hyperkube apiserver --version; /hyperkube kube-proxy --version; " +
@@ -190,7 +197,7 @@ describe("an image built of a folder and a base that have all", () => {
     const env = { XDG_CACHE_HOME: join(folder, "empty"), HTTP_PROXY: nowhere, HTTPS_PROXY: nowhere };
     const { contents, told } = await build({ base, binaries: programs, env });
     expect(contents).toMatchObject({ kubernetes: version, etcd: "3.4.23", base });
-    expect(told.filter((message) => message.includes("downloaded"))).toEqual([]);
+    expect(told.filter((message) => message.includes("so downloaded"))).toEqual([]);
     await expect(stat(env.XDG_CACHE_HOME)).rejects.toThrow("ENOENT");
     expect((await engine.inspectImage(built))?.labels).toMatchObject({
       "io.tsdeploy.image.cni": "/usr/lib/cni",
@@ -198,6 +205,21 @@ describe("an image built of a folder and a base that have all", () => {
     });
     // The image that had the name is not left without one.
     expect(await engine.inspectImage(first.id)).toMatchObject({ tags: [`tsdeploy-test-${id}:again`] });
+  });
+
+  it("takes flannel and CoreDNS from the folder, and says so", async () => {
+    const own = join(folder, "own");
+    await mkdir(own);
+    for (const program of kubernetesPrograms) await symlink(join(programs, program), join(own, program));
+    for (const name of ["flanneld", "coredns"]) await symlink(join(programs, "kube-proxy"), join(own, name));
+    const { told } = await build({ base, binaries: own });
+    expect(told.filter((message) => message.includes("left out"))).toEqual([]);
+    expect(Object.keys((await engine.inspectImage(built))?.labels ?? {})).toEqual(
+      expect.arrayContaining(["io.tsdeploy.image.flannel", "io.tsdeploy.image.coredns"]),
+    );
+    expect(await output(built, "sh", "-c", "command -v flanneld && command -v coredns")).toBe(
+      "/usr/local/bin/flanneld\n/usr/local/bin/coredns",
+    );
   });
 
   it("of another version is not begun", async () => {
@@ -304,7 +326,11 @@ describe("an image for another architecture", () => {
     expect(details?.labels["io.tsdeploy.image.etcd"]).toBe("3.5.24");
     expect(details?.layers).toHaveLength(2);
     expect(details?.layers[1]).toBe(layer);
-    expect(told).toEqual([expect.stringContaining("cannot run its programs")]);
+    expect(told).toEqual([
+      expect.stringContaining("cannot run its programs"),
+      expect.stringMatching(/^flannel is left out/),
+      expect.stringMatching(/^coredns is left out/),
+    ]);
     if (on !== engine) {
       for (const name of [from, tag]) await on.removeImage(name);
       await on.close();

@@ -40,6 +40,7 @@ export class MirrorFolder {
     const rename = `s,^,${top},`;
     await run("tar", ["-C", folder, "--use-compress-program=gzip -1", "--transform", rename, "-chf", target, ...names]);
     await writeFile(`${target}.sha512`, `${await sum(target, "sha512")}  ${path.split("/").at(-1) ?? ""}\n`);
+    await writeFile(`${target}.sha256`, `${await sum(target, "sha256")}  ${path.split("/").at(-1) ?? ""}\n`);
     await writeFile(
       join(dirname(target), "SHA256SUMS"),
       `${"0".repeat(64)}  other.tar.gz\n${await sum(target, "sha256")}  ${path.split("/").at(-1) ?? ""}\n`,
