@@ -8,6 +8,7 @@ const rooms = [
   "plan",
   "preflight",
   "network",
+  "addons",
   "image",
   "host",
   "config",

@@ -1,4 +1,4 @@
-import type { KubernetesObject } from "../model/kubernetesObject.js";
+import type { ObjectReference } from "../model/kubernetesObject.js";
 
 /** Plural names of the kinds that we use; the true ones are not namespaced. */
 const kinds: Readonly<Record<string, readonly [plural: string, clusterWide?: true]>> = {
@@ -15,19 +15,16 @@ const kinds: Readonly<Record<string, readonly [plural: string, clusterWide?: tru
   RoleBinding: ["rolebindings"],
   ClusterRole: ["clusterroles", true],
   ClusterRoleBinding: ["clusterrolebindings", true],
-};
-
-type Reference = Pick<KubernetesObject, "apiVersion" | "kind"> & {
-  readonly metadata: Pick<KubernetesObject["metadata"], "name" | "namespace">;
+  APIService: ["apiservices", true],
 };
 
 /** Path of an object in the API: `/api/v1/namespaces/kube-system/configmaps/tsdeploy`. */
-export function pathOf(object: Reference): string {
+export function pathOf(object: ObjectReference): string {
   return `${collectionOf(object)}/${encodeURIComponent(object.metadata.name)}`;
 }
 
 /** Path of the list that the object belongs to. @throws Error for a kind that is not in our table, a bug */
-export function collectionOf(object: Reference): string {
+export function collectionOf(object: ObjectReference): string {
   const { apiVersion, kind, metadata } = object;
   const found = kinds[kind];
   if (!found) throw new Error(`no path is known for kind ${kind}`);

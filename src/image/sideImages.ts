@@ -3,12 +3,10 @@ import { defaultRegistry, flannelImage, flannelVersion } from "../kubernetes/rel
 import type { VersionFeatures } from "../kubernetes/versions.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import type { ImageDetails } from "../model/dockerObjects.js";
-import type { HostFacts, ObservedHost } from "../model/hostFacts.js";
+import type { ObservedHost } from "../model/hostFacts.js";
 import { imageLabels } from "../model/imageLabels.js";
 import type { RegistryMirrors } from "../model/options.js";
-import { fitsCoredns } from "./corednsVersion.js";
 import { hasEtcd } from "./etcdVersion.js";
-import { imagePaths } from "./imageContents.js";
 
 /** Images beside the hyperkube image; the same one where it holds all. */
 export interface SideImages {
@@ -16,17 +14,9 @@ export interface SideImages {
   readonly etcd: string;
   /** Of the pod network flannel. */
   readonly flannel: string;
-  readonly coredns: SideProgram;
 }
 
-/** A program that images have in different places. */
-export interface SideProgram {
-  readonly image: string;
-  /** Absolute path in the image. */
-  readonly program: string;
-}
-
-/** The hyperkube image where that has pause, a fitting etcd, flannel, CoreDNS; else those of the registry. */
+/** The hyperkube image where that has pause, a fitting etcd and flannel; else those of the registry. */
 export function sideImages(
   config: ClusterConfig,
   features: VersionFeatures,
@@ -38,15 +28,10 @@ export function sideImages(
     registry: config.registry,
     registryMirrors: mirrors,
   });
-  const coredns = corednsIn(image, host, features);
   return {
     pause: servesAsPause(image) ? config.image : names.pause,
     etcd: hasEtcd(features, host) ? config.image : names.etcd,
     flannel: host.imagePrograms.flanneld === undefined ? names.flannel : config.image,
-    coredns:
-      coredns === undefined
-        ? { image: names.coredns, program: "/coredns" }
-        : { image: config.image, program: coredns },
   };
 }
 
@@ -58,10 +43,9 @@ export function sideImageNames(
     readonly registry?: string | undefined;
     readonly registryMirrors: RegistryMirrors;
   },
-): Readonly<Record<keyof SideImages, string>> {
+): SideImages & { readonly coredns: string } {
   const { architecture, registry, registryMirrors } = of;
-  const at = (name: string): string =>
-    mirrored(`${registry ?? defaultRegistry}/${name.replace("{arch}", architecture)}`, registryMirrors);
+  const at = (name: string): string => registryImage(name, { registry }, architecture, registryMirrors);
   return {
     pause: at(images.pause),
     etcd: at(images.etcd),
@@ -70,15 +54,14 @@ export function sideImageNames(
   };
 }
 
-/** Where the hyperkube image has a CoreDNS that can serve this version; undefined if it has none. */
-function corednsIn(
-  { labels }: ImageDetails,
-  { imagePrograms, imageCorednsVersion = labels[imageLabels.coredns] }: HostFacts,
-  features: VersionFeatures,
-): string | undefined {
-  if (!fitsCoredns(imageCorednsVersion, features)) return undefined;
-  const labelled = labels[imageLabels.coredns] === undefined ? undefined : `/${imagePaths.programs}/coredns`;
-  return imagePrograms["coredns"] ?? labelled;
+/** An image of the cluster's registry, or where a mirror has it. @param name may have `{arch}` in it */
+export function registryImage(
+  name: string,
+  { registry }: { readonly registry?: string | undefined },
+  architecture: string,
+  mirrors: RegistryMirrors,
+): string {
+  return mirrored(`${registry ?? defaultRegistry}/${name.replace("{arch}", architecture)}`, mirrors);
 }
 
 /** A sandbox is started without a command, so that the image's own has to be a pause. */

@@ -4,6 +4,8 @@ import type { KubernetesObject } from "../model/kubernetesObject.js";
 export interface Subject {
   readonly kind: string;
   readonly name: string;
+  /** Of a ServiceAccount, which is in no group. */
+  readonly namespace?: string;
 }
 
 /** Makes roles and bindings in one version of their API. */
@@ -17,7 +19,8 @@ export interface RbacObjects {
 /** @param apiVersion such as `rbac.authorization.k8s.io/v1` */
 export function rbacObjects(apiVersion: string): RbacObjects {
   const apiGroup = apiVersion.slice(0, apiVersion.indexOf("/"));
-  const grouped = (subjects: readonly Subject[]): unknown[] => subjects.map((subject) => ({ apiGroup, ...subject }));
+  const grouped = (subjects: readonly Subject[]): unknown[] =>
+    subjects.map((subject) => (subject.namespace === undefined ? { apiGroup, ...subject } : subject));
   return {
     role: (namespace, name, rules) => ({ apiVersion, kind: "Role", metadata: { name, namespace }, rules }),
     clusterRole: (name, rules) => ({ apiVersion, kind: "ClusterRole", metadata: { name }, rules }),

@@ -290,6 +290,39 @@ export const podPriorities: readonly Row<boolean>[] = [
   { range: ">=1.11", value: true },
 ];
 
+/**
+ * Whether tolerations and affinity are fields of a pod, or annotations. Affinity between pods came with v1.4, which is
+ * of no concern: an annotation that nobody reads does nothing.
+ */
+export const schedulingFields: readonly Row<boolean>[] = [
+  { range: "<1.6", value: false },
+  { range: ">=1.6", value: true },
+];
+
+/** `allowPrivilegeEscalation` of a container. */
+export const privilegeEscalation: readonly Row<boolean>[] = [
+  { range: "<1.8", value: false },
+  { range: ">=1.8", value: true },
+];
+
+/** `seccompProfile` of a container; an annotation before. */
+export const seccompProfiles: readonly Row<boolean>[] = [
+  { range: "<1.19", value: false },
+  { range: ">=1.19", value: true },
+];
+
+/** Whether every node says by `kubernetes.io/os` what it runs. */
+export const osLabels: readonly Row<boolean>[] = [
+  { range: "<1.16", value: false },
+  { range: ">=1.16", value: true },
+];
+
+/** Whether `discovery.k8s.io/v1` is served, which CoreDNS 1.11 and later cannot do without. */
+export const endpointSlices: readonly Row<boolean>[] = [
+  { range: "<1.21", value: false },
+  { range: ">=1.21", value: true },
+];
+
 /** Startup probes: alpha in v1.16, beta and on by default with v1.18. */
 export const startupProbes: readonly Row<boolean>[] = [
   { range: "<1.18", value: false },
@@ -316,6 +349,9 @@ export interface ApiVersions {
   readonly rbac: string | undefined;
   /** Of `pods/eviction`, which v1.3 has not. */
   readonly eviction: string;
+  readonly deployment: string;
+  /** Undefined: nobody can add an API. */
+  readonly apiService: string | undefined;
 }
 
 export const apiVersions: { readonly [Kind in keyof ApiVersions]: readonly Row<ApiVersions[Kind]>[] } = {
@@ -339,5 +375,18 @@ export const apiVersions: { readonly [Kind in keyof ApiVersions]: readonly Row<A
     { range: "<1.5", value: "policy/v1alpha1" },
     { range: ">=1.5 <1.22", value: "policy/v1beta1" },
     { range: ">=1.22", value: "policy/v1" },
+  ],
+  // Each went with v1.16.
+  deployment: [
+    { range: "<1.6", value: "extensions/v1beta1" },
+    { range: ">=1.6 <1.8", value: "apps/v1beta1" },
+    { range: ">=1.8 <1.9", value: "apps/v1beta2" },
+    { range: ">=1.9", value: "apps/v1" },
+  ],
+  // Beta with v1.7; that went with v1.22.
+  apiService: [
+    { range: "<1.7", value: undefined },
+    { range: ">=1.7 <1.10", value: "apiregistration.k8s.io/v1beta1" },
+    { range: ">=1.10", value: "apiregistration.k8s.io/v1" },
   ],
 };

@@ -67,6 +67,16 @@ export interface VersionFeatures {
   readonly csrApproval: "none" | "flag" | "roles-of-ours" | "roles";
   /** Whether pods may have a priority class. */
   readonly podPriorities: boolean;
+  /** Whether tolerations and affinity are fields of a pod; else annotations. */
+  readonly schedulingFields: boolean;
+  /** Whether a container can be kept from gaining privileges. */
+  readonly privilegeEscalation: boolean;
+  /** Whether a container can say its seccomp profile by a field. */
+  readonly seccompProfiles: boolean;
+  /** Whether nodes have the label `kubernetes.io/os`. */
+  readonly osLabels: boolean;
+  /** Whether there is `discovery.k8s.io/v1`. */
+  readonly endpointSlices: boolean;
   /** Whether a startup probe may put off the liveness probe. */
   readonly startupProbes: boolean;
   readonly proxyModes: readonly table.ProxyMode[];
@@ -156,6 +166,13 @@ export function featuresOf(text: string): VersionFeatures {
   return known;
 }
 
+/** The value of the row that holds for a version. @throws Error if there is none, a bug */
+export function valueFor<Value>(version: string, rows: readonly table.Row<Value>[]): Value {
+  const row = rows.find(({ range }) => matches(version, range));
+  if (!row) throw new Error(`a table has no row for ${version}`);
+  return row.value;
+}
+
 /** Each version is looked up once: a plan asks hundreds of times. */
 const knownFeatures = new Map<string, VersionFeatures>();
 
@@ -164,11 +181,7 @@ export function readFeatures(
   version: string,
   { flagTable, fieldTable }: { readonly flagTable: FlagTable; readonly fieldTable: FieldTable } = flagTables,
 ): VersionFeatures {
-  const pick = <Value>(rows: readonly table.Row<Value>[]): Value => {
-    const row = rows.find(({ range }) => matches(version, range));
-    if (!row) throw new Error(`the version table has no row for ${version}`);
-    return row.value;
-  };
+  const pick = <Value>(rows: readonly table.Row<Value>[]): Value => valueFor(version, rows);
   const flags = { open: flagVerdicts(version, true, flagTable), closed: flagVerdicts(version, false, flagTable) };
   const fields = fieldVerdicts(version, fieldTable);
   const coredns = pick(corednses);
@@ -202,6 +215,11 @@ export function readFeatures(
     tokenGroups: pick(table.tokenGroups),
     csrApproval: pick(table.csrApprovals),
     podPriorities: pick(table.podPriorities),
+    schedulingFields: pick(table.schedulingFields),
+    privilegeEscalation: pick(table.privilegeEscalation),
+    seccompProfiles: pick(table.seccompProfiles),
+    osLabels: pick(table.osLabels),
+    endpointSlices: pick(table.endpointSlices),
     startupProbes: pick(table.startupProbes),
     proxyModes: pick(table.proxyModes),
     apis: {
@@ -210,6 +228,8 @@ export function readFeatures(
       schedulerConfiguration: pick(table.apiVersions.schedulerConfiguration),
       rbac: pick(table.apiVersions.rbac),
       eviction: pick(table.apiVersions.eviction),
+      deployment: pick(table.apiVersions.deployment),
+      apiService: pick(table.apiVersions.apiService),
     },
     images: { ...pick(images), coredns: `coredns/coredns:v${coredns}` },
     components: { ...pick(components), flannel: flannelVersion, coredns },

@@ -8,6 +8,8 @@ export const labels = {
   version: "io.tsdeploy.version",
   /** Digest of the container's spec, and of a manifest as it was rendered. */
   spec: "io.tsdeploy.spec",
+  /** On a Deployment of an add-on: `1-2` is one replica a node, two at most. The add-on manager sees to it. */
+  replicas: "io.tsdeploy.replicas",
   /** On the helper that holds a host's lock: the command that changes the host, such as `master`. */
   lockCommand: "io.tsdeploy.lock.command",
   /** The same: who runs it and where, `user@machine`. */

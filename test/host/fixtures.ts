@@ -68,6 +68,7 @@ export const hostFacts: HostFacts = {
     hyperkube: "/hyperkube",
     "cri-dockerd": "/usr/local/bin/cri-dockerd",
     etcd: "/usr/bin/etcd",
+    coredns: "/usr/local/bin/coredns",
     ip: "/usr/sbin/ip",
     iptables: "/usr/sbin/iptables",
     mount: "/usr/bin/mount",
