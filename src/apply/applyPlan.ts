@@ -4,6 +4,7 @@ import type { PhaseTime } from "../report/events.js";
 import { applyObjects } from "./actions/applyObjects.js";
 import { cleanHost } from "./actions/cleanHost.js";
 import { createNode } from "./actions/createNode.js";
+import { deleteObjects } from "./actions/deleteObjects.js";
 import { drainNode } from "./actions/drainNode.js";
 import { keepCopy } from "./actions/keepCopy.js";
 import { makeFolder } from "./actions/makeFolder.js";
@@ -61,6 +62,8 @@ async function runAction(tools: StepTools): Promise<void> {
       return waitForProbe(action, tools);
     case "apply-objects":
       return applyObjects(action, tools);
+    case "delete-objects":
+      return deleteObjects(action, tools);
     case "create-node":
       return createNode(action, tools);
     case "set-pod-cidr":

@@ -1,5 +1,6 @@
 import { parse, stringify } from "yaml";
 import * as z from "zod";
+import { addonNames } from "../model/addonNames.js";
 import { messageOf, TsdeployError } from "../model/errors.js";
 import type { HostFile } from "../model/hostFile.js";
 import { paths } from "../model/hostLayout.js";
@@ -45,6 +46,10 @@ const masterSchema = z.object({
   networkMtu: z.number().optional(),
   insecureApi: z.boolean().default(false),
   proxyMode: z.enum(["iptables", "ipvs", "nftables"]).default("iptables"),
+  // A cluster of an earlier release has none until it is asked for.
+  dns: z.boolean().default(false),
+  enabledAddons: z.array(z.enum(addonNames)).default([]),
+  addons: z.array(z.object({ name: z.string(), content: z.string() })).default([]),
 });
 
 const workerSchema = z.object({ ...nodeShape, k8sVersion: z.string().optional() });
@@ -70,7 +75,10 @@ type ClusterKeys =
   | "networkBackend"
   | "networkMtu"
   | "insecureApi"
-  | "proxyMode";
+  | "proxyMode"
+  | "dns"
+  | "enabledAddons"
+  | "addons";
 type FoundNode = { readonly ip: string; readonly nodeName: string };
 
 /** What a run of `master` accepted, defaults and found values included: later runs follow it unless told otherwise. */

@@ -103,6 +103,7 @@ class Loader {
     for (const row of this.#rows) this.#read(row);
     this.#crossCheck();
     await this.#readPatches();
+    await this.#readAddons();
     await this.#readToken();
     if (this.#problems.length > 0) throw new TsdeployError("usage", this.#problems);
     return this.#result();
@@ -183,6 +184,18 @@ class Loader {
     }
     const { loadPatches } = await import("./loadPatches.js");
     this.#values.set("patches", await loadPatches(folder, this.#complainer(row)));
+  }
+
+  async #readAddons(): Promise<void> {
+    const row = this.#rows.find(({ key }) => key === "addons");
+    const folder = this.#pathOf("addons");
+    if (!row) return;
+    if (folder === undefined) {
+      this.#values.set("addons", []);
+      return;
+    }
+    const { loadAddons } = await import("./loadAddons.js");
+    this.#values.set("addons", await loadAddons(folder, this.#complainer(row)));
   }
 
   /** A token that was typed wins over a file of a lower source. */

@@ -47,6 +47,7 @@ export type OptionType =
   | "path"
   | "folder"
   | "patches"
+  | "addons"
   | "optionalPath"
   | "component"
   | "secret"
@@ -321,6 +322,27 @@ export const optionTable: readonly OptionRow[] = [
       "open the API to everybody, without TLS, on port 8080: of versions before v1.20, and never in earnest; " +
       "`--no-insecure-api` closes it again",
     hasNegative: true,
+    commands: onMaster,
+    group: "Cluster",
+    inFile: true,
+  },
+  {
+    key: "dns",
+    flag: "--dns",
+    type: "boolean",
+    hasNegative: true,
+    description: "names of Services and pods by CoreDNS; `--no-dns` leaves DNS to you, and takes CoreDNS away",
+    default: "true",
+    commands: onMaster,
+    group: "Cluster",
+    inFile: true,
+  },
+  {
+    key: "addons",
+    flag: "--addons",
+    argument: "DIR",
+    type: "addons",
+    description: "folder of objects of your own, YAML or JSON, that the cluster is kept to; what leaves it is removed",
     commands: onMaster,
     group: "Cluster",
     inFile: true,

@@ -46,6 +46,7 @@ export const readers: Readonly<Record<OptionType, Reader>> = {
   path: readText,
   folder: readText,
   patches: readText,
+  addons: readText,
   optionalPath: readText,
   component: readText,
   secret: readText,

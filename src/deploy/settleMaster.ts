@@ -1,3 +1,4 @@
+import { checkAddons } from "../addons/addons.js";
 import {
   type AcceptedOptions,
   acceptedOptionsFile,
@@ -15,6 +16,7 @@ import {
   resolveVersion,
   type VersionFeatures,
 } from "../kubernetes/versions.js";
+import { addonNames } from "../model/addonNames.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import { defined } from "../model/defined.js";
 import type { ObservedHost } from "../model/hostFacts.js";
@@ -72,10 +74,12 @@ export function settle(requested: MasterOptions, observed: ObservedHost, image: 
     ...defined({ networkMtu: options.networkMtu }),
     insecureApi: options.insecureApi,
     proxyMode: options.proxyMode,
+    addons: addonNames.filter((name) => (name === "coredns" ? options.dns : options.enabledAddons?.includes(name))),
     extraArgs: { ...(kubelet && { kubelet }), ...(proxy && { proxy }) },
   };
   checkProxyMode(config.proxyMode, features);
   checkInsecureApi(config, features);
+  checkAddons(config.addons, features);
   return { ...followed, features, nodeName, nodeIp, config };
 }
 

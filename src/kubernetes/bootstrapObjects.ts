@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { addonNames } from "../model/addonNames.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import { TsdeployError } from "../model/errors.js";
 import type { JoinToken } from "../model/identity.js";
@@ -119,6 +120,7 @@ const clusterConfigSchema: z.ZodType<ClusterConfig> = z.object({
   networkMtu: z.number().int().exactOptional(),
   insecureApi: z.boolean().default(false),
   proxyMode: z.enum(["iptables", "ipvs", "nftables"]).default("iptables"),
+  addons: z.array(z.enum(addonNames)).default([]),
   extraArgs: z.object({
     etcd: extraArgs,
     apiserver: extraArgs,

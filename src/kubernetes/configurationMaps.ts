@@ -59,6 +59,17 @@ export function readConfigurationMap(object: unknown): { document: Record<string
   return { document: document.data, edited: metadata.annotations?.[labels.spec] !== specDigest(data) };
 }
 
+/**
+ * Whether somebody has changed a ConfigMap of ours since we wrote it.
+ *
+ * @throws TsdeployError `CONFIGURATION_BROKEN` as `readConfigurationMap` does
+ */
+export function isEditedMap(object: unknown): boolean {
+  const { metadata, data } = mapSchema.parse(object);
+  if (configurationMapNames.includes(metadata.name)) return readConfigurationMap(object).edited;
+  return metadata.annotations?.[labels.spec] !== specDigest(data);
+}
+
 const texts = z.record(z.string(), z.string());
 const mapSchema = z.object({
   metadata: z.object({ name: z.string(), annotations: texts.optional() }),

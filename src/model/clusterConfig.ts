@@ -1,3 +1,4 @@
+import type { AddonName } from "./addonNames.js";
 import type { ExtraArgs } from "./options.js";
 import type { NetworkBackend, NetworkName } from "./podNetwork.js";
 
@@ -23,6 +24,8 @@ export interface ClusterConfig {
   /** Whether anybody may do anything through port 8080, as with docker-multinode. */
   readonly insecureApi: boolean;
   readonly proxyMode: "iptables" | "ipvs" | "nftables";
+  /** Those that come with tsdeploy and are on, in the order of their names. */
+  readonly addons: readonly AddonName[];
   /** Those of the node components, `kubelet` and `proxy`. */
   readonly extraArgs: ExtraArgs;
 }

@@ -1,3 +1,5 @@
+import type { AddonName } from "./addonNames.js";
+
 import type { NetworkBackend, NetworkName } from "./podNetwork.js";
 
 /** Components that take `extraArgs`; `--patches` are for their manifests and configurations. */
@@ -21,6 +23,14 @@ export interface Patch {
   readonly body: unknown;
   /** For messages. */
   readonly file: string;
+}
+
+/** A file of the folder of `--addons`: objects that the cluster is to have. */
+export interface UserAddon {
+  /** Of the file, without a folder. */
+  readonly name: string;
+  /** Each object has the labels by which the add-on manager knows it. */
+  readonly content: string;
 }
 
 export interface Taint {
@@ -97,6 +107,12 @@ export interface MasterOptions extends CommonOptions, NodeOptions {
   readonly networkBackend: NetworkBackend;
   /** Bytes of a pod's largest packet. Default: what each node's interface leaves. */
   readonly networkMtu?: number;
+  /** Whether the cluster has CoreDNS. */
+  readonly dns: boolean;
+  /** Other add-ons, by `tsdeploy addon enable`: no option, but followed by later runs. */
+  readonly enabledAddons?: readonly AddonName[];
+  /** The person's own. */
+  readonly addons: readonly UserAddon[];
   /** `~` resolved; undefined with `--no-kubeconfig`. */
   readonly kubeconfig?: string;
   /** Life of the join token that is printed. */

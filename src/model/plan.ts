@@ -1,7 +1,7 @@
 import type { Component, ContainerSpec } from "./containerSpec.js";
 import type { CleanupScope } from "./cleanupScope.js";
 import type { HostFile } from "./hostFile.js";
-import type { KubernetesObject } from "./kubernetesObject.js";
+import type { KubernetesObject, ObjectReference } from "./kubernetesObject.js";
 
 /** Something to wait for. Each has a deadline, and says what it saw last. */
 export type Probe =
@@ -20,7 +20,9 @@ export type Probe =
       readonly kind: "node-annotated";
       readonly node: string;
       readonly annotations: Readonly<Record<string, string>>;
-    };
+    }
+  /** The cluster's DNS at the address `server` knows the name by that address. */
+  | { readonly kind: "name-resolves"; readonly name: string; readonly address: string; readonly server: string };
 
 /** By what a container tells that it works: a port of the host's loopback, or a socket file, that accepts. */
 export type Health = { readonly port: number } | { readonly socket: string };
@@ -48,6 +50,8 @@ export type Action =
   | { readonly kind: "wait"; readonly probe: Probe }
   /** Create or bring to this state, in order. Configuration that a person has edited stays. */
   | { readonly kind: "apply-objects"; readonly objects: readonly KubernetesObject[] }
+  /** Those that are there. Configuration that a person has edited stays. */
+  | { readonly kind: "delete-objects"; readonly objects: readonly ObjectReference[] }
   /** A Node object for a kubelet that wants to find one; one that is there stays as it is. */
   | { readonly kind: "create-node"; readonly object: KubernetesObject }
   /** Give the node its pod CIDR now instead of when the controller-manager first looks; no-op if it has one. */

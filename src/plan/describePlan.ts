@@ -2,7 +2,7 @@ import type { ContainerSpec } from "../model/containerSpec.js";
 import { unreachable } from "../model/errors.js";
 import type { HostFile } from "../model/hostFile.js";
 import { cniConfigFiles, paths } from "../model/hostLayout.js";
-import type { KubernetesObject } from "../model/kubernetesObject.js";
+import type { ObjectReference } from "../model/kubernetesObject.js";
 import type { Action, Plan, Probe } from "../model/plan.js";
 import { sha256 } from "../model/specDigest.js";
 import { bindText, type Change, containersOf, filesOf, type PlanDiff } from "./diff.js";
@@ -79,6 +79,7 @@ export function describeChange(change: Change): string {
 function isShown(file: HostFile): boolean {
   const { kubeletConfig, proxyConfig, schedulerConfig, flannelConfig } = paths;
   const shown =
+    file.path.startsWith(`${paths.addons}/`) ||
     file.path.startsWith(`${paths.manifests}/`) ||
     [kubeletConfig, proxyConfig, schedulerConfig, flannelConfig, ...cniConfigFiles].includes(file.path);
   return shown && !file.secret;
@@ -123,6 +124,8 @@ export function describeAction(action: Action): string {
       return `wait until ${describeProbe(action.probe)}`;
     case "apply-objects":
       return `apply ${action.objects.map(describeObject).join(", ")}`;
+    case "delete-objects":
+      return `delete ${action.objects.map(describeObject).join(", ")}`;
     case "create-node":
       return `create ${describeObject(action.object)} unless it is there`;
     case "set-pod-cidr":
@@ -155,7 +158,7 @@ export function describeAction(action: Action): string {
   }
 }
 
-function describeObject({ kind, metadata }: KubernetesObject): string {
+function describeObject({ kind, metadata }: ObjectReference): string {
   return [kind, metadata.namespace, metadata.name].filter(Boolean).join(" ");
 }
 
@@ -179,6 +182,8 @@ function describeProbe(probe: Probe): string {
       return `node ${probe.node} has its pod CIDR`;
     case "node-annotated":
       return `node ${probe.node} has the annotations ${pairs(probe.annotations)}`;
+    case "name-resolves":
+      return `DNS at ${probe.server} knows ${probe.name} as ${probe.address}`;
     default:
       return unreachable(probe);
   }

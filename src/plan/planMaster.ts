@@ -16,6 +16,7 @@ import type { Plan, PlanWarning, Step } from "../model/plan.js";
 import { specDigest } from "../model/specDigest.js";
 import { serverNames } from "../pki/wantedCertificates.js";
 import { podNetworkOf } from "../network/podNetworks.js";
+import { type AddonPart, addonPart } from "./addonSteps.js";
 import { etcdContainer } from "./etcdContainer.js";
 import { etcdSteps } from "./etcdSteps.js";
 import { nodeIdentity, type NodeIdentity } from "./nodeIdentity.js";
@@ -74,7 +75,8 @@ export function planMaster(input: MasterPlanInput): Plan {
     proxyKubeconfig: paths.proxyConf,
     ...(input.base && { base: input.base }),
   });
-  const parts: MasterParts = { input, features, node, common };
+  const addons = addonPart({ config, features, observed, options, bundled: addonFiles(bundled) });
+  const parts: MasterParts = { input, features, node, common, addons };
   const { images, extraArgs } = common;
   const etcd = etcdContainer({ config, features, observed, options, image: images.etcd, extraArgs });
   const pauseStep = imageStep("pause-image", images.pause, config);
@@ -110,8 +112,9 @@ export function planMaster(input: MasterPlanInput): Plan {
         ...when(!observed.host.etcdData, "pod-cidr"),
         "objects",
       ]),
+      ...addons.steps(when(podNetworkOf(config).makesNodesReady, "node-ready")),
     ],
-    warnings: warningsOf(config, features.tried),
+    warnings: [...warningsOf(config, features.tried), ...addons.warnings],
   };
 }
 
@@ -121,6 +124,7 @@ interface MasterParts {
   readonly features: VersionFeatures;
   readonly node: NodeIdentity;
   readonly common: NodePlan;
+  readonly addons: AddonPart;
 }
 
 /** A master's files by when they are written, and those of an earlier run that are removed. */
@@ -133,7 +137,7 @@ interface MasterFiles {
 }
 
 function masterFiles(parts: MasterParts): MasterFiles {
-  const { input, common } = parts;
+  const { input, common, addons } = parts;
   const { observed, bundled, config } = input;
   const { podNetworkFile } = common;
   const scheduler = schedulerFiles(parts);
@@ -151,7 +155,7 @@ function masterFiles(parts: MasterParts): MasterFiles {
     ...common.files,
     ...scheduler,
     ...(firstNetwork ? [firstNetwork] : []),
-    ...addonFiles(bundled),
+    ...addons.files,
     ...pods.filter((pod) => !late.includes(pod)),
   ];
   const written = [...early, ...late, ...(podNetworkFile ? [podNetworkFile] : [])];
@@ -165,7 +169,7 @@ function masterFiles(parts: MasterParts): MasterFiles {
   return {
     early: [writtenFilesRecord(written, observed.files), ...early],
     late,
-    stale: [...stalePods, ...staleNodeFiles(common, observed)],
+    stale: [...addons.stale, ...stalePods, ...staleNodeFiles(common, observed)],
   };
 }
 

@@ -63,20 +63,20 @@ describe("what a master accepted", () => {
   } as const;
 
   test("comes back from its file as it was", () => {
-    const added = { networkBackend: "host-gw", registryMirrors, mirror: mirror ?? "", insecureApi: true, proxyMode: "nftables" } as const;
+    const added = { networkBackend: "host-gw", registryMirrors, mirror: mirror ?? "", insecureApi: true, proxyMode: "nftables", dns: true, enabledAddons: ["metrics-server"], addons: [{ name: "a.yaml", content: "a" }] } as const;
     const full = { ...master, ...added, etcdVersion: "3.6.8" };
     expect(parseAcceptedOptions(acceptedOptionsFile(full).content)).toEqual(full);
   });
 
   test("tells the etcd that ran, which is no option to follow", () => {
-    const options = followAccepted(asked, { ...master, ...{ registryMirrors, insecureApi: false, proxyMode: "iptables" }, etcdVersion: "3.6.8" });
+    const options = followAccepted(asked, { ...master, ...{ registryMirrors, insecureApi: false, proxyMode: "iptables", dns: false, addons: [] }, etcdVersion: "3.6.8" });
     expect(options).toHaveProperty("podCidr", "10.244.0.0/16");
     expect(options).not.toHaveProperty("etcdVersion");
   });
 
   test("may be of a time when there was less to say", () => {
     const file = Object.entries(master).map(([key, value]) => `${key}: ${JSON.stringify(value)}\n`).join("");
-    const added = { networkBackend: "vxlan", registryMirrors: {}, insecureApi: false, proxyMode: "iptables" };
+    const added = { networkBackend: "vxlan", registryMirrors: {}, insecureApi: false, proxyMode: "iptables", dns: false, enabledAddons: [], addons: [] };
     expect(parseAcceptedOptions(file)).toEqual({ ...master, ...added });
   });
 });

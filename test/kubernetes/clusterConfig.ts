@@ -14,5 +14,6 @@ export const clusterConfig: ClusterConfig = {
   networkBackend: "vxlan",
   insecureApi: false,
   proxyMode: "iptables",
+  addons: ["coredns"],
   extraArgs: { kubelet: { v: "2" } },
 };

@@ -53,6 +53,8 @@ export const masterOptions: MasterOptions = {
   networkBackend: "vxlan",
   insecureApi: false,
   proxyMode: "iptables",
+  dns: true,
+  addons: [],
   tokenTtlMs: 3_600_000,
 };
 
@@ -71,6 +73,7 @@ export const config: ClusterConfig = {
   networkBackend: "vxlan",
   insecureApi: false,
   proxyMode: "iptables",
+  addons: ["coredns"],
   extraArgs: {},
 };
 

@@ -41,6 +41,7 @@ function actionLines({ id, action }: Step): string[] {
     case "pull-image":
     case "wait":
     case "apply-objects":
+    case "delete-objects":
     case "set-pod-cidr":
     case "drain-node":
     case "remove-node":

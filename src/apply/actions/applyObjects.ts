@@ -1,7 +1,7 @@
 import { ApiError } from "../../api/apiFault.js";
 import type { KubernetesClient } from "../../api/kubernetesClient.js";
 import { pathOf } from "../../api/pathOf.js";
-import { readConfigurationMap } from "../../kubernetes/configurationMaps.js";
+import { isEditedMap } from "../../kubernetes/configurationMaps.js";
 import { labels } from "../../model/hostLayout.js";
 import type { KubernetesObject } from "../../model/kubernetesObject.js";
 import type { ActionOf } from "../../model/plan.js";
@@ -35,7 +35,7 @@ async function applyObject(object: KubernetesObject, { run, leave }: StepTools, 
       if (error instanceof ApiError && error.status === 404) return undefined;
       throw error;
     });
-    if (existing && readConfigurationMap(existing).edited) return;
+    if (existing && isEditedMap(existing)) return;
   }
   await api.apply(object, {
     signal,

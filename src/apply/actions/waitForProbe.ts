@@ -1,5 +1,6 @@
 import { unreachable } from "../../model/errors.js";
 import type { ActionOf, Probe } from "../../model/plan.js";
+import { probeNameResolves } from "../nameProbe.js";
 import type { PlanRun, StepTools } from "../planRun.js";
 import {
   probeApi,
@@ -37,6 +38,8 @@ async function look(probe: Probe, run: PlanRun, signal: AbortSignal): Promise<Si
       return probeNodeCidr(api, probe.node, signal);
     case "node-annotated":
       return probeNodeAnnotations(api, probe.node, probe.annotations, signal);
+    case "name-resolves":
+      return probeNameResolves(api, helper, probe, signal);
     default:
       return unreachable(probe);
   }

@@ -55,7 +55,9 @@ async function changed(first: MasterOf, then: Partial<MasterOf>, arrange?: Arran
     host,
     plan: (one) => masterScene(one, next),
     ...(!arrange &&
-      next.version === first.version && { back: (one) => masterScene(one, { ...first, options: given }) }),
+      next.version === first.version && {
+        back: (one) => masterScene(one, { ...first, options: { ...given, ...first.options } }),
+      }),
   };
 }
 
@@ -86,6 +88,8 @@ const etcdArgs = { options: { extraArgs: { etcd: { "quota-backend-bytes": "10000
 const apiserver = { extraArgs: { apiserver: { "max-requests-inflight": "7" } } };
 const configured = { options: { patches: [{ target: "kubelet", type: "merge", body: { maxPods: 50 }, file: "p" }] } };
 
+const ownAddons = ["a", "b"].map((name) => ({ name: `${name}.yaml`, content: `# ${name}\n` }));
+
 /** Every kind of plan for a node, with the host that it is made for. */
 export const kinds: Readonly<Record<string, () => Kind | Promise<Kind>>> = {
   "first master v1.3.6": () => firstMaster("v1.3.6"),
@@ -104,6 +108,11 @@ export const kinds: Readonly<Record<string, () => Kind | Promise<Kind>>> = {
   "kubelet's configuration": () => changed(of("v1.20.2"), configured as Partial<MasterOf>),
   "etcd's arguments": () => changed(of("v1.20.2"), etcdArgs),
   "API server's arguments": () => changed(of("v1.20.2"), { options: apiserver }),
+  "DNS goes": () => changed(of("v1.20.2"), { options: { dns: false } }),
+  "DNS comes": () => changed({ ...of("v1.20.2"), options: { dns: false } }, { options: { dns: true } }),
+  "add-ons of the person's own come": () => changed(of("v1.36.2"), { options: { addons: ownAddons } }),
+  "add-ons of the person's own go": () =>
+    changed({ ...of("v1.36.2"), options: { addons: ownAddons } }, { options: { addons: ownAddons.slice(1) } }),
   "an edited manifest stays": () => changed(of("v1.20.2"), { options: apiserver }, edit),
   "an edited manifest is overwritten": () =>
     changed(of("v1.20.2"), { options: { ...apiserver, overwrite: true } }, edit),

@@ -55,7 +55,29 @@ export function settle(state: HostState): void {
   const kubelet = workingKubelet(state);
   if (!kubelet) return;
   if (!state.isWorker) settleStaticPods(state);
-  if (apiAnswers(state)) settleNode(state, kubelet);
+  if (!apiAnswers(state)) return;
+  settleNode(state, kubelet);
+  if (!state.isWorker) settleDns(state);
+}
+
+/** Cluster DNS answers as soon as a pod of it runs. */
+function settleDns(state: HostState): void {
+  const path = "/api/v1/namespaces/kube-system/pods/coredns-1";
+  if (!answersNames(state)) {
+    state.objects.delete(path);
+    return;
+  }
+  state.objects.set(path, {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "coredns-1", namespace: "kube-system" },
+    status: { phase: "Running", conditions: [{ type: "Ready", status: "True" }] },
+  });
+}
+
+/** Whether there is a Deployment of CoreDNS, in any version of its API. */
+export function answersNames(state: HostState): boolean {
+  return [...state.objects.keys()].some((path) => path.endsWith("/namespaces/kube-system/deployments/coredns"));
 }
 
 /** Two of a component want the same ports, and an etcd refuses data that a newer minor has raised. */

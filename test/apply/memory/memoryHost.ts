@@ -10,8 +10,9 @@ import { kubeletLabels } from "../../../src/model/kubeletLabels.js";
 import { bindText } from "../../../src/plan/diff.js";
 import { engineFacts } from "../../host/fixtures.js";
 import { memoryApi } from "./api.js";
+import { dnsConnection } from "./dns.js";
 import { Faults } from "./faults.js";
-import { isRunning, settle } from "./kubernetes.js";
+import { answersNames, apiAnswers, isRunning, settle } from "./kubernetes.js";
 import { isHelper, runInHelper } from "./scripts.js";
 import { type HostState, makeFolders, type MemoryContainer, type MemoryImage } from "./state.js";
 
@@ -220,6 +221,12 @@ function memoryEngine(state: HostState, faults: Faults): ContainerEngine {
         const { exitCode, stdout = Buffer.alloc(0), stderr = "" } = await runInHelper(state, argv, options);
         settle(state);
         return { exitCode, stdout, stderr };
+      }),
+    execStream: (_id, argv) =>
+      faults.around(`exec ${argv[0] ?? ""}`, () => {
+        settle(state);
+        if (argv[2] !== "TCP:10.96.0.10:53,nodelay") throw new Error(`the memory host knows no ${argv.join(" ")}`);
+        return dnsConnection(apiAnswers(state) && answersNames(state) ? "10.96.0.1" : undefined);
       }),
     inspectImage: (reference) => faults.around(`inspect image ${reference}`, () => state.images.get(reference)?.details),
     listImages: (wanted) =>

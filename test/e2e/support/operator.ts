@@ -1,5 +1,5 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
@@ -32,6 +32,11 @@ export const otherVersion = version.replace(/\d+\.\d+$/, (rest) => `${Number(res
 export const programsFolder = join(workFolder, "programs");
 const kubectlProgram = join(programsFolder, "kubectl");
 
+/** Whether that image has CoreDNS. Else clusters are made without DNS: there is no registry to pull it from. */
+export function hasCoredns(): boolean {
+  return existsSync(join(programsFolder, "coredns"));
+}
+
 export interface TsdeployOptions extends Omit<RunOptions, "env"> {
   /** Default: none, so Docker's own default. */
   readonly machine?: Machine;
@@ -44,11 +49,12 @@ export interface TsdeployOptions extends Omit<RunOptions, "env"> {
   readonly withoutNetwork?: boolean;
 }
 
-/** Runs the built CLI as a person would. `master` gets version and network by variables, `worker` learns them. */
+/** Runs the built CLI as a person would. `master` gets version, network and DNS by variables, `worker` learns them. */
 export async function tryTsdeploy(args: readonly string[], options: TsdeployOptions = {}): Promise<RunResult> {
   const { machine, via = "socket", withoutNetwork = false, home: HOME = home, ...rest } = options;
   const network = hasFlannel ? { TSDEPLOY_NETWORK_BACKEND: networkBackend } : { TSDEPLOY_NETWORK: "bridge" };
-  const told = args[0] === "master" ? { TSDEPLOY_K8S_VERSION: version, ...network } : {};
+  const dns = hasCoredns() ? {} : { TSDEPLOY_DNS: "false" };
+  const told = args[0] === "master" ? { TSDEPLOY_K8S_VERSION: version, ...network, ...dns } : {};
   const env = { PATH: process.env["PATH"], HOME, ...told, ...(await machine?.environment(via)), ...options.env };
   mkdirSync(HOME, { recursive: true });
   const command = ["node", "dist/cli.js", ...args];

@@ -1,0 +1,158 @@
+import { parseAllDocuments } from "yaml";
+import { type AddonContext } from "../addons/addon.js";
+import { addonFile, addonObjects, addonPath, addons } from "../addons/addons.js";
+import { clusterTolerations, isTolerated } from "../addons/podParts.js";
+import { parseWrittenFiles, type WrittenFiles } from "../host/writtenFiles.js";
+import { addressAt } from "../kubernetes/networks.js";
+import type { VersionFeatures } from "../kubernetes/versions.js";
+import { type AddonName, addonNames } from "../model/addonNames.js";
+import type { ClusterConfig } from "../model/clusterConfig.js";
+import type { ObservedHost } from "../model/hostFacts.js";
+import type { HostFile } from "../model/hostFile.js";
+import { paths } from "../model/hostLayout.js";
+import type { ObjectReference } from "../model/kubernetesObject.js";
+import type { RegistryMirrors, Taint, UserAddon } from "../model/options.js";
+import type { PlanWarning, Step } from "../model/plan.js";
+import { sha256 } from "../model/specDigest.js";
+import { podNetworkOf } from "../network/podNetworks.js";
+import { imageStep } from "./nodePlan.js";
+import { step, when } from "./step.js";
+
+const ownPaths: ReadonlySet<string> = new Set(addonNames.map(addonPath));
+
+export interface AddonPartInput {
+  /** Add-ons that come with this package as files. */
+  readonly bundled: readonly HostFile[];
+  readonly config: ClusterConfig;
+  readonly features: VersionFeatures;
+  readonly observed: ObservedHost;
+  readonly options: {
+    readonly registryMirrors: RegistryMirrors;
+    readonly nodeTaints: readonly Taint[];
+    readonly addons: readonly UserAddon[];
+  };
+}
+
+/** What a plan has for add-ons: those of tsdeploy that are on, those that are no more, and the person's own. */
+export interface AddonPart {
+  readonly files: readonly HostFile[];
+  /** Files of the person's that have left their folder: the add-on manager deletes what was in them. */
+  readonly stale: readonly string[];
+  readonly warnings: readonly PlanWarning[];
+  /** @param ready steps after which pods can start on this node; undefined if that is not waited for */
+  readonly steps: (ready: readonly string[]) => Step[];
+}
+
+/** The add-ons of a master. */
+export function addonPart(input: AddonPartInput): AddonPart {
+  const { config, features, observed, options } = input;
+  const context: AddonContext = { config, features, observed, mirrors: options.registryMirrors };
+  const rendered = config.addons.map((name) => {
+    const objects = addonObjects(name, context);
+    return { name, objects, file: addonFile(name, objects) };
+  });
+  const own = options.addons.map(({ name, content }): HostFile => {
+    return { path: `${paths.addons}/${name}`, mode: 0o644, content, secret: false };
+  });
+  const files = [...input.bundled, ...rendered.map(({ file }) => file), ...own];
+  const left = leftFiles(observed, files);
+  const obstacle = config.addons.includes("coredns") ? dnsObstacle(input) : undefined;
+  const dangers = config.addons.flatMap((name) => addons[name].danger?.(features) ?? []);
+  return {
+    files,
+    stale: left.ours.filter((path) => !ownPaths.has(path)),
+    warnings: [
+      ...dangers.map((message) => ({ message, danger: true }) as const),
+      ...(obstacle === undefined ? [] : [{ message: obstacle }]),
+      ...left.edited.map((path) => ({ message: `${path} was edited on the host, and stays: remove it there` })),
+    ],
+    steps: (ready) => [
+      ...rendered.flatMap(({ name, objects }) => [
+        step(`addon-${name}`, phaseOf(name), ["api"], { kind: "apply-objects", objects }),
+        ...when(name === "coredns" && obstacle === undefined, ...dnsWait(context, ready)),
+      ]),
+      ...deletions(left.ours, input),
+    ],
+  };
+}
+
+function phaseOf(name: AddonName): string {
+  return name === "coredns" ? "dns" : "add-ons";
+}
+
+/** Until a name resolves; its image comes meanwhile, so that a pull that fails says so. */
+function dnsWait(context: AddonContext, ready: readonly string[]): Step[] {
+  const { config } = context;
+  const image = imageStep("coredns-image", addons.coredns.image(context).reference, config);
+  return [
+    ...image,
+    step("dns", "dns", ["addon-coredns", ...ready, ...image.map(({ id }) => id)], {
+      kind: "wait",
+      probe: {
+        kind: "name-resolves",
+        name: `kubernetes.default.svc.${config.clusterDomain}`,
+        address: addressAt(config.serviceCidr, 1),
+        server: config.clusterDns,
+      },
+    }),
+  ];
+}
+
+/** Why DNS cannot come up on this node, as a sentence for whoever runs the command. */
+function dnsObstacle({ config, options }: AddonPartInput): string | undefined {
+  if (!podNetworkOf(config).makesNodesReady) {
+    return "CoreDNS starts when you have brought a pod network: nobody waits for it now.";
+  }
+  const taint = options.nodeTaints.find((one) => !isTolerated(one, clusterTolerations));
+  if (!taint) return undefined;
+  return `The taint ${taint.key}:${taint.effect} keeps CoreDNS off this node: names resolve when another node has joined.`;
+}
+
+/** Add-ons that an earlier run wrote and this one does not, by whether a person has changed them since. */
+function leftFiles(
+  { files: present }: ObservedHost,
+  wanted: readonly HostFile[],
+): { readonly ours: string[]; readonly edited: string[] } {
+  const written = parseWrittenFiles(present.get(paths.writtenFiles)?.content);
+  const left = Object.keys(written).filter(
+    (path) =>
+      path.startsWith(`${paths.addons}/`) && present.has(path) && !wanted.some((file) => file.path === path),
+  );
+  const isOurs = (path: string): boolean => isAsWritten(written, path, present.get(path)?.content);
+  return { ours: left.filter(isOurs), edited: left.filter((path) => !isOurs(path)) };
+}
+
+function isAsWritten(written: WrittenFiles, path: string, content = ""): boolean {
+  return written[path]?.includes(sha256(content)) === true;
+}
+
+/**
+ * Takes add-ons of ours away: the objects first, so that a run that is cut short leaves the file by which the next one
+ * knows. What the add-on manager brings back in between it deletes when the file is gone; it alone takes the pods of
+ * the oldest Deployments.
+ */
+function deletions(stale: readonly string[], { observed, features }: AddonPartInput): Step[] {
+  return addonNames.flatMap((name) => {
+    const path = addonPath(name);
+    if (!stale.includes(path)) return [];
+    const objects = referencesIn(observed.files.get(path)?.content ?? "").filter(
+      ({ kind }) => features.schedulingFields || kind !== "Deployment",
+    );
+    const phase = phaseOf(name);
+    return [
+      step(`delete-${name}`, phase, ["api"], { kind: "delete-objects", objects: objects.reverse() }),
+      step(`remove-${name}`, phase, [`delete-${name}`], { kind: "remove-files", paths: [path] }),
+    ];
+  });
+}
+
+/** The objects of a file that we have written. */
+function referencesIn(text: string): ObjectReference[] {
+  const documents = parseAllDocuments(text);
+  if (!Array.isArray(documents)) return [];
+  return documents.map((document) => {
+    const { apiVersion, kind, metadata } = document.toJS() as ObjectReference;
+    const { name, namespace } = metadata;
+    return { apiVersion, kind, metadata: { name, ...(namespace !== undefined && { namespace }) } };
+  });
+}

@@ -1,0 +1,148 @@
+import { describe, expect, test } from "vitest";
+import { hostBeforeFile } from "../../src/host/hostBefore.js";
+import { writtenFilesRecord } from "../../src/host/writtenFiles.js";
+import type { ExistingFile } from "../../src/model/hostFacts.js";
+import type { HostFile } from "../../src/model/hostFile.js";
+import { paths } from "../../src/model/hostLayout.js";
+import type { MasterOptions } from "../../src/model/options.js";
+import type { Action, Plan } from "../../src/model/plan.js";
+import { filesOf } from "../../src/plan/diff.js";
+import { refuseForeignFiles } from "../../src/plan/foreignFiles.js";
+import { planMaster } from "../../src/plan/planMaster.js";
+import { masterInputOf, observed } from "./fixtures.js";
+
+const corednsPath = `${paths.addons}/coredns.yaml`;
+
+interface Of {
+  readonly version?: string;
+  readonly dns?: boolean;
+  readonly network?: "bridge" | "none";
+  readonly options?: Partial<MasterOptions>;
+  readonly files?: readonly HostFile[];
+}
+
+function planOf({ version = "v1.20.2", dns = true, network = "bridge", options = {}, files = [] }: Of = {}): Plan {
+  const input = masterInputOf({ version, config: { addons: dns ? ["coredns"] : [], network } });
+  const present = new Map<string, ExistingFile>(files.map(({ path, mode, content }) => [path, { mode, content }]));
+  return planMaster({ ...input, options: { ...input.options, ...options }, observed: { ...observed, files: present } });
+}
+
+function actionOf(plan: Plan, id: string): Action | undefined {
+  return plan.steps.find((step) => step.id === id)?.action;
+}
+
+/** An add-on as an earlier run left it, with the record of that. */
+function earlier(file: Pick<HostFile, "path" | "content">): HostFile[] {
+  const whole = { mode: 0o644, secret: false, ...file };
+  return [writtenFilesRecord([whole], new Map()), whole];
+}
+
+describe("DNS", () => {
+  test("is there when a name resolves, on a node that can run it", () => {
+    const plan = planOf();
+    expect(actionOf(plan, "dns")).toEqual({
+      kind: "wait",
+      probe: {
+        kind: "name-resolves",
+        name: "kubernetes.default.svc.cluster.local",
+        address: "10.96.0.1",
+        server: "10.96.0.10",
+      },
+    });
+    expect(plan.steps.find(({ id }) => id === "dns")?.phase).toBe("dns");
+    expect(filesOf(plan).map(({ path }) => path)).toContain(corednsPath);
+    expect(plan.warnings.map(({ message }) => message).join()).not.toMatch(/DNS|taint/);
+  });
+
+  test("has its image pulled where the node's has no CoreDNS", () => {
+    const { coredns, ...imagePrograms } = observed.host.imagePrograms;
+    const input = masterInputOf({ version: "v1.20.2" });
+    const plan = planMaster({ ...input, observed: { ...observed, host: { ...observed.host, imagePrograms } } });
+    expect(coredns).toBeDefined();
+    expect(actionOf(plan, "coredns-image")).toMatchObject({ reference: expect.stringContaining("coredns:") as unknown });
+    expect(plan.steps.find(({ id }) => id === "dns")?.needs).toContain("coredns-image");
+  });
+
+  test.each([
+    [{ options: { nodeTaints: [{ key: "dedicated", value: "db", effect: "NoExecute" }] } }, "taint dedicated:NoExecute"],
+    [{ network: "none" }, "brought a pod network"],
+  ] as const)("is not waited for, but told of, with %o", (of, words) => {
+    const plan = planOf(of);
+    expect(actionOf(plan, "addon-coredns")).toBeDefined();
+    expect(actionOf(plan, "dns")).toBeUndefined();
+    expect(plan.warnings.map(({ message }) => message).join()).toContain(words);
+  });
+
+  test("is waited for on a node that has the control plane's own taint", () => {
+    const nodeTaints = [{ key: "node-role.kubernetes.io/master", effect: "NoSchedule" }] as const;
+    expect(actionOf(planOf({ options: { nodeTaints } }), "dns")).toBeDefined();
+  });
+
+  test("leaves nothing in a plan without it", () => {
+    const plan = planOf({ dns: false });
+    expect(JSON.stringify(plan)).not.toContain("coredns");
+  });
+});
+
+describe("an add-on that nobody wants any more", () => {
+  const [content = ""] = filesOf(planOf()).flatMap((file) => (file.path === corednsPath ? [file.content] : []));
+
+  test("goes after its objects, of which the last go first", () => {
+    const plan = planOf({ dns: false, files: earlier({ path: corednsPath, content }) });
+    expect(actionOf(plan, "remove-coredns")).toEqual({ kind: "remove-files", paths: [corednsPath] });
+    const { objects } = actionOf(plan, "delete-coredns") as Extract<Action, { readonly kind: "delete-objects" }>;
+    expect(objects.map(({ kind }) => kind)).toEqual([
+      ...["Service", "Deployment", "ConfigMap", "ClusterRoleBinding", "ClusterRole", "ServiceAccount"],
+    ]);
+    expect(plan.steps.find(({ id }) => id === "remove-coredns")?.needs).toEqual(["delete-coredns"]);
+  });
+
+  test("leaves a Deployment of the oldest kind to the add-on manager, which takes the pods too", () => {
+    const [old = ""] = filesOf(planOf({ version: "v1.3.6" })).flatMap(({ path, content: text }) => (path === corednsPath ? [text] : []));
+    const plan = planOf({ version: "v1.3.6", dns: false, files: earlier({ path: corednsPath, content: old }) });
+    expect(JSON.stringify(actionOf(plan, "delete-coredns"))).not.toContain("Deployment");
+  });
+
+  test("stays, and is told of, if somebody has edited it", () => {
+    const [record, file] = earlier({ path: corednsPath, content });
+    const files = [record, file && { ...file, content: `${content}# mine\n` }].filter((one) => one !== undefined);
+    const plan = planOf({ dns: false, files });
+    expect(actionOf(plan, "remove-coredns")).toBeUndefined();
+    expect(plan.warnings.map(({ message }) => message).join()).toContain(`${corednsPath} was edited`);
+  });
+
+  test("is not looked for among files that were never ours", () => {
+    const files = [{ path: corednsPath, mode: 0o644, content, secret: false }];
+    expect(actionOf(planOf({ dns: false, files }), "remove-coredns")).toBeUndefined();
+  });
+});
+
+describe("the person's own add-ons", () => {
+  const one = { name: "one.yaml", content: "one" };
+
+  test("are written, and those that have left the folder go", () => {
+    const files = earlier({ path: `${paths.addons}/two.yaml`, content: "two" });
+    const plan = planOf({ options: { addons: [one] }, files });
+    expect(filesOf(plan).find(({ path }) => path === `${paths.addons}/one.yaml`)?.content).toBe("one");
+    expect(actionOf(plan, "stale-files")).toEqual({ kind: "remove-files", paths: [`${paths.addons}/two.yaml`] });
+  });
+
+  test.each([
+    ["an owner's file", [{ path: `${paths.addons}/one.yaml`, mode: 0o644, content: "theirs", secret: false }]],
+    ["one of ours that somebody has edited", [
+      ...earlier({ path: `${paths.addons}/one.yaml`, content: "before" }).slice(0, 1),
+      { path: `${paths.addons}/one.yaml`, mode: 0o644, content: "edited", secret: false },
+    ]],
+  ])("never take the place of %s", (_, files) => {
+    const plan = planOf({ options: { addons: [one] }, files });
+    const present = new Map(files.map(({ path, mode, content }) => [path, { mode, content }]));
+    const before = hostBeforeFile(observed.host, new Map());
+    if (before) present.set(before.path, before);
+    const check = (): void => {
+      refuseForeignFiles(plan, { ...observed, files: present });
+    };
+    expect(check).toThrow(`${paths.addons}/one.yaml would be overwritten`);
+    present.set(`${paths.addons}/one.yaml`, { mode: 0o644, content: "one" });
+    expect(check).not.toThrow();
+  });
+});
