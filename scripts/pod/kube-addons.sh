@@ -15,6 +15,9 @@ addonmanager.kubernetes.io/mode=Reconcile are created, updated, and deleted when
 kubernetes.io/cluster-service=true); EnsureExists: created, then left alone. cluster-service=true without a mode counts
 as Reconcile. Looks at the cluster every SECONDS (default $interval), at the folder every 5.
 
+A Deployment with the annotation io.tsdeploy.replicas=MIN-MAX and the label kubernetes.io/cluster-service=true gets a
+replica for each node, within these bounds, soon after a node has joined.
+
 Runs with the kubectl of every Kubernetes from v1.3 on. Objects of several modes have to be in YAML documents or files
 of their own: those of one List are left alone.
 END
@@ -22,6 +25,7 @@ END
 
 mode=addonmanager.kubernetes.io/mode
 service=kubernetes.io/cluster-service
+replicas=io.tsdeploy.replicas
 # Not those that controllers make, with labels of ours, from what is applied: Endpoints, ReplicaSets, …
 prunable='configmaps persistentvolumeclaims persistentvolumes pods podtemplates replicationcontrollers secrets
 serviceaccounts services resourcequotas limitranges namespaces daemonsets.apps deployments.apps statefulsets.apps
@@ -38,12 +42,13 @@ log() { echo "$(date -u +%FT%TZ) $*"; }
 
 # Official hyperkube images have it in one of these places.
 if command -v kubectl >/dev/null; then
-  k() { kubectl --kubeconfig="$kubeconfig" "$@"; }
+  kubectl=(kubectl)
 elif [[ -x /kubectl ]]; then
-  k() { /kubectl --kubeconfig="$kubeconfig" "$@"; }
+  kubectl=(/kubectl)
 else
-  k() { /hyperkube kubectl --kubeconfig="$kubeconfig" "$@"; }
+  kubectl=(/hyperkube kubectl)
 fi
+k() { "${kubectl[@]}" --kubeconfig="$kubeconfig" "$@"; }
 
 files() {
   find "$addons" -name '.?*' -prune -o -type f \( -name '*.json' -o -name '*.yaml' -o -name '*.yml' \) -print | sort
@@ -55,16 +60,17 @@ state() {
   [[ -z $found ]] || tr '\n' '\0' <<<"$found" | xargs -0 stat -c '%n %Y %s'
 }
 
-# split makes each YAML document and each JSON file of the folder a file of $work/all.
+# split makes each YAML document and each JSON file of the folder a file of $work/all. Fails if a file cannot be read; the
+# others are.
 split() {
-  local file name count=0
+  local file name count=0 status=0
   while IFS= read -r file; do
     [[ -n $file ]] || continue
     count=$((count + 1))
     name=${file##*/}
     name=$work/all/$(printf %04d "$count")-%03d-${name//[^A-Za-z0-9._-]/_}
     if [[ $file == *.json ]]; then
-      cp "$file" "${name/\%03d/000}" || return
+      cp "$file" "${name/\%03d/000}" || unreadable "$file"
       continue
     fi
     # At the start of a line, `---` is nothing else in YAML, not even inside a block of text.
@@ -79,8 +85,15 @@ split() {
       { text = text $0 "\n" }
       !/^((---|\.\.\.)[ \t\r]*|[ \t\r]*)(#.*)?$/ { content = 1 }
       END { flush() }
-    ' "$file" || return
+    ' "$file" || unreadable "$file"
   done <<<"$(files)"
+  return $status
+}
+
+# Names a file that cannot be read; the caller's status is then 1.
+unreadable() {
+  log "${1##*/} cannot be read"
+  status=1
 }
 
 # Prints MODE SERVICE IDENTITY of each of a file's objects, - for a label that it has not; fails if it cannot be read.
@@ -112,14 +125,13 @@ read_folder() {
   local command file said modes status=0
   rm -rf "$work"/{all,Reconcile,EnsureExists}
   mkdir "$work"/{all,Reconcile,EnsureExists}
-  split || return
+  split || status=1
   command=$(reader) || return
   wanted=
   for file in "$work"/all/*; do
     [[ -e $file ]] || continue
     said=$(describe "$command" "$file") || {
-      log "${file##*/} cannot be read"
-      status=1
+      unreadable "$file"
       continue
     }
     wanted+=$said$'\n'
@@ -198,6 +210,56 @@ prune() {
   return $status
 }
 
+# scale brings Deployments that say how many replicas they want to have to that many, by the number of nodes. Says in
+# $scaled which there are.
+scale() {
+  local template nodes range now namespace name wanted
+  template="{{range .items}}{{with .metadata.annotations}}{{if index . \"$replicas\"}}{{index . \"$replicas\"}}{{end}}{{end}}"
+  template+=' {{.spec.replicas}} {{.metadata.namespace}} {{.metadata.name}}{{"\n"}}{{end}}'
+  scaled=$(k get deployments --all-namespaces -l "$service=true" -o "go-template=$template") || return
+  scaled=$(grep -E '^[0-9]+-[0-9]+ ' <<<"$scaled") || return 0
+  nodes=$(k get nodes -o name) || return
+  name_of "$nodes" >"$work/nodes.new"
+  mv "$work/nodes.new" "$work/nodes"
+  nodes=$(grep -c . "$work/nodes" || true)
+  while read -r range now namespace name; do
+    wanted=$nodes
+    if ((wanted > ${range#*-})); then wanted=${range#*-}; fi
+    if ((wanted < ${range%-*})); then wanted=${range%-*}; fi
+    [[ $now == "$wanted" ]] || k scale deployment "$name" --namespace="$namespace" --replicas="$wanted" || return
+  done <<<"$scaled"
+}
+
+# `node/machine-1`, or how else a kubectl writes it -> `machine-1`
+name_of() { sed -n 's,^.*/,,; /./p' <<<"$1"; }
+
+# watch_nodes sees to it that a kubectl tells of nodes while there is something to scale: one that is not known wakes the
+# loop. Most of what it tells is that a node is still well.
+watching=
+watch_nodes() {
+  if [[ -z $scaled || $SECONDS -lt $next_watch ]] || kill -0 "$watching" 2>/dev/null; then return; fi
+  next_watch=$((SECONDS + 10))
+  [[ -p $work/watch ]] || mkfifo "$work/watch"
+  tell_of_news <"$work/watch" &
+  # Not by k: a function would be a shell between us and the program that has to end with us.
+  "${kubectl[@]}" --kubeconfig="$kubeconfig" get nodes --watch-only -o name >"$work/watch" 2>/dev/null &
+  watching=$!
+}
+
+tell_of_news() {
+  local line
+  while read -r line; do
+    line=$(name_of "$line")
+    grep -Fxq -e "$line" "$work/nodes" || kill -USR1 $$
+  done
+}
+
+# end takes along what runs beside the loop.
+end() {
+  [[ -z $watching ]] || kill "$watching" 2>/dev/null || true
+  rm -rf "$work"
+}
+
 reconcile() { # STATE
   local status=0
   k get namespace kube-system >/dev/null 2>&1 || k create namespace kube-system || return
@@ -207,6 +269,7 @@ reconcile() { # STATE
   fi
   if [[ -n $(ls "$work/Reconcile") ]]; then apply || status=1; fi
   if [[ -n $(ls "$work/EnsureExists") ]]; then create; fi
+  scale || status=1
   # What cannot be read, or has failed, stays as it is in the cluster.
   [[ $status == 0 ]] || return 1
   kinds || return
@@ -226,8 +289,10 @@ while [[ $# -gt 0 ]]; do
 done
 
 trap 'exit 143' TERM INT
+joined=
+trap 'joined=yes' USR1
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap end EXIT
 mkdir "$work"/{Reconcile,EnsureExists}
 # Both from v1.11 on.
 no_wait='' lists_kinds=''
@@ -238,18 +303,26 @@ wanted=
 read_state=none
 seen=none
 next=0
+scaled=
+next_watch=0
 while :; do
   now=$(state)
   if [[ $now != "$seen" || $SECONDS -ge $next ]]; then
     seen=$now
+    joined=
     next=$((SECONDS + interval))
     if ! reconcile "$now"; then
       log 'not all of it worked; trying again'
       next=$((SECONDS + 10))
       [[ -z $once ]] || exit 1
     fi
+  elif [[ -n $joined ]]; then
+    joined=
+    scale || next=$((SECONDS + 10))
   fi
   if [[ -n $once ]]; then exit; fi
+  watch_nodes
   sleep 5 &
-  wait $!
+  # It ends early when a node has joined.
+  wait $! || true
 done

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { chmod, writeFile } from "node:fs/promises";
-import { type AddressInfo, createServer, type Server } from "node:net";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
 
@@ -14,9 +14,11 @@ export interface FakeObject {
     readonly name: string;
     readonly namespace?: string;
     readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
     readonly ownerReferences?: readonly unknown[];
   };
   readonly data?: unknown;
+  readonly spec?: { readonly replicas?: number };
   /** Whether it has the annotation that `kubectl apply` leaves. */
   readonly applied?: boolean;
 }
@@ -35,9 +37,14 @@ const flagsOf: Readonly<Record<string, Readonly<Record<Dialect, readonly string[
   },
   apply: { "v1.3": ["-f"], "v1.6": ["-f"], "v1.20": ["-f"] },
   get: {
-    "v1.3": ["--all-namespaces", "-l", "-o"],
-    "v1.6": ["--all-namespaces", "-l", "-o"],
-    "v1.20": ["--all-namespaces", "-l", "-o"],
+    "v1.3": ["--all-namespaces", "-l", "-o", "--watch-only"],
+    "v1.6": ["--all-namespaces", "-l", "-o", "--watch-only"],
+    "v1.20": ["--all-namespaces", "-l", "-o", "--watch-only"],
+  },
+  scale: {
+    "v1.3": ["--namespace", "--replicas"],
+    "v1.6": ["--namespace", "--replicas"],
+    "v1.20": ["--namespace", "--replicas"],
   },
   delete: {
     "v1.3": ["--ignore-not-found", "--namespace"],
@@ -54,6 +61,7 @@ const plurals: Readonly<Record<string, string>> = {
   ConfigMap: "configmaps",
   Service: "services",
   Deployment: "deployments",
+  Node: "nodes",
 };
 
 /** What ends the program with code 1. */
@@ -69,6 +77,8 @@ export class FakeKubectl {
   readonly calls: string[] = [];
   dialect: Dialect = "v1.20";
   readonly #server: Server;
+  /** Those who want to be told of nodes. */
+  readonly #watches = new Set<Socket>();
 
   private constructor() {
     this.#server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -79,7 +89,9 @@ export class FakeKubectl {
         if (!asked.endsWith("\0\0")) return;
         const words = asked.slice(0, -2).split("\0");
         try {
-          socket.end(`0\n${this.#run(words.slice(1))}`);
+          const said = `0\n${this.#run(words)}`;
+          if (words.includes("--watch-only")) this.#watch(socket, said);
+          else socket.end(said);
         } catch (error) {
           socket.end(`1\n${error instanceof Failure ? error.message : String(error)}\n`);
         }
@@ -96,7 +108,9 @@ export class FakeKubectl {
 exec 3<>/dev/tcp/127.0.0.1/${port}
 printf '%s\\0' "$@" '' >&3
 read -r code <&3
-if [[ $code == 0 ]]; then cat <&3; else cat <&3 >&2; fi
+# One that watches ends when it is told to.
+if [[ $code == 0 ]]; then exec cat <&3; fi
+cat <&3 >&2
 exit "$code"
 `;
     await writeFile(join(folder, "kubectl"), program);
@@ -105,6 +119,7 @@ exit "$code"
   }
 
   stop(): Promise<unknown> {
+    this.endWatches();
     return new Promise((resolve) => this.#server.close(resolve));
   }
 
@@ -112,7 +127,35 @@ exit "$code"
     this.objects.set(idOf(object), object);
   }
 
-  #run([command = "", ...rest]: readonly string[]): string {
+  /** How many watch nodes. */
+  get watches(): number {
+    return this.#watches.size;
+  }
+
+  /** As when a node joins, and when it says that it is well. */
+  tellOfNode(name: string): void {
+    this.put({ kind: "Node", metadata: { name } });
+    for (const socket of this.#watches) socket.write(`${nodeText(this.dialect, name)}\n`);
+  }
+
+  /** As an API server does now and then. */
+  endWatches(): void {
+    for (const socket of this.#watches) socket.end();
+    this.#watches.clear();
+  }
+
+  #watch(socket: Socket, said: string): void {
+    this.#watches.add(socket);
+    // It has nothing more to ask, so that this is its end.
+    socket.on("end", () => {
+      this.#watches.delete(socket);
+      socket.end();
+    });
+    socket.on("error", () => undefined);
+    socket.write(said);
+  }
+
+  #run([, command = "", ...rest]: readonly string[]): string {
     this.calls.push([command, ...rest].join(" "));
     const known = flagsOf[command]?.[this.dialect];
     if (rest.includes("--help")) return `${(known ?? []).join("\n")}\n`;
@@ -129,6 +172,8 @@ exit "$code"
         return this.#get(words, flags);
       case "delete":
         return this.#delete(words, flags);
+      case "scale":
+        return this.#scale(words, flags);
       default:
         return Object.values(plurals).map((plural) => `${plural === "deployments" ? "deployments.apps" : plural}\n`).join("");
     }
@@ -153,7 +198,7 @@ exit "$code"
   #apply(flags: Flags): string {
     const said = objectsIn(flags).map((object) => {
       const before = this.objects.get(idOf(object));
-      const after = { ...object, applied: true };
+      const after = withReplicas({ ...object, applied: true }, before);
       this.put(after);
       if (!before) return `${idOf(object)} created\n`;
       const isKept = this.dialect === "v1.20" && JSON.stringify(before) === JSON.stringify(after);
@@ -167,6 +212,12 @@ exit "$code"
       if (this.objects.has(`Namespace//${name}`)) return "";
       throw new Failure("Error from server (NotFound)");
     }
+    if (flags.get("--watch-only") === "true") return "";
+    if (flags.get("-o") === "name" && kinds === "nodes") {
+      const nodes = [...this.objects.values()].filter(({ kind }) => kind === "Node");
+      return nodes.map(({ metadata }) => `${nodeText(this.dialect, metadata.name)}\n`).join("");
+    }
+    if (kinds === "deployments" && flags.get("-l") === "kubernetes.io/cluster-service=true") return this.#deployments();
     const wanted = kinds.split(",").map((kind) => kind.replace(/\..*/, ""));
     const unknown = wanted.find((kind) => !Object.values(plurals).includes(kind));
     if (unknown !== undefined) throw new Failure(`the server doesn't have a resource type "${unknown}"`);
@@ -176,6 +227,24 @@ exit "$code"
       .filter((object) => serviceOf(object) === "true" && modeOf(object) !== "EnsureExists")
       .map((object) => `${object.applied && !object.metadata.ownerReferences ? "+" : ""}${idOf(object)}\n`)
       .join("");
+  }
+
+  /** What kube-addons.sh's other template makes of them. */
+  #deployments(): string {
+    const all = [...this.objects.values()].filter((object) => object.kind === "Deployment" && serviceOf(object) === "true");
+    const lines = all.map(({ metadata: { annotations, namespace, name }, spec }) => {
+      const range = annotations?.["io.tsdeploy.replicas"] ?? "";
+      return `${range} ${spec?.replicas ?? 1} ${namespace ?? "default"} ${name}\n`;
+    });
+    return lines.join("");
+  }
+
+  #scale([kind, name]: readonly string[], flags: Flags): string {
+    const id = `Deployment/${flags.get("--namespace") ?? ""}/${name ?? ""}`;
+    const object = kind === "deployment" ? this.objects.get(id) : undefined;
+    if (!object) throw new Failure(`${id} not found`);
+    this.put({ ...object, spec: { ...object.spec, replicas: Number(flags.get("--replicas")) } });
+    return `${id} scaled\n`;
   }
 
   #delete([kind, name]: readonly string[], flags: Flags): string {
@@ -228,6 +297,16 @@ function objectsOf(file: string): FakeObject[] {
 
 function idOf({ kind, metadata }: FakeObject): string {
   return `${kind}/${metadata.namespace ?? ""}/${metadata.name}`;
+}
+
+/** How a kubectl writes a node's name. */
+function nodeText(dialect: Dialect, name: string): string {
+  return `${dialect === "v1.3" ? "nodes" : "node"}/${name}`;
+}
+
+/** `apply` leaves what the file does not say. */
+function withReplicas(object: FakeObject, before: FakeObject | undefined): FakeObject {
+  return before?.spec === undefined || object.spec !== undefined ? object : { ...object, spec: before.spec };
 }
 
 function modeOf({ metadata }: FakeObject): string | undefined {

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { dialects, FakeKubectl } from "./fakeKubectl.js";
 import { scriptPath } from "./runScript.js";
 
@@ -12,6 +12,7 @@ const unsaid = { "kubernetes.io/cluster-service": "true" };
 
 let folder: string;
 let kubectl: FakeKubectl;
+const running: (() => Promise<unknown>)[] = [];
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "tsdeploy-addon-manager-"));
@@ -19,6 +20,7 @@ beforeEach(async () => {
   kubectl = await FakeKubectl.start(join(folder, "bin"));
 });
 afterEach(async () => {
+  for (const end of running.splice(0)) await end();
   await kubectl.stop();
   await rm(folder, { recursive: true });
 });
@@ -38,6 +40,20 @@ function pass(): Promise<{ code: number | null; output: string }> {
   });
 }
 
+/** The addon manager as it runs in its pod, until the test is over. */
+function start(): { readonly end: () => Promise<number | null> } {
+  const env = { PATH: `${join(folder, "bin")}:${process.env["PATH"] ?? ""}`, TMPDIR: join(folder, "tmp") };
+  const options = [`--addons=${join(folder, "addons")}`, "--kubeconfig=/none", "--interval=600"];
+  const child = spawn("bash", [scriptPath("kube-addons"), ...options], { env, stdio: "ignore" });
+  const ended = new Promise<number | null>((resolve) => child.on("exit", resolve));
+  const end = (): Promise<number | null> => {
+    child.kill("SIGTERM");
+    return ended;
+  };
+  running.push(end);
+  return { end };
+}
+
 /** What is in the cluster besides the namespace that is always there. */
 function names(): string[] {
   return [...kubectl.objects.keys()].filter((name) => name !== "Namespace//kube-system").sort();
@@ -51,6 +67,28 @@ function configMap(name: string, labels: object, more: { data?: string; namespac
 
 const addon = (name: string, text: string): Promise<void> => writeFile(join(folder, "addons", name), text);
 const noAddon = (name: string): Promise<void> => rm(join(folder, "addons", name));
+
+/** A Deployment that wants a replica on each of two nodes, and one that wants nothing; and the first node. */
+async function scaledAddons(): Promise<void> {
+  kubectl.put({ kind: "Node", metadata: { name: "one" } });
+  const deployment = (name: string, annotations: object): string => {
+    const metadata = { name, namespace: "kube-system", labels: reconcile, annotations };
+    return JSON.stringify({ apiVersion: "apps/v1", kind: "Deployment", metadata });
+  };
+  await addon("dns.json", deployment("dns", { "io.tsdeploy.replicas": "1-2" }));
+  await addon("other.json", deployment("other", {}));
+}
+
+const replicas = (): number | undefined => kubectl.objects.get("Deployment/kube-system/dns")?.spec?.replicas;
+
+function until(what: () => unknown): Promise<void> {
+  return vi.waitFor(
+    () => {
+      expect(what()).toBeTruthy();
+    },
+    { timeout: 25_000, interval: 20 },
+  );
+}
 
 // Dozens of short programs each, on machines that have other things to do.
 describe.each(dialects)("with kubectl of %s", { timeout: 30_000 }, (dialect) => {
@@ -137,9 +175,60 @@ describe.each(dialects)("with kubectl of %s", { timeout: 30_000 }, (dialect) => 
     expect(names()).toEqual(["ConfigMap/default/a", "ConfigMap/default/b"]);
   });
 
+  test.each([
+    [[], 1],
+    [["two"], 2],
+    [["two", "three"], 2],
+  ])("a Deployment that asks for it has its replicas by the number of nodes: one and %j", async (more, wanted) => {
+    await scaledAddons();
+    for (const name of more) kubectl.put({ kind: "Node", metadata: { name } });
+    expect(await pass()).toMatchObject({ code: 0 });
+    expect(replicas() ?? 1).toBe(wanted);
+    for (const name of more) kubectl.objects.delete(`Node//${name}`);
+    expect(await pass()).toMatchObject({ code: 0 });
+    expect(replicas() ?? 1).toBe(1);
+    expect(kubectl.objects.get("Deployment/kube-system/other")?.spec).toBeUndefined();
+  });
+
   test("leaves no files behind", async () => {
     await addon("a.json", configMap("a", reconcile));
     await pass();
     expect(await readdir(join(folder, "tmp"))).toEqual([]);
+  });
+});
+
+describe("the add-on manager as it runs", { timeout: 30_000 }, () => {
+  test.each(dialects)("a node that has joined is a replica more; one that is well is nothing, with kubectl of %s", async (one) => {
+    kubectl.dialect = one;
+    await scaledAddons();
+    const { end } = start();
+    await until(() => kubectl.watches === 1);
+    const before = kubectl.calls.length;
+    for (let times = 0; times < 3; times += 1) kubectl.tellOfNode("one");
+    kubectl.tellOfNode("two");
+    await until(() => replicas() === 2);
+    // Deployments, nodes, and the change.
+    expect(kubectl.calls.slice(before)).toHaveLength(3);
+    expect(await end()).toBe(143);
+    await until(() => kubectl.watches === 0);
+  });
+
+  test("nodes are watched again when the API server has ended the watch", async () => {
+    await scaledAddons();
+    start();
+    await until(() => kubectl.watches === 1);
+    kubectl.endWatches();
+    await until(() => kubectl.watches === 1);
+    kubectl.tellOfNode("two");
+    await until(() => replicas() === 2);
+  });
+
+  test("nodes are watched only where something depends on them", async () => {
+    await addon("a.json", configMap("a", reconcile));
+    start();
+    await until(() => names().length === 1);
+    await addon("b.json", configMap("b", reconcile));
+    await until(() => names().length === 2);
+    expect(kubectl.calls.filter((call) => call.includes("--watch-only"))).toEqual([]);
   });
 });
