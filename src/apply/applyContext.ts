@@ -15,6 +15,8 @@ export interface ApplyContext {
   readonly containers: readonly ContainerSummary[];
   /** Files below /etc/kubernetes as they were when the plan was made. */
   readonly files: ReadonlyMap<string, ExistingFile>;
+  /** Which folders were there when the plan was made: these stay. Undefined: not known, so all do. */
+  readonly folders?: ReadonlySet<string> | undefined;
   /** Edited files that stay as they are. */
   readonly kept: ReadonlySet<string>;
   readonly report: Report;

@@ -75,6 +75,7 @@ export async function changeNode(change: NodeChange): Promise<NodeOutcome> {
     api,
     containers: observed.engine.containers.filter(isOurs),
     files: observed.files,
+    folders: new Set(observed.host.existingPaths),
     kept: new Set(difference.kept.map(({ path }) => path)),
     report: context.report,
     signal: context.signal,

@@ -45,8 +45,8 @@ export interface Helper {
    * that no certificate is without its key if it is cut off; else the given order holds.
    */
   writeFiles(files: readonly HostFile[]): Promise<void>;
-  /** Missing ones are fine. Folders below /etc/kubernetes that are then empty go too. */
-  removeFiles(files: readonly string[]): Promise<void>;
+  /** Missing ones are fine. Of these folders, in this order, those that are then empty are removed as well. */
+  removeFiles(files: readonly string[], folders?: readonly string[]): Promise<void>;
   /** A TCP connection from the host's network, such as to its API server on loopback. */
   openTcp(host: string, port: number): Promise<Duplex>;
   /**
@@ -179,9 +179,9 @@ class HelperSession implements Helper {
     await this.runHostScript("write-files", [String(archive.length), staging, ...folders], { stdin: archive });
   }
 
-  async removeFiles(files: readonly string[]): Promise<void> {
+  async removeFiles(files: readonly string[], folders: readonly string[] = []): Promise<void> {
     if (files.length > 0) {
-      await this.runHostScript("remove-files", files);
+      await this.runHostScript("remove-files", [...files, "--empty", ...folders]);
     }
   }
 

@@ -92,6 +92,18 @@ export const nodeFiles: readonly string[] = [
   ...cniConfigFiles,
 ];
 
+/** All folders that files are written into, those below others first. `scripts/host/facts.sh` says which are there. */
+export const writtenFolders: readonly string[] = [
+  `${paths.pki}/etcd`,
+  paths.pki,
+  paths.manifests,
+  paths.scripts,
+  paths.addons,
+  paths.kubernetes,
+  paths.cniConf,
+  "/etc/cni",
+];
+
 /** CNI's name for the pod network `bridge`: plugins put it into their rules and files. */
 export const podNetworkName = "tsdeploy";
 

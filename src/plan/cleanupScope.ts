@@ -130,10 +130,10 @@ export function cleanupScope(ownership: Ownership, kept: Kept): CleanupScope {
   };
 }
 
-/** A file or folder of ours; if somebody had files there before, those of its files that have come since. */
+/** A file or folder of ours; of a folder that was there before, those of its files that have come since. */
 function oursBelow(path: string, { before, files }: Ownership): string[] {
   const isBelow = (file: string): boolean => file === path || file.startsWith(`${path}/`);
-  const others = new Set(before?.files.filter(isBelow));
+  const others = new Set([...(before?.files ?? []), ...(before?.paths ?? [])].filter(isBelow));
   return others.size === 0 ? [path] : [...files.keys()].filter((file) => isBelow(file) && !others.has(file));
 }
 

@@ -16,7 +16,14 @@ const owned: Owned = {
     "/etc/cni/net.d/99-mine.conf": { mode: 0o600, content: "mine" },
     "/var/lib/kubelet/config.json": { mode: 0o600, content: "mine" },
   },
-  folders: { "/etc/kubernetes/addons": 0o750, "/home": 0o711, "/var/lib/kubelet": 0o750 },
+  folders: {
+    "/etc/kubernetes/addons": 0o750,
+    "/etc/kubernetes/pki": 0o700,
+    "/etc/kubernetes/scripts": 0o700,
+    "/home": 0o711,
+    "/usr/libexec/kubernetes/kubelet-plugins/volume/exec": 0o755,
+    "/var/lib/kubelet": 0o750,
+  },
 };
 
 /** `teardown --purge`; of a worker with leaving its cluster. */

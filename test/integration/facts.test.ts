@@ -185,9 +185,12 @@ describe("files", () => {
     await sh("rm -r /etc/kubernetes/pki/.tsdeploy-new-other");
   });
 
-  it("go with the folders that they leave empty", async () => {
-    await helper.removeFiles([script.path, "/etc/kubernetes/scripts/never-was"]);
-    expect(await sh("ls /etc/kubernetes")).toBe("link\nmanifests-multi\npki");
+  it("are removed with the folders that are named, if these are then empty", async () => {
+    await sh("mkdir /etc/kubernetes/addons");
+    const folders = ["/etc/kubernetes/scripts", "/etc/kubernetes/pki", "/etc/kubernetes"];
+    await helper.removeFiles([script.path, "/etc/kubernetes/scripts/never-was"], folders);
+    expect(await sh("ls /etc/kubernetes")).toBe("addons\nlink\nmanifests-multi\npki");
+    await sh("rmdir /etc/kubernetes/addons");
   });
 });
 

@@ -1,5 +1,6 @@
 import type { ExistingFile } from "../../model/hostFacts.js";
 import type { HostFile } from "../../model/hostFile.js";
+import { writtenFolders } from "../../model/hostLayout.js";
 import type { ActionOf } from "../../model/plan.js";
 import type { StepTools } from "../planRun.js";
 import { changedPods, probeSettled } from "../staticPods.js";
@@ -16,9 +17,12 @@ export async function writeFiles({ files }: ActionOf<"write-files">, tools: Step
   await writeUndoably(wanted, tools);
 }
 
-/** Writes files that come back as they were, or are removed, if the run fails. */
+/**
+ * Writes files that come back as they were, or are removed, if the run fails. Folders that the run has made for them
+ * are removed as well; one that was there before stays, also if nothing is in it.
+ */
 export async function writeUndoably(files: readonly HostFile[], { run, leave }: StepTools): Promise<void> {
-  const { helper, files: before } = run.context;
+  const { helper, files: before, folders } = run.context;
   leave({
     undo: async () => {
       const restored: HostFile[] = [];
@@ -29,7 +33,10 @@ export async function writeUndoably(files: readonly HostFile[], { run, leave }: 
         else added.push(path);
       }
       await helper.writeFiles(restored);
-      await helper.removeFiles(added);
+      const made = writtenFolders.filter(
+        (folder) => folders?.has(folder) === false && added.some((path) => path.startsWith(`${folder}/`)),
+      );
+      await helper.removeFiles(added, made);
     },
   });
   await helper.writeFiles(files);

@@ -23,7 +23,15 @@ const owned: Owned = {
     "/etc/cni/net.d/99-mine.conf": { mode: 0o600, content: "mine" },
     "/var/lib/kubelet/config.json": { mode: 0o600, content: "mine" },
   },
-  folders: { "/etc/kubernetes/addons": 0o750, "/var/lib/etcd": 0o755, "/home": 0o711, "/var/lib/kubelet": 0o750 },
+  folders: {
+    "/etc/kubernetes/addons": 0o750,
+    // With nothing in them.
+    "/etc/kubernetes/manifests-multi": 0o700,
+    "/etc/kubernetes/pki/etcd": 0o700,
+    "/var/lib/etcd": 0o755,
+    "/home": 0o711,
+    "/var/lib/kubelet": 0o750,
+  },
 };
 
 /** A command on the host that it is for. */

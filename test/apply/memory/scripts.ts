@@ -129,14 +129,10 @@ async function writeFiles(state: HostState, archive: Buffer): Promise<void> {
   }
 }
 
-function removeFiles(state: HostState, doomed: readonly string[]): void {
-  for (const path of doomed) state.files.delete(path);
-  for (const path of doomed) {
-    if (!path.startsWith(`${paths.kubernetes}/`)) continue;
-    for (let folder = parentOf(path); folder !== "/" && isEmptyFolder(state, folder); folder = parentOf(folder)) {
-      state.folders.delete(folder);
-    }
-  }
+function removeFiles(state: HostState, args: readonly string[]): void {
+  const files = args.slice(0, args.indexOf("--empty"));
+  for (const path of files) state.files.delete(path);
+  for (const folder of args.slice(files.length + 1)) removeIfEmpty(state, folder);
 }
 
 function teardown(state: HostState, [mode = "", ...args]: readonly string[]): string {
