@@ -460,4 +460,5 @@ done
 cgroups | while IFS= read -r path; do echo "cgroup ${path#"$host"}"; done
 show_paths
 show_kubelets
-if [[ -e $host/var/lib/etcd/member ]]; then echo "etcd-data /var/lib/etcd"; fi
+# An undo that was cut off may have left the copy alone.
+if [[ -e $host/var/lib/etcd/member || -e $host/var/lib/etcd/member-before-upgrade ]]; then echo "etcd-data /var/lib/etcd"; fi

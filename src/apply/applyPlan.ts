@@ -12,6 +12,7 @@ import { markNode } from "./actions/markNode.js";
 import { pullImage } from "./actions/pullImage.js";
 import { removeContainers } from "./actions/removeContainers.js";
 import { removeFiles } from "./actions/removeFiles.js";
+import { removeFolder } from "./actions/removeFolder.js";
 import { removeNode } from "./actions/removeNode.js";
 import { runContainer } from "./actions/runContainer.js";
 import { setPodCidr } from "./actions/setPodCidr.js";
@@ -80,6 +81,9 @@ async function runAction(tools: StepTools): Promise<void> {
       return stopContainers(action, tools);
     case "keep-copy":
       return keepCopy(action, tools);
+    case "remove-folder":
+      removeFolder(action, tools);
+      return;
     case "remove-containers":
       return removeContainers(action, tools);
     case "clean-host":

@@ -60,6 +60,9 @@ export const etcdMember = `${paths.etcd}/member`;
 /** The data as it was before an upgrade: the way back while that runs. */
 export const etcdCopy = `${paths.etcd}/member-before-upgrade`;
 
+/** Beside it: a copy that was cut off, or data that an undo has replaced by the copy. Of no use to anybody. */
+export const etcdScrap = `${etcdCopy}.part`;
+
 /** The folders that a kubelet makes in its own. */
 export const kubeletFolders: readonly string[] = [
   "pods",

@@ -85,9 +85,13 @@ export type Action =
     }
   /**
    * Keep a copy of a folder that nobody writes to at this moment: what is in it comes back if the run fails. The copy
-   * is removed when the run has worked. One that is there already is an interrupted run's, and stays until then.
+   * is removed when the run has worked. One that is there already is an interrupted run's, and stays until then; where
+   * it alone is left, because that run was undoing, it becomes the folder again first. `scrap` is what of both is of no
+   * use: it is beside them while a copy is being made or put back.
    */
-  | { readonly kind: "keep-copy"; readonly folder: string; readonly copy: string }
+  | { readonly kind: "keep-copy"; readonly folder: string; readonly copy: string; readonly scrap: string }
+  /** When the run has worked, with all that is in it. */
+  | { readonly kind: "remove-folder"; readonly path: string }
   /** With their anonymous volumes; `andPods`: those as well that the kubelet has made since the plan. */
   | { readonly kind: "remove-containers"; readonly containers: readonly NamedContainer[]; readonly andPods: boolean }
   /** Remove all that is in the scope from the host, and look whether it is gone. */

@@ -8,6 +8,7 @@ import {
   criSocket,
   etcdCopy,
   etcdMember,
+  etcdScrap,
   kubeletFolders,
   nodeFiles,
   paths,
@@ -118,7 +119,7 @@ export function cleanupScope(ownership: Ownership, kept: Kept): CleanupScope {
         [podNetworkName, "cni-loopback"].map((network) => `${paths.cniState}/${folder}/${network}-*`),
       ),
       ...(kept.identity ? [] : identityPaths.flatMap((path) => oursBelow(path, ownership))),
-      ...(isMaster && !kept.etcdData ? [etcdMember, `${etcdCopy}*`] : []),
+      ...(isMaster ? (kept.etcdData ? [etcdScrap] : [etcdMember, `${etcdCopy}*`]) : []),
     ],
     keeps: before?.entries ?? [],
     emptyFolders: [...folders, ...(isMaster ? [paths.etcd] : [])].filter(

@@ -147,6 +147,8 @@ export function describeAction(action: Action): string {
       return `stop ${action.containers.map(({ name, graceSeconds }) => `${name} (${graceSeconds} s)`).join(", ")}`;
     case "keep-copy":
       return `keep a copy of ${action.folder} as ${action.copy} until the run has worked`;
+    case "remove-folder":
+      return `remove ${action.path}, if the run has worked`;
     case "remove-containers": {
       const late = action.andPods ? ", and pods that the kubelet has made meanwhile" : "";
       return `remove containers ${action.containers.map(({ name }) => name).join(", ")}${late}`;

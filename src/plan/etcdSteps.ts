@@ -4,7 +4,7 @@ import { etcdThatRan, etcdToRun } from "../image/etcdVersion.js";
 import type { VersionFeatures } from "../kubernetes/versions.js";
 import type { ContainerSpec } from "../model/containerSpec.js";
 import type { ObservedHost } from "../model/hostFacts.js";
-import { etcdCopy, etcdMember, etcdPort, labels, paths } from "../model/hostLayout.js";
+import { etcdCopy, etcdMember, etcdPort, etcdScrap, labels, paths } from "../model/hostLayout.js";
 import { isOurs } from "../model/ownership.js";
 import type { Step } from "../model/plan.js";
 import { step, when } from "./step.js";
@@ -46,7 +46,13 @@ export function etcdSteps(
       kind: "keep-copy",
       folder: etcdMember,
       copy: etcdCopy,
+      scrap: etcdScrap,
     }),
+  );
+  // Of a copy that was cut off; the making of another one removes it before.
+  const tidies = when(
+    copies.length === 0 && observed.host.entries.includes(etcdScrap),
+    step("etcd-scrap", phase, ["etcd"], { kind: "remove-folder", path: etcdScrap }),
   );
   return {
     beforeFiles: copies.map(({ id }) => id),
@@ -60,6 +66,7 @@ export function etcdSteps(
         container: etcd,
         health: { port: etcdPort },
       }),
+      ...tidies,
     ],
   };
 }

@@ -4,7 +4,7 @@ import { defined } from "../model/defined.js";
 import type { ContainerSummary } from "../model/dockerObjects.js";
 import { TsdeployError } from "../model/errors.js";
 import type { EngineFacts, ExistingFile } from "../model/hostFacts.js";
-import { labels, paths } from "../model/hostLayout.js";
+import { etcdScrap, labels, paths } from "../model/hostLayout.js";
 import { hasOurKubelet, isKubeletMade, isOurs } from "../model/ownership.js";
 import type { Action, NamedContainer, Step, StoppedContainer } from "../model/plan.js";
 import type { TeardownPlan } from "../model/teardownPlan.js";
@@ -92,7 +92,7 @@ export function planTeardown(input: TeardownInput): TeardownPlan {
     ...(kept.etcdData ? [paths.etcd] : []),
   ];
   const cleanup = cleanupScope(ownership, kept);
-  const seen = { ...footprint, paths: footprint.paths.filter((path) => !isBelow(path, keeps)) };
+  const seen = { ...footprint, paths: footprint.paths.filter((path) => path === etcdScrap || !isBelow(path, keeps)) };
   const leftovers = describeFootprint(seen, cleanup);
   const containers = [...others, ...kubelets].map(named);
   const labelOf = (name: string): string | undefined =>

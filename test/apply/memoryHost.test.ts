@@ -70,6 +70,14 @@ describe("a host in memory", () => {
     await expect(host.api.healthz()).rejects.toThrow("API_UNREACHABLE");
   });
 
+  it("keeps no copy of etcd's data that an earlier run has left unfinished", async () => {
+    const host = await runningMaster(of);
+    const cutOff = "/var/lib/etcd/member-before-upgrade.part";
+    host.state.files.set(cutOff, { mode: 0o600, content: "" });
+    expect(await carryOut(await masterScene(host, of), host)).toMatchObject({ error: undefined });
+    expect(host.state.files.has(cutOff)).toBe(false);
+  });
+
   it("lets the call that is named fail, once", async () => {
     const host = await runningMaster(of);
     const scene = await masterScene(host, { ...of, options: { extraArgs: { etcd: { "quota-backend-bytes": "1" } } } });

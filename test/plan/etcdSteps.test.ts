@@ -84,4 +84,12 @@ describe("etcd's data", () => {
     expect(steps.has("etcd-stop")).toBe(false);
     expect(steps.get("files")).toEqual(["etcd-copy"]);
   });
+
+  it.each<[string, Host, string[]]>([
+    ["by the next run", {}, ["files", "etcd-data", "etcd", "etcd-scrap"]],
+    ["by the next copy", { accepted: "v1.19.16" }, ["files", "etcd-stop", "etcd-copy", "etcd-data", "etcd"]],
+  ])("leaves no copy that was cut off: it is removed %s", (_, host, ids) => {
+    const entries = ["/var/lib/etcd/member", "/var/lib/etcd/member-before-upgrade.part"];
+    expect([...stepsFor("v1.20.2", { ...host, entries }).keys()]).toEqual(ids);
+  });
 });

@@ -47,6 +47,7 @@ function actionLines({ id, action }: Step): string[] {
     case "remove-node":
     case "stop-containers":
     case "keep-copy":
+    case "remove-folder":
     case "remove-containers":
     case "clean-host":
       // Their step's line tells all.

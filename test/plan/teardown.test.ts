@@ -230,7 +230,17 @@ describe("what stays", () => {
     ]);
     expect(teardown.leftovers).toEqual(["file or folder /etc/kubernetes/admin.conf"]);
     expect(cleanup(teardown).paths).not.toContain("/etc/kubernetes/pki");
-    expect(cleanup(teardown).paths.some((path) => path.startsWith("/var/lib/etcd"))).toBe(false);
+    expect(cleanup(teardown).paths.filter((path) => path.startsWith("/var/lib/etcd"))).toEqual([
+      "/var/lib/etcd/member-before-upgrade.part",
+    ]);
+  });
+
+  it("is no copy of etcd's data that was cut off", () => {
+    const cutOff = "path /var/lib/etcd/member\npath /var/lib/etcd/member-before-upgrade.part\netcd-data /var/lib/etcd\n";
+    const teardown = plan([], { footprint: parseFootprint(cutOff) });
+    expect(teardown.keeps).toContain("/var/lib/etcd");
+    expect(teardown.leftovers).toEqual(["file or folder /var/lib/etcd/member-before-upgrade.part"]);
+    expect(cleanup(teardown).paths).toContain("/var/lib/etcd/member-before-upgrade.part");
   });
 
   it("is nothing with --purge", () => {

@@ -46,13 +46,11 @@ export async function runInHelper(
     default:
       break;
   }
-  const [first = "", second = ""] = args;
+  const [first = "", second = "", third = ""] = args;
   if (script.includes("mkdir -m")) return said(makeFolder(state, first, second));
-  if (script.includes("cp -a")) return makeCopy(state, first, second);
-  if (script.endsWith("|| echo there")) {
-    return said(state.files.has(first) || state.folders.has(first) ? "there\n" : "");
-  }
-  if (script.includes(".failed")) return restoreCopy(state, first, second);
+  if (script.includes("cp -a")) return makeCopy(state, first, second, third);
+  if (script.endsWith("|| echo there")) return said(isThere(state, first) && isThere(state, second) ? "there\n" : "");
+  if (script.includes('mv -T "$copy" "$folder"')) return restoreCopy(state, first, second, third);
   if (script.startsWith("rm -rf ")) removeAll(state, first);
   else if (script.startsWith("rmdir ")) removeIfEmpty(state, first);
   else throw new Error(`the memory host does not know this script: ${script.slice(0, 200)}`);
@@ -67,13 +65,23 @@ function makeFolder(state: HostState, folder: string, mode: string): string {
   return "made\n";
 }
 
-function makeCopy(state: HostState, folder: string, copy: string): Answer {
-  if (!state.files.has(copy) && !state.folders.has(copy)) copyAll(state, folder, copy);
+function isThere(state: HostState, path: string): boolean {
+  return state.files.has(path) || state.folders.has(path);
+}
+
+function makeCopy(state: HostState, folder: string, copy: string, scrap: string): Answer {
+  if (!isThere(state, folder) && isThere(state, copy)) {
+    copyAll(state, copy, folder);
+    removeAll(state, copy);
+  }
+  removeAll(state, scrap);
+  if (!isThere(state, copy) && isThere(state, folder)) copyAll(state, folder, copy);
   return done;
 }
 
-function restoreCopy(state: HostState, folder: string, copy: string): Answer {
-  if (!state.files.has(copy) && !state.folders.has(copy)) return done;
+function restoreCopy(state: HostState, folder: string, copy: string, scrap: string): Answer {
+  removeAll(state, scrap);
+  if (!isThere(state, copy)) return done;
   removeAll(state, folder);
   copyAll(state, copy, folder);
   removeAll(state, copy);

@@ -1,0 +1,103 @@
+import { execFile } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { keepCopy } from "../../src/apply/actions/keepCopy.js";
+import { removeFolder } from "../../src/apply/actions/removeFolder.js";
+import type { StepTools } from "../../src/apply/planRun.js";
+import type { Aftermath } from "../../src/apply/runSteps.js";
+import type { Helper } from "../../src/host/helperSession.js";
+
+const bash = promisify(execFile);
+const action = { kind: "keep-copy", folder: "/etcd/member", copy: "/etcd/copy", scrap: "/etcd/copy.part" } as const;
+
+let host: string;
+
+beforeEach(() => {
+  host = mkdtempSync(join(tmpdir(), "tsdeploy-copy-"));
+  mkdirSync(join(host, "etcd"));
+});
+
+afterEach(() => {
+  rmSync(host, { recursive: true });
+});
+
+function put(folder: string, content: string): void {
+  mkdirSync(join(host, "etcd", folder));
+  writeFileSync(join(host, "etcd", folder, "db"), content);
+}
+
+function there(): Record<string, string> {
+  const folders = readdirSync(join(host, "etcd"));
+  return Object.fromEntries(folders.map((folder) => [folder, readFileSync(join(host, "etcd", folder, "db"), "utf8")]));
+}
+
+/** What an action leaves, on a host that is a folder of this machine. */
+async function tools(act: (tools: StepTools) => void | Promise<void>): Promise<Aftermath> {
+  let left: Aftermath = {};
+  const run: Helper["run"] = async (script, args = []) => {
+    const { stdout } = await bash("bash", ["-c", script.replaceAll("/host$", `${host}$`), "script", ...args]);
+    return { exitCode: 0, stdout: Buffer.from(stdout), stderr: "" };
+  };
+  const signal = new AbortController().signal;
+  const leave = (aftermath: Aftermath): void => {
+    left = aftermath;
+  };
+  await act({ run: { context: { helper: { run }, signal } }, leave } as unknown as StepTools);
+  return left;
+}
+
+const keep = () => tools((one) => keepCopy(action, one));
+
+describe("a copy of etcd's data", () => {
+  it("comes back if the run fails, and goes if it has worked", async () => {
+    put("member", "old");
+    const { undo, commit } = await keep();
+    writeFileSync(join(host, "etcd/member/db"), "new");
+    expect(there()).toEqual({ member: "new", copy: "old" });
+    await undo?.();
+    expect(there()).toEqual({ member: "old" });
+    await keep();
+    await commit?.();
+    expect(there()).toEqual({ member: "old" });
+  });
+
+  it("is made anew where one was cut off", async () => {
+    put("member", "old");
+    put("copy.part", "ol");
+    await keep();
+    expect(there()).toEqual({ member: "old", copy: "old" });
+  });
+
+  it("stays as an interrupted run has made it, and what this run found stays if it fails", async () => {
+    put("member", "newer");
+    put("copy", "old");
+    const { undo } = await keep();
+    await undo?.();
+    expect(there()).toEqual({ member: "newer", copy: "old" });
+  });
+
+  it("becomes the data again where it alone is left: an undo was cut off between its two renames", async () => {
+    put("copy", "old");
+    put("copy.part", "failed");
+    const { undo, commit } = await keep();
+    expect(there()).toEqual({ member: "old", copy: "old" });
+    writeFileSync(join(host, "etcd/member/db"), "new");
+    await undo?.();
+    expect(there()).toEqual({ member: "old" });
+    await commit?.();
+    expect(there()).toEqual({ member: "old" });
+  });
+
+  it("that was cut off is removed, but not before the run has worked", async () => {
+    put("copy.part", "ol");
+    const { commit } = await tools((one) => {
+      removeFolder({ kind: "remove-folder", path: action.scrap }, one);
+    });
+    expect(existsSync(join(host, "etcd/copy.part"))).toBe(true);
+    await commit?.();
+    expect(there()).toEqual({});
+  });
+});
