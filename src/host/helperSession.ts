@@ -295,18 +295,27 @@ class HelperSession implements Helper {
       const result = await this.#engine.exec(this.id, argv, { ...options, signal }).catch((error: unknown) => {
         throw unfit(this.#image, error);
       });
-      if (result.exitCode !== 0) {
-        const said = result.stderr.trim().split("\n").slice(-5).join("; ");
-        const { endpoint } = this.#engine;
-        throw new TsdeployError("failed", {
-          code: "HOST_SCRIPT_FAILED",
-          message: `${name}, run on the host of ${endpoint}, failed with status ${result.exitCode}: ${said}`,
-          hint: "Put right on the host what it names, and run the command again: it goes on from what is there.",
-        });
-      }
+      if (result.exitCode !== 0) throw scriptFailure(name, this.#engine.endpoint, result);
       return result;
     });
   }
+}
+
+function scriptFailure(name: string, endpoint: string, { exitCode, stderr }: ExecResult): TsdeployError {
+  const lines = stderr.trim().split("\n");
+  const noRoom = lines.find((line) => /No space left on device|Disk quota exceeded/.test(line));
+  if (noRoom !== undefined) {
+    return new TsdeployError("failed", {
+      code: "HOST_DISK_FULL",
+      message: `a disk of the host of ${endpoint} is full: ${noRoom}`,
+      hint: "Make room there (`df -h` shows where it lacks), and run the command again.",
+    });
+  }
+  return new TsdeployError("failed", {
+    code: "HOST_SCRIPT_FAILED",
+    message: `${name}, run on the host of ${endpoint}, failed with status ${exitCode}: ${lines.slice(-5).join("; ")}`,
+    hint: "Put right on the host what it names, and run the command again: it goes on from what is there.",
+  });
 }
 
 function isAborted(error: unknown): boolean {

@@ -1,9 +1,11 @@
+import type { ChildProcess } from "node:child_process";
 import { afterEach, describe, expect, it } from "vitest";
 import { eventually } from "./support/eventually.js";
 import { differences, footprint, savedFootprint } from "./support/footprint.js";
 import { type Machine, machine1, machine2, machine3 } from "./support/machine.js";
 import { image, kubectl, said, tryTsdeploy, tsdeploy } from "./support/operator.js";
 import type { RunResult } from "./support/run.js";
+import { Wire } from "./support/wire.js";
 import { nodesReady } from "./support/workload.js";
 
 /** `TSDEPLOY_FAULTS=all` (`npm run test:faults`): at every step of every plan; else at some of each kind. */
@@ -176,6 +178,88 @@ describe("dockerd restarted in the middle of a run", () => {
     if (result.exitCode === 6) await isAsItWas(machine2, "running");
     await tsdeploy(["master", "--wait"], { machine: machine2 });
     await purge(machine2, "running");
+  });
+});
+
+describe("a connection to Docker that is cut in the middle of a run", () => {
+  it("and stays so ends the run soon, and the same command by another way ends well", async () => {
+    const wire = await Wire.to(machine3);
+    const act = (): void => {
+      wire.cut();
+    };
+    const result = await tryTsdeploy(["master", "--verbose", "--timeout", "5s"], {
+      machine: machine3,
+      via: "tcp",
+      env: { DOCKER_HOST: wire.dockerHost },
+      whenSaid: { says: "step kubelet: started", act },
+    });
+    expect(result.stderr).toContain("DOCKER_UNREACHABLE");
+    expect(result.exitCode, said(result)).toBe(5);
+    expect(result.durationMs).toBeLessThan(60_000);
+    await tsdeploy(["master", "--wait"], { machine: machine3 });
+    await nodesReady([machine3]);
+    await purge(machine3);
+  });
+
+  it("and comes back lets the run go on to its end", async () => {
+    const wire = await Wire.to(machine3);
+    const cut = { says: "step kubelet: started", act: () => { wire.cut(); } };
+    const mend = { says: "waiting for it", act: () => { wire.mend(); } };
+    const result = await tryTsdeploy(["master", "--verbose"], {
+      machine: machine3,
+      via: "tcp",
+      env: { DOCKER_HOST: wire.dockerHost },
+      whenSaid: [cut, mend],
+    });
+    wire.cut();
+    expect(result.stderr).toContain(mend.says);
+    expect(result.exitCode, said(result)).toBe(0);
+    await nodesReady([machine3]);
+    await purge(machine3);
+  });
+});
+
+describe("a full disk", () => {
+  const disks = ["/etc/kubernetes", "/var/lib/etcd"] as const;
+
+  async function resize(folder: string, size: string): Promise<void> {
+    await machine3.sh(`mount -o remount,size=${size} ${folder}`);
+  }
+
+  it("in the middle of a run: all is undone, and the same command works when there is room", async () => {
+    await machine3.sh(disks.map((folder) => `mount -t tmpfs -o mode=755,size=2g disk ${folder}`).join("\n"));
+    const before = await footprint(machine3);
+    const isAsBefore = async (): Promise<void> => {
+      expect(differences(before, await footprint(machine3))).toEqual([]);
+    };
+
+    await resize(disks[0], "32k");
+    const atFiles = await tryTsdeploy(["master"], { machine: machine3 });
+    expect(said(atFiles)).toMatch(/HOST_DISK_FULL.*No space left on device/);
+    expect(atFiles.exitCode).toBe(6);
+    await isAsBefore();
+    await resize(disks[0], "2g");
+
+    // Not before, or it would be refused. The run waits meanwhile.
+    let resized: Promise<void> | undefined;
+    const act = (child: ChildProcess): void => {
+      child.kill("SIGSTOP");
+      resized = resize(disks[1], "1m").finally(() => child.kill("SIGCONT"));
+    };
+    const whenSaid = { says: "step files: started", act };
+    const atEtcd = await tryTsdeploy(["master", "--verbose"], { machine: machine3, whenSaid });
+    await resized;
+    expect(said(atEtcd)).toMatch(/no space left on device/i);
+    expect(atEtcd.exitCode, said(atEtcd)).toBe(6);
+    await isAsBefore();
+    await resize(disks[1], "2g");
+
+    await tsdeploy(["master"], { machine: machine3 });
+    await nodesReady([machine3]);
+    await tsdeploy(["teardown", "--yes", "--purge"], { machine: machine3 });
+    await isAsBefore();
+    await machine3.sh(`umount ${disks.join(" ")}`);
+    await isAsItWas(machine3);
   });
 });
 

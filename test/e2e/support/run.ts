@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 /** The root of the repository. */
@@ -12,8 +12,14 @@ export interface RunOptions {
   readonly kill?: AbortSignal;
   /** Sends a signal as soon as it has said this on stderr. */
   readonly killAt?: { readonly says: string; readonly signal: NodeJS.Signals } | undefined;
-  /** Called once, as soon as it has said this on stderr. */
-  readonly whenSaid?: { readonly says: string; readonly act: () => void } | undefined;
+  /** Each is called once, as soon as it has said this on stderr. */
+  readonly whenSaid?: Saying | readonly Saying[] | undefined;
+}
+
+export interface Saying {
+  readonly says: string;
+  /** @param child who has said it */
+  readonly act: (child: ChildProcess) => void;
 }
 
 export interface RunResult {
@@ -34,13 +40,13 @@ export async function run(command: string, args: readonly string[], options: Run
     kill?.addEventListener("abort", () => child.kill(kill.reason as NodeJS.Signals));
     child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
     let isKilled = false;
-    let hasActed = false;
+    const sayings = new Set([whenSaid ?? []].flat());
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       stderr += text;
       if (killAt && !isKilled && stderr.includes(killAt.says)) isKilled = child.kill(killAt.signal);
-      if (!whenSaid || hasActed || !stderr.includes(whenSaid.says)) return;
-      hasActed = true;
-      whenSaid.act();
+      for (const saying of sayings) {
+        if (stderr.includes(saying.says) && sayings.delete(saying)) saying.act(child);
+      }
     });
     // A program that does not read its input is no failure.
     child.stdin.on("error", () => undefined).end(input ?? "");
