@@ -1,6 +1,5 @@
-import { acceptedWorkerFile } from "../../../src/config/acceptedOptions.js";
 import { planMasterHost, settle } from "../../../src/deploy/settleMaster.js";
-import { hostBeforeFile } from "../../../src/host/hostBefore.js";
+import { planWorkerHost } from "../../../src/deploy/settleWorker.js";
 import { bootstrapObjects } from "../../../src/kubernetes/bootstrapObjects.js";
 import { tokenSecret } from "../../../src/kubernetes/clusterInfo.js";
 import { defaultRegistry } from "../../../src/kubernetes/releaseTable.js";
@@ -8,8 +7,6 @@ import { featuresOf } from "../../../src/kubernetes/versions.js";
 import type { ExistingFile, ObservedHost } from "../../../src/model/hostFacts.js";
 import { paths } from "../../../src/model/hostLayout.js";
 import type { MasterOptions, WorkerOptions } from "../../../src/model/options.js";
-import { nodeIdentity } from "../../../src/plan/nodeIdentity.js";
-import { planWorker } from "../../../src/plan/planWorker.js";
 import {
   masterInputOf,
   masterOptions,
@@ -96,14 +93,9 @@ export async function workerScene(host: MemoryHost, of: WorkerOf): Promise<Scene
   const input = workerInputOf({ version, observed });
   const options = { ...input.options, ...of.options };
   const hasJoined = observed.files.has(paths.kubeletConf) && features.nodeCredentials === "bootstrap-token";
-  const hostBefore = hostBeforeFile(observed.host, observed.files);
-  const { nodeName, nodeIp } = nodeIdentity(options, observed.host, features);
-  const plan = planWorker({
-    ...input,
-    options,
-    credentials: input.credentials.filter(({ path }) => !(hasJoined && path === paths.bootstrapKubeletConf)),
-    otherFiles: [...(hostBefore ? [hostBefore] : []), acceptedWorkerFile({ ...options, ip: nodeIp, nodeName })],
-  });
+  const credentials = input.credentials.filter(({ path }) => !(hasJoined && path === paths.bootstrapKubeletConf));
+  const { image = `tsdeploy/hyperkube:${version}` } = options;
+  const plan = await planWorkerHost({ ...input, options, version, image, credentials }, observed);
   return { host, observed, plan, overwrite: false };
 }
 

@@ -1,0 +1,194 @@
+import { X509Certificate } from "node:crypto";
+import type { Duplex } from "node:stream";
+import { ApiError } from "../api/apiFault.js";
+import { discoverCluster } from "../api/discoverCluster.js";
+import { KubernetesClient } from "../api/kubernetesClient.js";
+import { openDirectly } from "../api/openDirectly.js";
+import { nodeOf } from "../apply/probes.js";
+import { TokenStore } from "../config/tokenStore.js";
+import type { Helper } from "../host/helperSession.js";
+import { clusterConfigPath, parseClusterConfig } from "../kubernetes/bootstrapObjects.js";
+import type { ClusterConfig } from "../model/clusterConfig.js";
+import { TsdeployError } from "../model/errors.js";
+import type { HostFile } from "../model/hostFile.js";
+import { apiserverPort, paths } from "../model/hostLayout.js";
+import type { WorkerOptions } from "../model/options.js";
+import { bootstrapToken, parseJoinToken } from "../pki/joinToken.js";
+import { nodeKubeconfig } from "../pki/nodeKubeconfig.js";
+import type { Wanted } from "../preflight/check.js";
+import type { RunContext } from "../report/runContext.js";
+import { apiByKubeconfig, requestTimeoutMs } from "./hostApi.js";
+import type { HostSession } from "./hostSession.js";
+
+/** What is known of the cluster, and the client by which this run speaks to it. */
+export interface Membership {
+  readonly config: ClusterConfig;
+  readonly api: KubernetesClient;
+  /** CA certificate, and the bootstrap kubeconfig of a node that has not joined. */
+  readonly credentials: readonly HostFile[];
+  readonly hasJoined: boolean;
+}
+
+/**
+ * By which connections to the master are made: the helper of the moment, which another image replaces. Without an image
+ * here the worker's own network cannot be used yet.
+ */
+export interface WayToMaster {
+  helper: Helper | undefined;
+}
+
+type JoinOptions = Pick<WorkerOptions, "master" | "token" | "timeoutMs">;
+
+/**
+ * The cluster that `--master` names, by the node's own credential if it has joined, else by a token.
+ *
+ * @param session of the host, if an image is here
+ * @throws TsdeployError `conflict`, `ALREADY_JOINED`, if the node is one of another cluster
+ */
+export async function findMembership(
+  way: WayToMaster,
+  session: HostSession | undefined,
+  options: JoinOptions,
+  context: RunContext,
+): Promise<Membership> {
+  const joined = session && (await joinedMembership(way, session, options, context.signal));
+  return joined ?? (await membershipByToken(way, options, context));
+}
+
+async function membershipByToken(way: WayToMaster, options: JoinOptions, context: RunContext): Promise<Membership> {
+  const { host, port } = masterAddress(options.master);
+  const apiserver = `${host}:${port}`;
+  const token = parseJoinToken(await joinToken(apiserver, options, context));
+  const connect = (): Promise<Duplex> => openTcp(way, host, port);
+  const timeoutMs = requestTimeoutMs(options.timeoutMs);
+  const { signal } = context;
+  const { caPem, config } = await discoverCluster({ token, apiserver, connect, signal, timeoutMs });
+  const api = new KubernetesClient({
+    server: `https://${apiserver}`,
+    connect,
+    caPem,
+    credentials: { token: bootstrapToken(token) },
+    timeoutMs,
+  });
+  const credentials = [caCertificate(caPem), nodeKubeconfig(config, caPem, token)];
+  return { config, api, credentials, hasJoined: false };
+}
+
+/** Undefined if the node has no credential, or one that is good no more: it then needs a token again. */
+async function joinedMembership(
+  way: WayToMaster,
+  { helper, observed }: HostSession,
+  options: JoinOptions,
+  signal: AbortSignal,
+): Promise<Membership | undefined> {
+  const ca = observed.files.get(`${paths.pki}/ca.crt`)?.content;
+  const lasting: Pick<Helper, "run" | "openTcp"> = {
+    run: async (...script) => helper.run(...script),
+    openTcp: async (host, port) => openTcp(way, host, port),
+  };
+  const timeoutMs = requestTimeoutMs(options.timeoutMs);
+  // The kubelet writes its kubeconfig before it has got the certificate that this names.
+  const api = await apiByKubeconfig(lasting, observed.files, paths.kubeletConf, { timeoutMs }).catch(
+    (error: unknown) => {
+      if (error instanceof TsdeployError && error.problems[0]?.code === "KUBECONFIG_BROKEN") return undefined;
+      throw error;
+    },
+  );
+  if (!api || ca === undefined) return undefined;
+  try {
+    await refuseOtherCluster(helper, { joined: new URL(api.server), caPem: ca, master: options.master }, signal);
+    const config = parseClusterConfig(await api.get(clusterConfigPath, { signal }));
+    return { config, api, credentials: [caCertificate(ca)], hasJoined: true };
+  } catch (error) {
+    api.close();
+    if (error instanceof ApiError && error.status === 401) return undefined;
+    throw error;
+  }
+}
+
+interface Clusters {
+  /** The API server in the node's own kubeconfig. */
+  readonly joined: URL;
+  readonly caPem: string;
+  /** As `--master` names it. */
+  readonly master: string;
+}
+
+/** A master may be named by another name or address than the node's kubeconfig does: its CA decides. */
+async function refuseOtherCluster(
+  helper: Helper,
+  { joined, caPem, master }: Clusters,
+  signal: AbortSignal,
+): Promise<void> {
+  const { host, port } = masterAddress(master);
+  if (joined.host === `${host}:${port}`) return;
+  const connect = (): Promise<Duplex> => helper.openTcp(host, port);
+  const named = new KubernetesClient({ server: `https://${host}:${port}`, connect, caPem });
+  try {
+    await named.get("/version", { signal });
+  } catch (error) {
+    if (error instanceof ApiError) return;
+    if (!(error instanceof TsdeployError && error.problems[0]?.code === "CA_MISMATCH")) throw error;
+    throw new TsdeployError("conflict", {
+      code: "ALREADY_JOINED",
+      message: `this host is a node of the cluster at ${joined.origin}, not of that at ${master}`,
+      hint: "Run `tsdeploy teardown` here first.",
+    });
+  } finally {
+    named.close();
+  }
+}
+
+async function joinToken(apiserver: string, options: JoinOptions, context: RunContext): Promise<string> {
+  const { isTTY, env } = context;
+  const token = options.token ?? (await new TokenStore(env).load(apiserver));
+  if (token !== undefined) return token;
+  const where = "`tsdeploy token create` on the master prints one";
+  if (isTTY) return context.askSecret(`Join token of ${apiserver} (${where}): `);
+  throw new TsdeployError("usage", {
+    code: "TOKEN_MISSING",
+    message: `a join token is needed to join the cluster at ${apiserver}`,
+    hint: "Run `tsdeploy token create` on the master; give what it prints by --token, --token-file - or TSDEPLOY_TOKEN.",
+  });
+}
+
+/**
+ * Two kubelets under one name would overwrite each other's state.
+ *
+ * @throws TsdeployError `conflict`, `NODE_NAME_TAKEN`
+ */
+export async function refuseTakenName(api: KubernetesClient, nodeName: string, signal: AbortSignal): Promise<void> {
+  const node = await nodeOf(api, nodeName, signal).catch((error: unknown) => {
+    // An older cluster may not let who joins see its nodes.
+    if (error instanceof ApiError && error.status === 403) return undefined;
+    throw error;
+  });
+  const isReady = node?.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True");
+  if (isReady !== true) return;
+  throw new TsdeployError("conflict", {
+    code: "NODE_NAME_TAKEN",
+    message: `the cluster has a Ready node named ${nodeName}`,
+    hint: `Give this one another name with --node-name, or remove the other: kubectl delete node ${nodeName}.`,
+  });
+}
+
+/** When the API server's certificate is good: the worker's kubelet will look at it by the worker's clock. */
+export function validityOf(api: KubernetesClient): Pick<Wanted, "validity"> {
+  const [pem] = api.peerCertificates;
+  if (pem === undefined) return {};
+  const { validFrom, validTo } = new X509Certificate(pem);
+  return { validity: { notBeforeMs: Date.parse(validFrom), notAfterMs: Date.parse(validTo) } };
+}
+
+async function openTcp({ helper }: WayToMaster, host: string, port: number): Promise<Duplex> {
+  return helper ? helper.openTcp(host, port) : openDirectly(host, port);
+}
+
+function caCertificate(content: string): HostFile {
+  return { path: `${paths.pki}/ca.crt`, mode: 0o644, content, secret: false };
+}
+
+function masterAddress(text: string): { readonly host: string; readonly port: number } {
+  const { hostname, port } = new URL(`https://${text}`);
+  return { host: hostname, port: port === "" ? (text.endsWith(":443") ? 443 : apiserverPort) : Number(port) };
+}
