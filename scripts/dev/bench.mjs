@@ -131,6 +131,7 @@ async function prepare(options, home) {
     TSDEPLOY_IMAGE: image,
     // The bare limit has none either, and the image need not have CoreDNS.
     TSDEPLOY_DNS: process.env.TSDEPLOY_DNS ?? "false",
+    TSDEPLOY_NETWORK: process.env.TSDEPLOY_NETWORK ?? "bridge",
     // Else the master of `bare` would be looked for in the new home.
     TSDEPLOY_CACHE: process.env.TSDEPLOY_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(process.env.HOME, ".cache"), "tsdeploy"),
   });

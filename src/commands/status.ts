@@ -3,9 +3,11 @@ import { fromKubeconfig } from "../api/fromKubeconfig.js";
 import type { KubernetesClient } from "../api/kubernetesClient.js";
 import { openDirectly } from "../api/openDirectly.js";
 import type { Node } from "../apply/probes.js";
+import { isMasterOptions, parseAcceptedOptions } from "../config/acceptedOptions.js";
 import { componentsOf } from "../deploy/components.js";
 import { apiByKubeconfig } from "../deploy/hostApi.js";
 import { type LookedAtHost, withHelper } from "../deploy/withHelper.js";
+import { defined } from "../model/defined.js";
 import type { ContainerSummary } from "../model/dockerObjects.js";
 import { messageOf } from "../model/errors.js";
 import type { ExistingFile } from "../model/hostFacts.js";
@@ -21,6 +23,8 @@ interface NodeRow {
   readonly ready: boolean;
   readonly version: string;
   readonly address: string;
+  /** Addresses of its pods; undefined before it has some. */
+  readonly podCidr?: string;
 }
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -52,9 +56,11 @@ export async function status(options: StatusOptions, context: RunContext): Promi
         expires: new Date(notAfterMs).toISOString(),
       })),
       nodes: cluster.nodes,
+      routes: neededRoutes(files, cluster.nodes),
     };
     const { endpoint } = host.engine;
-    return { data, text: describe({ first, components, certificates, cluster, nowMs, endpoint }) };
+    const { routes } = data;
+    return { data, text: describe({ first, components, certificates, cluster, routes, nowMs, endpoint }) };
   });
 }
 
@@ -99,13 +105,22 @@ async function apiOfOperator(path: string): Promise<KubernetesClient> {
   });
 }
 
-function rowOf({ metadata, status: state }: Node): NodeRow {
+function rowOf({ metadata, spec, status: state }: Node): NodeRow {
   return {
     name: metadata.name,
     ready: state?.conditions?.some(({ type, status: value }) => type === "Ready" && value === "True") ?? false,
     version: state?.nodeInfo?.kubeletVersion ?? "?",
     address: state?.addresses?.find(({ type }) => type === "InternalIP")?.address ?? "?",
+    ...defined({ podCidr: spec?.podCIDR }),
   };
+}
+
+/** What `--network bridge` wants of every machine: a route to each other node's pods, as `ip route add` takes it. */
+function neededRoutes(files: ReadonlyMap<string, ExistingFile>, nodes: readonly NodeRow[] = []): string[] {
+  const accepted = files.get(paths.options)?.content;
+  if (accepted === undefined || !isMasterOptions(accepted)) return [];
+  if (parseAcceptedOptions(accepted).network !== "bridge") return [];
+  return nodes.flatMap(({ podCidr, address }) => (podCidr === undefined ? [] : [`${podCidr} via ${address}`]));
 }
 
 interface HostView {
@@ -113,12 +128,14 @@ interface HostView {
   readonly components: ReadonlyMap<string, ContainerSummary>;
   readonly certificates: readonly CertificateExpiry[];
   readonly cluster: ClusterView;
+  /** Those that the owner's network has to have. */
+  readonly routes: readonly string[];
   /** The host's clock, by which its certificates end. */
   readonly nowMs: number;
   readonly endpoint: string;
 }
 
-function describe({ first, components, certificates, cluster, nowMs, endpoint }: HostView): string {
+function describe({ first, components, certificates, cluster, routes, nowMs, endpoint }: HostView): string {
   if (!first) return `Nothing of tsdeploy runs on ${endpoint}`;
   const own = (name: keyof typeof labels): string => first.labels[labels[name]] ?? "?";
   const soonest = [...certificates].sort((a, b) => a.notAfterMs - b.notAfterMs)[0];
@@ -135,6 +152,9 @@ function describe({ first, components, certificates, cluster, nowMs, endpoint }:
       : []),
     ...(cluster.nodes
       ? ["", ...table(cluster.nodes.map((node) => [node.name, node.ready ? "Ready" : "NotReady", node.version, node.address]))]
+      : []),
+    ...(routes.length > 0
+      ? ["", "Routes to pods that the other machines need:", ...routes.map((route) => `  ip route add ${route}`)]
       : []),
   ].join("\n");
 }

@@ -36,8 +36,8 @@ interface Network {
 }
 
 const backends = { vxlan: 50, "host-gw": 0, udp: 28 };
-const hasVxlan = hasFlannel && (await kernelHas("vxlan id 1 dstport 4789 dev lo"));
-const networks: Network[] = hasFlannel
+const hasVxlan = hasFlannel() && (await kernelHas("vxlan id 1 dstport 4789 dev lo"));
+const networks: Network[] = hasFlannel()
   ? Object.entries(backends)
       .filter(([name]) => name !== "vxlan" || hasVxlan)
       .map(([name, overhead]) => ({ name, options: ["--network-backend", name], overhead }))
@@ -138,7 +138,7 @@ describe.each(networks)("the pod network $name", ({ options, overhead }) => {
     });
   });
 
-  if (hasFlannel) {
+  if (hasFlannel()) {
     it("forgets a node that leaves, and finds one that comes back", async () => {
       const podCidr = (await nodes()).find(({ metadata }) => metadata.name === machine2.name)?.spec.podCIDR ?? "";
       await kubectl(["delete", "pod", "on-2", "host-port", "--wait=true"]);

@@ -16,12 +16,6 @@ export const home = join(workFolder, "home");
 export const version = process.env["TSDEPLOY_E2E_VERSION"] ?? "v1.20.2";
 export const image = `tsdeploy/hyperkube:${version}`;
 
-/**
- * Whether that image has flannel: a program of the folder that `TSDEPLOY_TEST_BINARIES` names. Else the same cases run
- * on `--network bridge`, and the machines get routes.
- */
-export const hasFlannel = process.env["TSDEPLOY_TEST_BINARIES"] !== undefined;
-
 /** How flannel brings packets to other nodes: `host-gw`, for which no kernel lacks anything, or another one. */
 export const networkBackend = process.env["TSDEPLOY_E2E_BACKEND"] ?? "host-gw";
 
@@ -31,6 +25,11 @@ export const otherVersion = version.replace(/\d+\.\d+$/, (rest) => `${Number(res
 /** The programs of that image: cri-dockerd where it has one, the client that the suite uses. */
 export const programsFolder = join(workFolder, "programs");
 const kubectlProgram = join(programsFolder, "kubectl");
+
+/** Whether that image has flannel. Else the same cases run on `--network bridge`, and the machines get routes. */
+export function hasFlannel(): boolean {
+  return existsSync(join(programsFolder, "flanneld"));
+}
 
 /** Whether that image has CoreDNS. Else clusters are made without DNS: there is no registry to pull it from. */
 export function hasCoredns(): boolean {
@@ -52,7 +51,7 @@ export interface TsdeployOptions extends Omit<RunOptions, "env"> {
 /** Runs the built CLI as a person would. `master` gets version, network and DNS by variables, `worker` learns them. */
 export async function tryTsdeploy(args: readonly string[], options: TsdeployOptions = {}): Promise<RunResult> {
   const { machine, via = "socket", withoutNetwork = false, home: HOME = home, ...rest } = options;
-  const network = hasFlannel ? { TSDEPLOY_NETWORK_BACKEND: networkBackend } : { TSDEPLOY_NETWORK: "bridge" };
+  const network = hasFlannel() ? { TSDEPLOY_NETWORK_BACKEND: networkBackend } : { TSDEPLOY_NETWORK: "bridge" };
   const dns = hasCoredns() ? {} : { TSDEPLOY_DNS: "false" };
   const told = args[0] === "master" ? { TSDEPLOY_K8S_VERSION: version, ...network, ...dns } : {};
   const env = { PATH: process.env["PATH"], HOME, ...told, ...(await machine?.environment(via)), ...options.env };

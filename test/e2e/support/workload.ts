@@ -143,13 +143,13 @@ export async function capacityOf({ name }: Machine): Promise<Readonly<Record<str
 
 /** Has the machines, and this one, reach each other's pods. */
 export async function routePods(): Promise<void> {
-  if (hasFlannel) return;
+  if (hasFlannel()) return;
   const routes = (await nodes()).map(({ metadata, spec }) => `${spec.podCIDR}=${metadata.name.replace("machine-", "")}`);
   await runOk("scripts/dev/machines", ["routes", ...routes]);
 }
 
 export async function unroutePods(): Promise<void> {
-  if (hasFlannel) return;
+  if (hasFlannel()) return;
   await runOk("scripts/dev/machines", ["unroutes", ...machines.map(({ number }) => String(number))]);
 }
 
