@@ -201,6 +201,7 @@ describe("completion", () => {
   it("completes commands, options and values in bash", () => {
     expect(complete("te")).toEqual(["teardown"]);
     expect(complete("token", "c")).toEqual(["create"]);
+    expect(complete("addon", "enable", "m")).toEqual(["metrics-server"]);
     expect(complete("-H", "tcp://a", "worker", "--ma")).toEqual(["--master"]);
     expect(complete("master", "--network", "b")).toEqual(["bridge"]);
     expect(complete("image", "l")).toEqual(["list", "load"]);

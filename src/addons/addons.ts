@@ -1,10 +1,11 @@
 import { stringify } from "yaml";
 import type { VersionFeatures } from "../kubernetes/versions.js";
-import type { AddonName } from "../model/addonNames.js";
+import { type AddonName, addonNames } from "../model/addonNames.js";
 import { TsdeployError } from "../model/errors.js";
 import type { HostFile } from "../model/hostFile.js";
 import { labels, paths } from "../model/hostLayout.js";
 import type { KubernetesObject } from "../model/kubernetesObject.js";
+import type { MasterOptions } from "../model/options.js";
 import type { Addon, AddonContext } from "./addon.js";
 import { coredns } from "./coredns.js";
 import { dashboard } from "./dashboard.js";
@@ -16,6 +17,11 @@ export const addons: Readonly<Record<AddonName, Addon>> = {
   dashboard,
   "metrics-server": metricsServer,
 };
+
+/** The add-ons that options come to, in the order of their names. */
+export function addonsOf({ dns, enabledAddons = [] }: Pick<MasterOptions, "dns" | "enabledAddons">): AddonName[] {
+  return addonNames.filter((name) => (name === "coredns" ? dns : enabledAddons.includes(name)));
+}
 
 /** @throws TsdeployError of kind usage, `ADDON_UNAVAILABLE`, if the version has no such add-on */
 export function checkAddons(names: readonly AddonName[], features: VersionFeatures): void {

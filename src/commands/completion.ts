@@ -1,5 +1,5 @@
 import { commandTable, groupTable } from "../config/commandTable.js";
-import { type OptionRow, optionsOf, optionTable } from "../config/optionTable.js";
+import { type CommandName, type OptionRow, optionsOf, optionTable } from "../config/optionTable.js";
 
 /** A place in the command line where words can be completed. */
 interface Level {
@@ -37,12 +37,17 @@ function makeLevels(): Level[] {
     ...groupTable.map(({ name }) => ({ path: name, words: below(name), takesFile: false, options: global })),
     ...commandTable.map(({ name }) => ({
       path: name,
-      words: name === "logs" ? components.map((word) => ({ word, summary: "" })) : [],
+      words: (name === "logs" ? components : choicesOf(name)).map((word) => ({ word, summary: "" })),
       takesFile: optionsOf(name).some((row) => row.flag === undefined && isFile(row)),
       options: optionsOf(name).filter(({ flag }) => flag !== undefined),
     })),
     { path: "completion", words: shells, takesFile: false, options: [] },
   ];
+}
+
+/** Of a positional argument. */
+function choicesOf(name: CommandName): readonly string[] {
+  return optionsOf(name).find(({ flag }) => flag === undefined)?.choices ?? [];
 }
 
 /** `/master`, `token/create`: the level so far and the word that leads to the next. */
@@ -65,10 +70,10 @@ function valueFlags(test: (row: OptionRow) => boolean): string {
 }
 
 const isFile = ({ type }: OptionRow): boolean => type === "path" || type === "optionalPath";
-const isFolder = ({ type }: OptionRow): boolean => type === "patches" || type === "folder";
+const isFolder = ({ type }: OptionRow): boolean => type === "patches" || type === "addons" || type === "folder";
 
 function bashScript(levels: readonly Level[]): string {
-  const choices = optionTable.filter((row) => row.choices !== undefined);
+  const choices = optionTable.filter((row) => row.flag !== undefined && row.choices !== undefined);
   const other = valueFlags((row) => !isFile(row) && !isFolder(row) && row.choices === undefined);
   return `# bash completion for tsdeploy
 _tsdeploy() {

@@ -4,11 +4,12 @@ import type { KubernetesClient } from "../api/kubernetesClient.js";
 import { openDirectly } from "../api/openDirectly.js";
 import type { Node } from "../apply/probes.js";
 import { isMasterOptions, parseAcceptedOptions } from "../config/acceptedOptions.js";
+import { type AddonState, addonStates } from "../deploy/addonStates.js";
 import { componentsOf } from "../deploy/components.js";
 import { apiByKubeconfig } from "../deploy/hostApi.js";
 import { type LookedAtHost, withHelper } from "../deploy/withHelper.js";
-import { defined } from "../model/defined.js";
 import type { ContainerSummary } from "../model/dockerObjects.js";
+import { defined } from "../model/defined.js";
 import { messageOf } from "../model/errors.js";
 import type { ExistingFile } from "../model/hostFacts.js";
 import { labels, paths } from "../model/hostLayout.js";
@@ -57,6 +58,7 @@ export async function status(options: StatusOptions, context: RunContext): Promi
       })),
       nodes: cluster.nodes,
       routes: neededRoutes(files, cluster.nodes),
+      addons: cluster.addons,
     };
     const { endpoint } = host.engine;
     const { routes } = data;
@@ -70,6 +72,8 @@ interface ClusterView {
   readonly health?: string;
   /** Undefined without an administrator's credential. */
   readonly nodes?: readonly NodeRow[];
+  /** Those that are on, on a master. */
+  readonly addons?: readonly AddonState[];
 }
 
 async function lookAtCluster(
@@ -88,7 +92,8 @@ async function lookAtCluster(
     if (!api) return {};
     await api.healthz({ signal });
     const nodes = isMaster || kubeconfig !== undefined ? await api.list<Node>("/api/v1/nodes", { signal }) : undefined;
-    return { server: api.server, health: "ok", ...(nodes && { nodes: nodes.map(rowOf) }) };
+    const addons = isMaster && kubeconfig === undefined ? await addonStates(api, files, signal) : undefined;
+    return { server: api.server, health: "ok", ...(nodes && { nodes: nodes.map(rowOf) }), ...defined({ addons }) };
   } catch (error) {
     return { ...(api && { server: api.server }), health: messageOf(error) };
   } finally {
@@ -150,6 +155,7 @@ function describe({ first, components, certificates, cluster, routes, nowMs, end
     ...(soonest && days !== undefined
       ? ["", `Certificates: the first to end is ${soonest.name}, in ${days} days (${iso(soonest.notAfterMs)})`]
       : []),
+    ...(cluster.addons && cluster.addons.length > 0 ? ["", ...table(cluster.addons.map(addonCells))] : []),
     ...(cluster.nodes
       ? ["", ...table(cluster.nodes.map((node) => [node.name, node.ready ? "Ready" : "NotReady", node.version, node.address]))]
       : []),
@@ -157,6 +163,10 @@ function describe({ first, components, certificates, cluster, routes, nowMs, end
       ? ["", "Routes to pods that the other machines need:", ...routes.map((route) => `  ip route add ${route}`)]
       : []),
   ].join("\n");
+}
+
+function addonCells({ name, ready, wanted }: AddonState): string[] {
+  return [`add-on ${name}`, wanted === undefined ? "is not there" : `${ready ?? 0} of ${wanted} ready`];
 }
 
 function table(rows: readonly (readonly string[])[]): string[] {

@@ -87,6 +87,30 @@ export const commandTable: readonly CommandRow[] = [
     examples: [["tsdeploy token revoke abcdef", "by its id"]],
   },
   {
+    name: "addon list",
+    summary: "list the add-ons that tsdeploy brings, and which are on",
+    description: "On a master's host: each add-on with its release for the cluster's version, or why there is none.",
+    examples: [["tsdeploy addon list", ""]],
+  },
+  {
+    name: "addon enable",
+    summary: "have an add-on in the cluster",
+    description:
+      "On the master's host. Later runs of `master` keep it, and bring its release for the version that they change to.",
+    examples: [
+      ["tsdeploy addon enable metrics-server", "for kubectl top"],
+      ["tsdeploy addon enable coredns", "as `tsdeploy master --dns`"],
+    ],
+  },
+  {
+    name: "addon disable",
+    summary: "take an add-on out of the cluster",
+    description:
+      "On the master's host. Deletes what tsdeploy has made for it. A ConfigMap that you have edited stays, and so does " +
+      "a file that you have.",
+    examples: [["tsdeploy addon disable dashboard", ""]],
+  },
+  {
     name: "logs",
     summary: "show the log of a component on this host",
     description: "Of the newest container of that component, whether it runs or not. Without a component: which there are.",
@@ -156,5 +180,6 @@ export const commandTable: readonly CommandRow[] = [
 /** Commands that have commands of their own. */
 export const groupTable: readonly { readonly name: string; readonly summary: string }[] = [
   { name: "token", summary: "join tokens: create, list, revoke" },
+  { name: "addon", summary: "add-ons of a cluster: list, enable, disable" },
   { name: "image", summary: "images that nodes run from: build, list, save, load, copy" },
 ];

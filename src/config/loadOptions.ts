@@ -4,6 +4,9 @@ import { dirname, join, resolve } from "node:path";
 import { defined } from "../model/defined.js";
 import { messageOf, type Problem, TsdeployError } from "../model/errors.js";
 import type {
+  AddonEnableOptions,
+  AddonListOptions,
+  AddonSwitchOptions,
   ImageBuildOptions,
   ImageCopyOptions,
   ImageListOptions,
@@ -38,6 +41,9 @@ export interface CommandOptions {
   readonly "token create": TokenCreateOptions;
   readonly "token list": TokenListOptions;
   readonly "token revoke": TokenRevokeOptions;
+  readonly "addon list": AddonListOptions;
+  readonly "addon enable": AddonEnableOptions;
+  readonly "addon disable": AddonSwitchOptions;
   readonly logs: LogsOptions;
   readonly "image build": ImageBuildOptions;
   readonly "image list": ImageListOptions;

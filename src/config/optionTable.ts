@@ -1,4 +1,5 @@
 import { defaultVersion } from "../kubernetes/defaultVersion.js";
+import { addonNames } from "../model/addonNames.js";
 import { networkBackends, networkNames } from "../model/podNetwork.js";
 
 /** The verbs, as a person types them. */
@@ -11,6 +12,9 @@ export type CommandName =
   | "token create"
   | "token list"
   | "token revoke"
+  | "addon list"
+  | "addon enable"
+  | "addon disable"
   | "logs"
   | "image build"
   | "image list"
@@ -93,6 +97,9 @@ const everywhere: readonly CommandName[] = [
   "token create",
   "token list",
   "token revoke",
+  "addon list",
+  "addon enable",
+  "addon disable",
   "logs",
   "image build",
   "image list",
@@ -103,6 +110,7 @@ const everywhere: readonly CommandName[] = [
 ];
 const onMaster: readonly CommandName[] = ["master"];
 const onNodes: readonly CommandName[] = ["master", "worker"];
+const onAddons: readonly CommandName[] = ["addon enable", "addon disable"];
 const onImageSets: readonly CommandName[] = ["image save", "image copy"];
 const onImages: readonly CommandName[] = [...onNodes, "image build", ...onImageSets];
 
@@ -454,6 +462,16 @@ export const optionTable: readonly OptionRow[] = [
     inFile: true,
   },
   {
+    key: "addon",
+    argument: "addon",
+    type: "choice",
+    choices: addonNames,
+    description: "the add-on's name",
+    commands: onAddons,
+    group: "Run",
+    inFile: false,
+  },
+  {
     key: "component",
     argument: "component",
     optional: true,
@@ -613,7 +631,7 @@ export const optionTable: readonly OptionRow[] = [
     type: "duration",
     description: "how long each wait may take, such as that for the node to be Ready",
     default: "2m",
-    commands: ["master", "worker", "teardown"],
+    commands: ["master", "worker", "teardown", ...onAddons],
     group: "Run",
     inFile: true,
   },
@@ -624,7 +642,7 @@ export const optionTable: readonly OptionRow[] = [
     type: "duration",
     description: "how long it may take to pull an image, or to build one",
     default: "15m",
-    commands: onImages,
+    commands: [...onImages, "addon enable"],
     group: "Run",
     inFile: true,
   },
@@ -642,7 +660,7 @@ export const optionTable: readonly OptionRow[] = [
     flag: "--wait",
     type: "boolean",
     description: "when another run is changing this host, wait for its end instead of being refused",
-    commands: ["master", "worker", "teardown"],
+    commands: ["master", "worker", "teardown", ...onAddons],
     group: "Run",
     inFile: false,
   },

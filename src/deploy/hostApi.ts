@@ -60,16 +60,21 @@ export async function apiByKubeconfig(
 
 /** An administrator's client on a master. @throws TsdeployError `NOT_A_MASTER` */
 export async function adminApi(helper: Helper, files: ReadonlyMap<string, ExistingFile>): Promise<KubernetesClient> {
-  return (await apiByKubeconfig(helper, files, paths.adminConf)) ?? notAMaster();
+  return (await apiByKubeconfig(helper, files, paths.adminConf)) ?? refuse();
 }
 
 /** The administrator's kubeconfig. @throws TsdeployError `NOT_A_MASTER` */
 export function adminConfOf(files: ReadonlyMap<string, ExistingFile>): string {
-  return files.get(paths.adminConf)?.content ?? notAMaster();
+  return files.get(paths.adminConf)?.content ?? refuse();
 }
 
-function notAMaster(): never {
-  throw new TsdeployError("environment", {
+function refuse(): never {
+  throw notAMaster();
+}
+
+/** For a host without an administrator's kubeconfig. */
+export function notAMaster(): TsdeployError {
+  return new TsdeployError("environment", {
     code: "NOT_A_MASTER",
     message: `this host has no ${paths.adminConf}: it is not the master of a cluster`,
     hint: "Say which Docker host is, with --host or --context.",

@@ -1,4 +1,4 @@
-import { checkAddons } from "../addons/addons.js";
+import { addonsOf, checkAddons } from "../addons/addons.js";
 import {
   type AcceptedOptions,
   acceptedOptionsFile,
@@ -16,7 +16,6 @@ import {
   resolveVersion,
   type VersionFeatures,
 } from "../kubernetes/versions.js";
-import { addonNames } from "../model/addonNames.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import { defined } from "../model/defined.js";
 import type { ObservedHost } from "../model/hostFacts.js";
@@ -74,7 +73,7 @@ export function settle(requested: MasterOptions, observed: ObservedHost, image: 
     ...defined({ networkMtu: options.networkMtu }),
     insecureApi: options.insecureApi,
     proxyMode: options.proxyMode,
-    addons: addonNames.filter((name) => (name === "coredns" ? options.dns : options.enabledAddons?.includes(name))),
+    addons: addonsOf(options),
     extraArgs: { ...(kubelet && { kubelet }), ...(proxy && { proxy }) },
   };
   checkProxyMode(config.proxyMode, features);

@@ -22,18 +22,21 @@ export async function withHelper<T>(
   return withEngine(options, context, async (engine) => {
     const containers = await engine.listContainers();
     const image = await helperImage(engine, containers);
-    if (image === undefined) {
-      throw new TsdeployError("environment", {
-        code: "NOTHING_HERE",
-        message: `nothing of tsdeploy is on ${engine.endpoint}`,
-        hint: "Say which Docker host is meant, with --host or --context, or make it one with `tsdeploy master`.",
-      });
-    }
+    if (image === undefined) throw nothingHere(engine);
     const helper = await openHelper(engine, image, { report: context.report });
     try {
       return await use({ engine, helper, containers });
     } finally {
       await helper.close();
     }
+  });
+}
+
+/** For a Docker that has no image of ours to look at its host with. */
+export function nothingHere({ endpoint }: ContainerEngine): TsdeployError {
+  return new TsdeployError("environment", {
+    code: "NOTHING_HERE",
+    message: `nothing of tsdeploy is on ${endpoint}`,
+    hint: "Say which Docker host is meant, with --host or --context, or make it one with `tsdeploy master`.",
   });
 }

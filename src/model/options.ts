@@ -159,6 +159,20 @@ export interface LogsOptions extends CommonOptions {
   readonly follow: boolean;
 }
 
+export type AddonListOptions = CommonOptions;
+
+export interface AddonSwitchOptions extends CommonOptions {
+  readonly addon: AddonName;
+  /** For each wait, such as that for a name to resolve. */
+  readonly timeoutMs: number;
+  /** For another run that changes this host, instead of being refused. */
+  readonly wait: boolean;
+}
+
+export interface AddonEnableOptions extends AddonSwitchOptions {
+  readonly pullTimeoutMs: number;
+}
+
 export type TokenListOptions = CommonOptions;
 
 export interface TokenCreateOptions extends CommonOptions {

@@ -21,6 +21,8 @@ import { step, when } from "./step.js";
 const ownPaths: ReadonlySet<string> = new Set(addonNames.map(addonPath));
 
 export interface AddonPartInput {
+  /** The only one that is to be looked at; all others stay as they are. */
+  readonly only?: AddonName;
   /** Add-ons that come with this package as files. */
   readonly bundled: readonly HostFile[];
   readonly config: ClusterConfig;
@@ -39,39 +41,41 @@ export interface AddonPart {
   /** Files of the person's that have left their folder: the add-on manager deletes what was in them. */
   readonly stale: readonly string[];
   readonly warnings: readonly PlanWarning[];
-  /** @param ready steps after which pods can start on this node; undefined if that is not waited for */
-  readonly steps: (ready: readonly string[]) => Step[];
+  /** @param after after which objects can be made @param ready after which pods can start on this node, besides */
+  readonly steps: (after: string, ready: readonly string[]) => Step[];
 }
 
 /** The add-ons of a master. */
 export function addonPart(input: AddonPartInput): AddonPart {
-  const { config, features, observed, options } = input;
+  const { config, features, observed, options, only } = input;
   const context: AddonContext = { config, features, observed, mirrors: options.registryMirrors };
-  const rendered = config.addons.map((name) => {
+  const isMeant = (name: AddonName): boolean => only === undefined || name === only;
+  const rendered = config.addons.filter(isMeant).map((name) => {
     const objects = addonObjects(name, context);
     return { name, objects, file: addonFile(name, objects) };
   });
   const own = options.addons.map(({ name, content }): HostFile => {
     return { path: `${paths.addons}/${name}`, mode: 0o644, content, secret: false };
   });
-  const files = [...input.bundled, ...rendered.map(({ file }) => file), ...own];
-  const left = leftFiles(observed, files);
-  const obstacle = config.addons.includes("coredns") ? dnsObstacle(input) : undefined;
-  const dangers = config.addons.flatMap((name) => addons[name].danger?.(features) ?? []);
+  const all = [...input.bundled, ...rendered.map(({ file }) => file), ...own];
+  const left = leftFiles(observed, all);
+  const gone = left.ours.filter((path) => addonNames.some((name) => isMeant(name) && addonPath(name) === path));
+  const obstacle = rendered.some(({ name }) => name === "coredns") ? dnsObstacle(input) : undefined;
+  const dangers = rendered.flatMap(({ name }) => addons[name].danger?.(features) ?? []);
   return {
-    files,
-    stale: left.ours.filter((path) => !ownPaths.has(path)),
+    files: only === undefined ? all : rendered.map(({ file }) => file),
+    stale: only === undefined ? left.ours.filter((path) => !ownPaths.has(path)) : [],
     warnings: [
       ...dangers.map((message) => ({ message, danger: true }) as const),
       ...(obstacle === undefined ? [] : [{ message: obstacle }]),
-      ...left.edited.map((path) => ({ message: `${path} was edited on the host, and stays: remove it there` })),
+      ...left.edited.filter((path) => only === undefined || path === addonPath(only)).map((path) => ({ message: `${path} was edited on the host, and stays: remove it there` })),
     ],
-    steps: (ready) => [
+    steps: (after, ready) => [
       ...rendered.flatMap(({ name, objects }) => [
-        step(`addon-${name}`, phaseOf(name), ["api"], { kind: "apply-objects", objects }),
+        step(`addon-${name}`, phaseOf(name), [after], { kind: "apply-objects", objects }),
         ...when(name === "coredns" && obstacle === undefined, ...dnsWait(context, ready)),
       ]),
-      ...deletions(left.ours, input),
+      ...deletions(gone, after, input),
     ],
   };
 }
@@ -131,7 +135,7 @@ function isAsWritten(written: WrittenFiles, path: string, content = ""): boolean
  * knows. What the add-on manager brings back in between it deletes when the file is gone; it alone takes the pods of
  * the oldest Deployments.
  */
-function deletions(stale: readonly string[], { observed, features }: AddonPartInput): Step[] {
+function deletions(stale: readonly string[], after: string, { observed, features }: AddonPartInput): Step[] {
   return addonNames.flatMap((name) => {
     const path = addonPath(name);
     if (!stale.includes(path)) return [];
@@ -140,7 +144,7 @@ function deletions(stale: readonly string[], { observed, features }: AddonPartIn
     );
     const phase = phaseOf(name);
     return [
-      step(`delete-${name}`, phase, ["api"], { kind: "delete-objects", objects: objects.reverse() }),
+      step(`delete-${name}`, phase, [after], { kind: "delete-objects", objects: objects.reverse() }),
       step(`remove-${name}`, phase, [`delete-${name}`], { kind: "remove-files", paths: [path] }),
     ];
   });

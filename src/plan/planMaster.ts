@@ -112,7 +112,7 @@ export function planMaster(input: MasterPlanInput): Plan {
         ...when(!observed.host.etcdData, "pod-cidr"),
         "objects",
       ]),
-      ...addons.steps(when(podNetworkOf(config).makesNodesReady, "node-ready")),
+      ...addons.steps("api", when(podNetworkOf(config).makesNodesReady, "node-ready")),
     ],
     warnings: [...warningsOf(config, features.tried), ...addons.warnings],
   };

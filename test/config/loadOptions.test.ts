@@ -426,6 +426,33 @@ describe("join tokens", () => {
   });
 });
 
+describe("add-ons", () => {
+  it("are known by their names", async () => {
+    const [message] = await messages("addon enable", { flags: { addon: "metric-server" } });
+    expect(message).toContain("is not one of coredns, dashboard, metrics-server");
+    expect((await load("addon disable", { flags: { addon: "coredns" } })).addon).toBe("coredns");
+  });
+
+  it("of the person's own are read from a folder, and all that is wrong in it is told", async () => {
+    mkdirSync(join(folder, "own"));
+    const flags = { addons: "own" };
+    writeFileSync(join(folder, "own/a.yaml"), "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: a }\n");
+    expect((await load("master", { flags })).addons.map(({ name }) => name)).toEqual(["a.yaml"]);
+    writeFileSync(join(folder, "own/b.yaml"), "b: [\n");
+    writeFileSync(join(folder, "own/c.yaml"), "kind: ConfigMap\n");
+    expect((await messages("master", { flags })).sort()).toEqual([
+      expect.stringContaining("own/b.yaml: "),
+      expect.stringContaining("own/c.yaml: a ConfigMap in it has no apiVersion and no metadata.name"),
+    ]);
+  });
+
+  it("have DNS among them unless somebody goes without", async () => {
+    expect((await load("master", {})).dns).toBe(true);
+    expect((await load("master", { flags: { dns: false } })).dns).toBe(false);
+    expect((await load("master", { env: { TSDEPLOY_DNS: "no" } })).dns).toBe(false);
+  });
+});
+
 describe("patches", () => {
   const patch = (name: string, text: string): void => {
     mkdirSync(join(folder, "patches"), { recursive: true });

@@ -1,7 +1,9 @@
+import type { AddonName } from "../../../src/model/addonNames.js";
 import { masterOptions } from "../../plan/fixtures.js";
 import type { MemoryHost } from "./memoryHost.js";
 import type { Scene } from "./scene.js";
 import {
+  addonScene,
   freshHost,
   type MasterOf,
   masterScene,
@@ -96,6 +98,16 @@ const etcdArgs = { options: { extraArgs: { etcd: { "quota-backend-bytes": "10000
 const apiserver = { extraArgs: { apiserver: { "max-requests-inflight": "7" } } };
 const configured = { options: { patches: [{ target: "kubelet", type: "merge", body: { maxPods: 50 }, file: "p" }] } };
 
+/** An add-on of v1.20.2 goes on or off. */
+async function addon(name: AddonName, enabled: boolean): Promise<Kind> {
+  const version = of("v1.20.2");
+  return {
+    host: await runningMaster(version),
+    plan: (host) => addonScene(host, version, name, enabled),
+    back: (host) => addonScene(host, version, name, !enabled),
+  };
+}
+
 const ownAddons = ["a", "b"].map((name) => ({ name: `${name}.yaml`, content: `# ${name}\n` }));
 
 /** Every kind of plan for a node, with the host that it is made for. */
@@ -121,6 +133,8 @@ export const kinds: Readonly<Record<string, () => Kind | Promise<Kind>>> = {
   "add-ons of the person's own come": () => changed(of("v1.36.2"), { options: { addons: ownAddons } }),
   "add-ons of the person's own go": () =>
     changed({ ...of("v1.36.2"), options: { addons: ownAddons } }, { options: { addons: ownAddons.slice(1) } }),
+  "addon enable": () => addon("metrics-server", true),
+  "addon disable": () => addon("coredns", false),
   "an edited manifest stays": () => changed(of("v1.20.2"), { options: apiserver }, edit),
   "an edited manifest is overwritten": () =>
     changed(of("v1.20.2"), { options: { ...apiserver, overwrite: true } }, edit),

@@ -1,12 +1,17 @@
+import { addonsOf } from "../../../src/addons/addons.js";
+import { acceptedOptionsFile, parseAcceptedOptions } from "../../../src/config/acceptedOptions.js";
+import { withAddon } from "../../../src/deploy/changeAddon.js";
 import { planMasterHost, settle } from "../../../src/deploy/settleMaster.js";
 import { planWorkerHost } from "../../../src/deploy/settleWorker.js";
-import { bootstrapObjects } from "../../../src/kubernetes/bootstrapObjects.js";
+import { bootstrapObjects, clusterConfigPath, parseClusterConfig } from "../../../src/kubernetes/bootstrapObjects.js";
 import { tokenSecret } from "../../../src/kubernetes/clusterInfo.js";
 import { defaultRegistry } from "../../../src/kubernetes/releaseTable.js";
 import { featuresOf } from "../../../src/kubernetes/versions.js";
+import type { AddonName } from "../../../src/model/addonNames.js";
 import type { ExistingFile, ObservedHost } from "../../../src/model/hostFacts.js";
 import { paths } from "../../../src/model/hostLayout.js";
 import type { MasterOptions, WorkerOptions } from "../../../src/model/options.js";
+import { planAddon } from "../../../src/plan/planAddon.js";
 import {
   masterInputOf,
   masterOptions,
@@ -96,6 +101,23 @@ export async function workerScene(host: MemoryHost, of: WorkerOf): Promise<Scene
   const credentials = input.credentials.filter(({ path }) => !(hasJoined && path === paths.bootstrapKubeletConf));
   const { image = `tsdeploy/hyperkube:${version}` } = options;
   const plan = await planWorkerHost({ ...input, options, version, image, credentials }, observed);
+  return { host, observed, plan, overwrite: false };
+}
+
+/** `addon enable` or `addon disable` on this host, on which `master` has run. */
+export async function addonScene(host: MemoryHost, of: Of, name: AddonName, enabled: boolean): Promise<Scene> {
+  const observed = await observe(host, fixtureOf(masterFixture, of));
+  const accepted = withAddon(parseAcceptedOptions(observed.files.get(paths.options)?.content ?? ""), name, enabled);
+  const config = { ...parseClusterConfig(host.state.objects.get(clusterConfigPath)), addons: addonsOf(accepted) };
+  const plan = planAddon({
+    name,
+    config,
+    features: featuresOf(of.version),
+    observed,
+    options: accepted,
+    nodeName: accepted.nodeName,
+    optionsFile: acceptedOptionsFile(accepted),
+  });
   return { host, observed, plan, overwrite: false };
 }
 
