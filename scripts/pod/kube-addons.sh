@@ -16,7 +16,7 @@ kubernetes.io/cluster-service=true); EnsureExists: created, then left alone. clu
 as Reconcile. Looks at the cluster every SECONDS (default $interval), at the folder every 5.
 
 A Deployment with the annotation io.tsdeploy.replicas=MIN-MAX and the label kubernetes.io/cluster-service=true gets a
-replica for each node, within these bounds, soon after a node has joined.
+replica for each node, within these bounds, as soon as a node that has joined is Ready.
 
 Runs with the kubectl of every Kubernetes from v1.3 on. Objects of several modes have to be in YAML documents or files
 of their own: those of one List are left alone.
@@ -211,30 +211,34 @@ prune() {
 }
 
 # scale brings Deployments that say how many replicas they want to have to that many, by the number of nodes. Says in
-# $scaled which there are.
+# $scaled which there are, in $work/nodes which nodes take pods. A node that does not is no reason for another replica,
+# which would go where the first one is, but none for one less either: it may only be restarting.
 scale() {
-  local template nodes range now namespace name wanted
+  local template nodes all usable range now namespace name wanted
   template="{{range .items}}{{with .metadata.annotations}}{{if index . \"$replicas\"}}{{index . \"$replicas\"}}{{end}}{{end}}"
   template+=' {{.spec.replicas}} {{.metadata.namespace}} {{.metadata.name}}{{"\n"}}{{end}}'
   scaled=$(k get deployments --all-namespaces -l "$service=true" -o "go-template=$template") || return
   scaled=$(grep -E '^[0-9]+-[0-9]+ ' <<<"$scaled") || return 0
-  nodes=$(k get nodes -o name) || return
-  name_of "$nodes" >"$work/nodes.new"
+  template='{{range .items}}{{.metadata.name}} {{range .status.conditions}}{{if eq .type "Ready"}}{{.status}}{{end}}{{end}}'
+  template+=' {{range .spec.taints}}{{.key}},{{end}}{{"\n"}}{{end}}'
+  nodes=$(k get nodes -o "go-template=$template") || return
+  # Kubernetes' own taints, such as node.kubernetes.io/not-ready, go a moment after a node is Ready.
+  awk '$2 == "True" && $3 !~ /node\.kubernetes\.io\// { print $1 }' <<<"$nodes" >"$work/nodes.new"
   mv "$work/nodes.new" "$work/nodes"
-  nodes=$(grep -c . "$work/nodes" || true)
+  all=$(grep -c . <<<"$nodes" || true)
+  usable=$(grep -c . "$work/nodes" || true)
   while read -r range now namespace name; do
-    wanted=$nodes
+    wanted=$now
+    if ((wanted < usable)); then wanted=$usable; fi
+    if ((wanted > all)); then wanted=$all; fi
     if ((wanted > ${range#*-})); then wanted=${range#*-}; fi
     if ((wanted < ${range%-*})); then wanted=${range%-*}; fi
     [[ $now == "$wanted" ]] || k scale deployment "$name" --namespace="$namespace" --replicas="$wanted" || return
   done <<<"$scaled"
 }
 
-# `node/machine-1`, or how else a kubectl writes it -> `machine-1`
-name_of() { sed -n 's,^.*/,,; /./p' <<<"$1"; }
-
-# watch_nodes sees to it that a kubectl tells of nodes while there is something to scale: one that is not known wakes the
-# loop. Most of what it tells is that a node is still well.
+# watch_nodes sees to it that a kubectl tells of nodes while there is something to scale: one that took no pods so far
+# wakes the loop. Most of what it tells is that a node is still well.
 watching=
 watch_nodes() {
   if [[ -z $scaled || $SECONDS -lt $next_watch ]] || kill -0 "$watching" 2>/dev/null; then return; fi
@@ -248,9 +252,9 @@ watch_nodes() {
 
 tell_of_news() {
   local line
+  # `node/machine-1`
   while read -r line; do
-    line=$(name_of "$line")
-    grep -Fxq -e "$line" "$work/nodes" || kill -USR1 $$
+    grep -Fxq -e "${line##*/}" "$work/nodes" || kill -USR1 $$
   done
 }
 
@@ -322,6 +326,7 @@ while :; do
   fi
   if [[ -n $once ]]; then exit; fi
   watch_nodes
+  [[ -z $joined ]] || continue
   sleep 5 &
   # It ends early when a node has joined.
   wait $! || true

@@ -8,6 +8,9 @@ import { parseAllDocuments } from "yaml";
 export const dialects = ["v1.3", "v1.6", "v1.20"] as const;
 export type Dialect = (typeof dialects)[number];
 
+/** `tainted`: Ready, but Kubernetes has not yet let pods go there. */
+export type NodeStatus = "Ready" | "NotReady" | "tainted";
+
 export interface FakeObject {
   readonly kind: string;
   readonly metadata: {
@@ -19,6 +22,8 @@ export interface FakeObject {
   };
   readonly data?: unknown;
   readonly spec?: { readonly replicas?: number };
+  /** Of a node. */
+  readonly status?: NodeStatus;
   /** Whether it has the annotation that `kubectl apply` leaves. */
   readonly applied?: boolean;
 }
@@ -127,14 +132,18 @@ exit "$code"
     this.objects.set(idOf(object), object);
   }
 
+  putNode(name: string, status: NodeStatus = "Ready"): void {
+    this.put({ kind: "Node", metadata: { name }, status });
+  }
+
   /** How many watch nodes. */
   get watches(): number {
     return this.#watches.size;
   }
 
-  /** As when a node joins, and when it says that it is well. */
-  tellOfNode(name: string): void {
-    this.put({ kind: "Node", metadata: { name } });
+  /** As when a node joins, and when it says how it is. */
+  tellOfNode(name: string, status: NodeStatus = "Ready"): void {
+    this.putNode(name, status);
     for (const socket of this.#watches) socket.write(`${nodeText(this.dialect, name)}\n`);
   }
 
@@ -213,10 +222,7 @@ exit "$code"
       throw new Failure("Error from server (NotFound)");
     }
     if (flags.get("--watch-only") === "true") return "";
-    if (flags.get("-o") === "name" && kinds === "nodes") {
-      const nodes = [...this.objects.values()].filter(({ kind }) => kind === "Node");
-      return nodes.map(({ metadata }) => `${nodeText(this.dialect, metadata.name)}\n`).join("");
-    }
+    if (kinds === "nodes" && flags.get("-o")?.includes(".status.conditions") === true) return this.#nodes();
     if (kinds === "deployments" && flags.get("-l") === "kubernetes.io/cluster-service=true") return this.#deployments();
     const wanted = kinds.split(",").map((kind) => kind.replace(/\..*/, ""));
     const unknown = wanted.find((kind) => !Object.values(plurals).includes(kind));
@@ -235,6 +241,16 @@ exit "$code"
     const lines = all.map(({ metadata: { annotations, namespace, name }, spec }) => {
       const range = annotations?.["io.tsdeploy.replicas"] ?? "";
       return `${range} ${spec?.replicas ?? 1} ${namespace ?? "default"} ${name}\n`;
+    });
+    return lines.join("");
+  }
+
+  /** What another template of its makes of them. */
+  #nodes(): string {
+    const all = [...this.objects.values()].filter(({ kind }) => kind === "Node");
+    const lines = all.map(({ metadata: { name }, status }) => {
+      const taints = status === "Ready" ? "" : "node.kubernetes.io/not-ready,";
+      return `${name} ${status === "NotReady" ? "False" : "True"} ${taints}\n`;
     });
     return lines.join("");
   }

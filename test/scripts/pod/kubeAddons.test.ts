@@ -70,7 +70,7 @@ const noAddon = (name: string): Promise<void> => rm(join(folder, "addons", name)
 
 /** A Deployment that wants a replica on each of two nodes, and one that wants nothing; and the first node. */
 async function scaledAddons(): Promise<void> {
-  kubectl.put({ kind: "Node", metadata: { name: "one" } });
+  kubectl.putNode("one");
   const deployment = (name: string, annotations: object): string => {
     const metadata = { name, namespace: "kube-system", labels: reconcile, annotations };
     return JSON.stringify({ apiVersion: "apps/v1", kind: "Deployment", metadata });
@@ -181,7 +181,11 @@ describe.each(dialects)("with kubectl of %s", { timeout: 30_000 }, (dialect) => 
     [["two", "three"], 2],
   ])("a Deployment that asks for it has its replicas by the number of nodes: one and %j", async (more, wanted) => {
     await scaledAddons();
-    for (const name of more) kubectl.put({ kind: "Node", metadata: { name } });
+    for (const name of more) kubectl.putNode(name);
+    expect(await pass()).toMatchObject({ code: 0 });
+    expect(replicas() ?? 1).toBe(wanted);
+    // It may only be restarting.
+    for (const name of more) kubectl.putNode(name, "NotReady");
     expect(await pass()).toMatchObject({ code: 0 });
     expect(replicas() ?? 1).toBe(wanted);
     for (const name of more) kubectl.objects.delete(`Node//${name}`);
@@ -198,17 +202,23 @@ describe.each(dialects)("with kubectl of %s", { timeout: 30_000 }, (dialect) => 
 });
 
 describe("the add-on manager as it runs", { timeout: 30_000 }, () => {
-  test.each(dialects)("a node that has joined is a replica more; one that is well is nothing, with kubectl of %s", async (one) => {
+  test.each(dialects)("a node that has become Ready is a replica more; one that is still so is nothing (kubectl of %s)", async (one) => {
     kubectl.dialect = one;
     await scaledAddons();
     const { end } = start();
     await until(() => kubectl.watches === 1);
     const before = kubectl.calls.length;
     for (let times = 0; times < 3; times += 1) kubectl.tellOfNode("one");
+    for (const status of ["NotReady", "tainted"] as const) {
+      const calls = kubectl.calls.length;
+      kubectl.tellOfNode("two", status);
+      await until(() => kubectl.calls.length >= calls + 2);
+      expect(replicas() ?? 1).toBe(1);
+    }
     kubectl.tellOfNode("two");
     await until(() => replicas() === 2);
-    // Deployments, nodes, and the change.
-    expect(kubectl.calls.slice(before)).toHaveLength(3);
+    // Deployments and nodes each time, and the change.
+    expect(kubectl.calls.slice(before)).toHaveLength(7);
     expect(await end()).toBe(143);
     await until(() => kubectl.watches === 0);
   });
