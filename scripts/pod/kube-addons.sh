@@ -131,7 +131,7 @@ read_folder() {
   for file in "$work"/all/*; do
     [[ -e $file ]] || continue
     said=$(describe "$command" "$file") || {
-      unreadable "$file"
+      unreadable "${file#"$work"/all/????-???-}"
       continue
     }
     wanted+=$said$'\n'
