@@ -1,7 +1,7 @@
 import { withEngine } from "../deploy/withEngine.js";
 import type { ContainerEngine } from "../docker/containerEngine.js";
 import { copyImages, isSameImage } from "../docker/copyImages.js";
-import { ensureImageSet, type NamedImage } from "../image/ensureImageSet.js";
+import { type NamedImage, withImageSet } from "../image/ensureImageSet.js";
 import { TsdeployError } from "../model/errors.js";
 import type { ImageCopyOptions } from "../model/options.js";
 import type { CommandResult } from "../report/events.js";
@@ -14,18 +14,19 @@ export async function imageCopy(options: ImageCopyOptions, context: RunContext):
     withEngine({ dockerHost: options.to }, context, async (to) => {
       await refuseItself(from, to);
       const { architecture } = await to.version();
-      const { images: set } = await ensureImageSet(from, options, architecture, context);
-      const there = await Promise.all(set.map((image) => isThere(to, image)));
-      const missing = set.filter((_, index) => there[index] !== true);
-      if (missing.length > 0) {
-        await inPhase("copy", context.report, () => copy(missing, from, to, context));
-      }
-      const images = set.map(({ reference }) => ({
-        reference,
-        copied: missing.some((one) => one.reference === reference),
-      }));
-      const lines = images.map(({ reference, copied }) => `${to.endpoint} has ${reference}${copied ? " now" : " already"}`);
-      return { data: { from: from.endpoint, to: to.endpoint, architecture, images }, text: lines.join("\n") };
+      return withImageSet(from, options, architecture, context, async ({ images: set }) => {
+        const there = await Promise.all(set.map((image) => isThere(to, image)));
+        const missing = set.filter((_, index) => there[index] !== true);
+        if (missing.length > 0) {
+          await inPhase("copy", context.report, () => copy(missing, from, to, context));
+        }
+        const images = set.map(({ reference }) => ({
+          reference,
+          copied: missing.some((one) => one.reference === reference),
+        }));
+        const told = images.map(({ reference, copied }) => `${to.endpoint} has ${reference}${copied ? " now" : " already"}`);
+        return { data: { from: from.endpoint, to: to.endpoint, architecture, images }, text: told.join("\n") };
+      });
     }),
   );
 }

@@ -2,7 +2,7 @@ import { withEngine } from "../deploy/withEngine.js";
 import type { ContainerEngine } from "../docker/containerEngine.js";
 import { counted, transferFailure } from "../docker/copyImages.js";
 import { checkWritable, sendArchive, writeArchive } from "../image/archiveFile.js";
-import { ensureImageSet, type NamedImage } from "../image/ensureImageSet.js";
+import { type NamedImage, withImageSet } from "../image/ensureImageSet.js";
 import { TsdeployError } from "../model/errors.js";
 import type { ImageSaveOptions } from "../model/options.js";
 import type { CommandResult } from "../report/events.js";
@@ -18,12 +18,13 @@ export async function imageSave(options: ImageSaveOptions, context: RunContext):
   else if (process.stdout.isTTY) throw terminal();
   return withEngine(options, context, async (engine) => {
     const architecture = arch ?? (await engine.version()).architecture;
-    const { version, images: set } = await ensureImageSet(engine, options, architecture, context);
-    const sizeBytes = await inPhase("save", context.report, () => save(engine, set, file, context));
-    const references = set.map(({ reference }) => reference);
-    const text = `${isFile ? file : "The archive"} (${megabytes(sizeBytes)}) has ${references.join(", ")}`;
-    if (!isFile) context.report({ kind: "notice", message: text });
-    return { data: { file, sizeBytes, version, architecture, images: references }, text: isFile ? text : "" };
+    return withImageSet(engine, options, architecture, context, async ({ version, images: set }) => {
+      const sizeBytes = await inPhase("save", context.report, () => save(engine, set, file, context));
+      const references = set.map(({ reference }) => reference);
+      const text = `${isFile ? file : "The archive"} (${megabytes(sizeBytes)}) has ${references.join(", ")}`;
+      if (!isFile) context.report({ kind: "notice", message: text });
+      return { data: { file, sizeBytes, version, architecture, images: references }, text: isFile ? text : "" };
+    });
   });
 }
 

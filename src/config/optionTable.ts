@@ -111,7 +111,8 @@ const everywhere: readonly CommandName[] = [
 const onMaster: readonly CommandName[] = ["master"];
 const onNodes: readonly CommandName[] = ["master", "worker"];
 const onAddons: readonly CommandName[] = ["addon enable", "addon disable"];
-const onImageSets: readonly CommandName[] = ["image save", "image copy"];
+/** Those that tell or bring what a cluster needs. */
+const onImageSets: readonly CommandName[] = ["image list", "image save", "image copy"];
 const onImages: readonly CommandName[] = [...onNodes, "image build", ...onImageSets];
 
 /** Every option there is, in the order in which help shows them. */
@@ -281,7 +282,18 @@ export const optionTable: readonly OptionRow[] = [
     description:
       "pod network: `flannel`; `bridge`, where your own network has routes to each node's pods; `none` is left to you",
     default: "flannel",
-    commands: onMaster,
+    commands: [...onMaster, ...onImageSets],
+    group: "Cluster",
+    inFile: true,
+  },
+  {
+    key: "dns",
+    flag: "--dns",
+    type: "boolean",
+    hasNegative: true,
+    description: "CoreDNS, by which pods find Services; `--no-dns` leaves names to you",
+    default: "true",
+    commands: onImageSets,
     group: "Cluster",
     inFile: true,
   },
@@ -517,7 +529,7 @@ export const optionTable: readonly OptionRow[] = [
     choices: ["amd64", "arm64"],
     description: "what the image is to run on",
     otherwise: "what the Docker that is used runs on",
-    commands: ["image build", "image save"],
+    commands: ["image build", "image list", "image save"],
     group: "Run",
     inFile: false,
   },
@@ -550,6 +562,15 @@ export const optionTable: readonly OptionRow[] = [
     description: "what the image is called",
     otherwise: "tsdeploy/hyperkube:VERSION",
     commands: ["image build"],
+    group: "Run",
+    inFile: false,
+  },
+  {
+    key: "needed",
+    flag: "--needed",
+    type: "boolean",
+    description: "all images and release files that a cluster of these options needs, in place of the images here",
+    commands: ["image list"],
     group: "Run",
     inFile: false,
   },
@@ -642,7 +663,7 @@ export const optionTable: readonly OptionRow[] = [
     type: "duration",
     description: "how long it may take to pull an image, or to build one",
     default: "15m",
-    commands: [...onImages, "addon enable"],
+    commands: [...onImages.filter((command) => command !== "image list"), "addon enable"],
     group: "Run",
     inFile: true,
   },

@@ -29,17 +29,10 @@ export interface BuildImageOptions {
 export async function buildImage(engine: ContainerEngine, options: BuildImageOptions): Promise<BuiltImage> {
   const { version, architecture, binaries, mirror, base, tag, complete } = options;
   const { registryMirrors, pullTimeoutMs, context } = options;
-  if (!isArchitecture(architecture)) {
-    throw new TsdeployError("environment", {
-      code: "ARCHITECTURE_UNSUPPORTED",
-      message: `an image for ${architecture} cannot be built: amd64 and arm64 are known`,
-      hint: "Name an image of your own by --image.",
-    });
-  }
   const deadline = AbortSignal.timeout(pullTimeoutMs);
   const request = {
     version,
-    arch: architecture,
+    arch: asArchitecture(architecture),
     ...defined({ binaries, mirror, base, tag, complete }),
     registryMirrors,
   };
@@ -59,6 +52,12 @@ export async function buildImage(engine: ContainerEngine, options: BuildImageOpt
   }
 }
 
-function isArchitecture(text: string): text is Architecture {
-  return text === "amd64" || text === "arm64";
+/** @throws TsdeployError `environment`, `ARCHITECTURE_UNSUPPORTED`, where no release files are known */
+export function asArchitecture(text: string): Architecture {
+  if (text === "amd64" || text === "arm64") return text;
+  throw new TsdeployError("environment", {
+    code: "ARCHITECTURE_UNSUPPORTED",
+    message: `an image for ${text} cannot be built: amd64 and arm64 are known`,
+    hint: "Name an image of your own by --image.",
+  });
 }

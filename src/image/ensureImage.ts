@@ -47,13 +47,17 @@ export async function ensureImage(
   });
 }
 
-/** Any image as it is here, pulled if need be. */
+/**
+ * Any image as it is here, pulled if need be; with a platform in any case, since an image may be here under that name
+ * that is for another one.
+ */
 export async function pullImage(
   engine: ContainerEngine,
   reference: string,
-  options: { readonly pullTimeoutMs: number; readonly context: RunContext },
+  options: { readonly pullTimeoutMs: number; readonly context: RunContext; readonly platform?: string },
 ): Promise<ImageDetails> {
-  return (await engine.inspectImage(reference)) ?? pull(engine, reference, options);
+  const here = options.platform === undefined ? await engine.inspectImage(reference) : undefined;
+  return here ?? pull(engine, reference, options);
 }
 
 async function pull(

@@ -1,16 +1,15 @@
-import { mirrored } from "../config/imageReference.js";
 import type { ContainerEngine } from "../docker/containerEngine.js";
-import { defaultRegistry } from "../kubernetes/releaseTable.js";
-import { defaultVersion, featuresOf, resolveVersion } from "../kubernetes/versions.js";
+import { defaultVersion, featuresOf } from "../kubernetes/versions.js";
 import type { ImageDetails } from "../model/dockerObjects.js";
 import { TsdeployError } from "../model/errors.js";
 import { imageLabels } from "../model/imageLabels.js";
 import type { ImageSetOptions } from "../model/options.js";
 import type { RunContext } from "../report/runContext.js";
+import { besides } from "./besides.js";
 import { chooseImage } from "./chooseImage.js";
 import { ensureImage, pullImage } from "./ensureImage.js";
-import { imageVersion } from "./imageVersion.js";
-import { servesAsPause } from "./sideImages.js";
+import { servesAsPause, sideImageNames } from "./sideImages.js";
+import { versionOfImage } from "./versionOfImage.js";
 
 /** An image under the name by which nodes look for it. */
 export interface NamedImage {
@@ -29,14 +28,42 @@ export interface ImageSet {
 /**
  * All images that machines of this architecture need for a cluster; those that are not here are pulled or built.
  *
+ * Images of another architecture have the same names as this machine's own, which get them back when `use` has ended.
+ *
  * @throws TsdeployError as `ensureImage` and `resolveVersion` do; `usage` with `IMAGE_BY_DIGEST` or
  * `IMAGE_VERSION_UNKNOWN`, `environment` with `IMAGE_ARCHITECTURE` or `IMAGE_VERSION`
  */
-export async function ensureImageSet(
+export async function withImageSet<T>(
   engine: ContainerEngine,
   options: ImageSetOptions,
   architecture: string,
   context: RunContext,
+  use: (set: ImageSet) => Promise<T>,
+): Promise<T> {
+  const displaced: Displaced[] = [];
+  try {
+    return await use(await ensureImageSet(engine, options, architecture, context, displaced));
+  } finally {
+    for (const { reference, id } of displaced) {
+      // Else a node of this machine would take the other's for its own.
+      const back = id === undefined ? engine.removeImage(reference) : engine.tagImage(id, reference);
+      await back.catch(() => undefined);
+    }
+  }
+}
+
+/** A name that an image of another architecture has for a while; `id`: what had it before. */
+interface Displaced {
+  readonly reference: string;
+  readonly id: string | undefined;
+}
+
+async function ensureImageSet(
+  engine: ContainerEngine,
+  options: ImageSetOptions,
+  architecture: string,
+  context: RunContext,
+  displaced: Displaced[],
 ): Promise<ImageSet> {
   const { image, registry, registryMirrors } = options;
   if (image?.includes("@") === true) {
@@ -46,7 +73,10 @@ export async function ensureImageSet(
       hint: "Give it a tag (`docker tag`), and name that by --image.",
     });
   }
-  const version = options.k8sVersion ?? (await versionOf(engine, image));
+  const version =
+    options.k8sVersion ??
+    (image === undefined ? defaultVersion : await versionOfImage(engine, image, { ...options, context }));
+  const features = featuresOf(version);
   const choice = await chooseImage(engine, { requested: { image, registry, registryMirrors }, version, architecture });
   const hyperkube = await ensureImage(engine, choice, { ...options, version, architecture, context });
   const holds = servesAsPause(hyperkube) ? hyperkube.labels[imageLabels.version] : undefined;
@@ -57,39 +87,38 @@ export async function ensureImageSet(
       hint: `Name another image by --image, or say --k8s-version ${holds}.`,
     });
   }
-  const { images } = featuresOf(version);
-  const beside = [
-    ...(servesAsPause(hyperkube) ? [] : [images.pause]),
-    // Of an image that says nothing only a run of it could tell.
-    ...([imageLabels.etcd, imageLabels.pause].some((label) => label in hyperkube.labels) ? [] : [images.etcd]),
-  ];
-  const isForeign = (await engine.version()).architecture !== architecture;
-  if (hyperkube.architecture !== architecture || (isForeign && beside.length > 0)) {
-    throw new TsdeployError("environment", {
-      code: "IMAGE_ARCHITECTURE",
-      message:
-        hyperkube.architecture === architecture
-          ? `${choice.reference} does not hold pause and etcd, which cannot be had for ${architecture} on this machine`
-          : `${choice.reference} is for ${hyperkube.architecture}, not for ${architecture}`,
-      hint: `Build one that is: \`tsdeploy image build --k8s-version ${version} --arch ${architecture}\`.`,
-    });
+  if (hyperkube.architecture !== architecture) {
+    const hint = `Build one that is: \`tsdeploy image build --k8s-version ${version} --arch ${architecture}\`.`;
+    throw wrongArchitecture({ reference: choice.reference, image: hyperkube }, architecture, hint);
   }
   const set: NamedImage[] = [{ reference: choice.reference, image: hyperkube }];
-  for (const name of beside) {
-    const reference = mirrored(`${registry ?? defaultRegistry}/${name.replace("{arch}", architecture)}`, registryMirrors);
-    set.push({ reference, image: await pullImage(engine, reference, { ...options, context }) });
+  const names = sideImageNames(features, { architecture, registry, registryMirrors });
+  for (const part of besides(hyperkube, features, options)) {
+    set.push(await sideImage(engine, names[part], architecture, { ...options, context }, displaced));
   }
   return { version, images: set };
 }
 
-/** What the image says; without one the default. */
-async function versionOf(engine: ContainerEngine, image: string | undefined): Promise<string> {
-  if (image === undefined) return defaultVersion;
-  const version = imageVersion(image, await engine.inspectImage(image));
-  if (version !== undefined) return resolveVersion(version);
-  throw new TsdeployError("usage", {
-    code: "IMAGE_VERSION_UNKNOWN",
-    message: `neither a label nor the tag of ${image} says which version of Kubernetes is in it`,
-    hint: "Say it by --k8s-version.",
-  });
+/** An image beside; one for other machines takes the name of this machine's for a while. */
+async function sideImage(
+  engine: ContainerEngine,
+  reference: string,
+  architecture: string,
+  options: { readonly pullTimeoutMs: number; readonly context: RunContext },
+  displaced: Displaced[],
+): Promise<NamedImage> {
+  const here = await engine.inspectImage(reference);
+  if (here?.architecture === architecture) return { reference, image: here };
+  const isForeign = (await engine.version()).architecture !== architecture;
+  if (isForeign) displaced.push({ reference, id: here?.id });
+  const platform = isForeign || here ? { platform: `linux/${architecture}` } : {};
+  const image = await pullImage(engine, reference, { ...options, ...platform });
+  if (image.architecture === architecture) return { reference, image };
+  const hint = `Build an image that holds all: \`tsdeploy image build --arch ${architecture} --complete\`.`;
+  throw wrongArchitecture({ reference, image }, architecture, hint);
+}
+
+function wrongArchitecture({ reference, image }: NamedImage, wanted: string, hint: string): TsdeployError {
+  const message = `${reference} is for ${image.architecture}, not for ${wanted}`;
+  return new TsdeployError("environment", { code: "IMAGE_ARCHITECTURE", message, hint });
 }

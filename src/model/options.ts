@@ -206,16 +206,27 @@ export interface ImageBuildOptions extends CommonOptions {
   readonly pullTimeoutMs: number;
 }
 
-export type ImageListOptions = CommonOptions;
-
 /** Which images a cluster needs, and where those come from that are not here. */
-export interface ImageSetOptions extends CommonOptions {
+export interface NeededOptions extends CommonOptions {
   /** Default: that of `image`. */
   readonly k8sVersion?: string;
   readonly image?: string;
   readonly registry?: string;
   readonly registryMirrors: RegistryMirrors;
   readonly mirror?: string;
+  readonly network: NetworkName;
+  /** Whether the cluster has CoreDNS. */
+  readonly dns: boolean;
+}
+
+export interface ImageListOptions extends NeededOptions {
+  /** What a cluster needs, in place of what is here. */
+  readonly needed?: boolean;
+  /** Default: that of the daemon. */
+  readonly arch?: Architecture;
+}
+
+export interface ImageSetOptions extends NeededOptions {
   readonly pullTimeoutMs: number;
 }
 

@@ -40,6 +40,15 @@ export function fakeEngine({ architecture = "amd64", images = [], registry = {} 
       return Promise.resolve();
     },
   };
+  engine.tagImage = (reference, tag) => {
+    const image = here.get(reference) ?? images.find(({ id }) => id === reference);
+    if (image) here.set(tag, image);
+    return image ? Promise.resolve() : Promise.reject(new Error(`there is no ${reference}`));
+  };
+  engine.removeImage = (reference) => {
+    here.delete(reference);
+    return Promise.resolve();
+  };
   return engine as FakeEngine;
 }
 

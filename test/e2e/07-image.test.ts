@@ -30,7 +30,9 @@ const buildArgs = (kubernetes: string): string[] => [
   ...["image", "build", "--k8s-version", kubernetes],
   ...["--binaries", programsFolder, "--base", base, "--tag", built],
 ];
-const ofImage = ["--k8s-version", version, "--image", built];
+/** What the image holds: Debian has neither flannel nor CoreDNS. */
+const parts = process.env["TSDEPLOY_TEST_BINARIES"] === undefined ? ["--network", "bridge", "--no-dns"] : [];
+const ofImage = ["--image", built, ...parts];
 
 async function idOn(machine: Machine): Promise<string> {
   return machine.docker("image", "inspect", "-f", "{{.Id}}", built);

@@ -1,6 +1,9 @@
+import { PassThrough } from "node:stream";
 import { describe, expect, it } from "vitest";
 import { mirrored, publishedImage } from "../../src/config/imageReference.js";
-import { ensureImageSet } from "../../src/image/ensureImageSet.js";
+import type { ContainerEngine } from "../../src/docker/containerEngine.js";
+import { type ImageSet, withImageSet } from "../../src/image/ensureImageSet.js";
+import { versionOfImage } from "../../src/image/versionOfImage.js";
 import { defaultVersion, featuresOf } from "../../src/kubernetes/versions.js";
 import type { ImageSetOptions } from "../../src/model/options.js";
 import type { RunContext } from "../../src/report/runContext.js";
@@ -13,14 +16,32 @@ const sides = [images.pause, images.etcd].map((name) => `registry.k8s.io/${name}
 const registry = Object.fromEntries([published, ...sides].map((name) => [name, fakeImage(name)]));
 
 function options(more: Partial<ImageSetOptions> = {}): ImageSetOptions {
-  return { k8sVersion: old, registryMirrors: {}, pullTimeoutMs: 1000, output: "text", yes: false, verbose: false, ...more };
+  const rest = { registryMirrors: {}, pullTimeoutMs: 1000, output: "text", yes: false, verbose: false } as const;
+  return { k8sVersion: old, network: "none", dns: false, ...rest, ...more };
 }
 
 const context = { report: () => undefined, signal: new AbortController().signal, env: {} } as Partial<RunContext>;
 
+async function ensure(engine: ReturnType<typeof fakeEngine>, asked: ImageSetOptions, architecture: string) {
+  const same = (set: ImageSet): Promise<ImageSet> => Promise.resolve(set);
+  return withImageSet(engine, asked, architecture, context as RunContext, same);
+}
+
 async function references(engine: ReturnType<typeof fakeEngine>, asked: ImageSetOptions, architecture = "amd64") {
-  const { images } = await ensureImageSet(engine, asked, architecture, context as RunContext);
+  const { images } = await ensure(engine, asked, architecture);
   return images.map(({ reference }) => reference);
+}
+
+const asking = { registryMirrors: {}, pullTimeoutMs: 1000, context: context as RunContext };
+
+/** An engine whose containers print what the probe of an image would. */
+function withProbe(engine: ReturnType<typeof fakeEngine>, printed: string): ContainerEngine {
+  const stdin = new PassThrough();
+  return Object.assign(engine, {
+    runAttached: () => Promise.resolve({ id: "probe", stdin }),
+    exec: () => Promise.resolve({ exitCode: 0, stdout: Buffer.from(printed), stderr: "" }),
+    removeContainer: () => Promise.resolve(),
+  });
 }
 
 describe("all images of a cluster are", () => {
@@ -46,6 +67,27 @@ describe("all images of a cluster are", () => {
     expect(engine.pulls).toEqual([published, sides[1]]);
   });
 
+  it("flannel and CoreDNS, as far as the cluster has them and the image has them not", async () => {
+    const flannel = "docker.io/flannel/flannel:v0.28.9";
+    const coredns = "registry.k8s.io/coredns/coredns:v1.14.2";
+    const pulled = async (labels: Record<string, string>, more: Partial<ImageSetOptions>) => {
+      const image = fakeImage("mine:1", { labels: { ...hyperkubeLabels("v1.36.2"), ...labels } });
+      const engine = fakeEngine({
+        images: [image],
+        registry: Object.fromEntries([flannel, coredns].map((name) => [name, fakeImage(name)])),
+      });
+      const asked = { k8sVersion: "v1.36.2", image: "mine:1", network: "flannel", dns: true, ...more } as const;
+      expect((await references(engine, options(asked))).slice(1)).toEqual(engine.pulls);
+      return engine.pulls;
+    };
+    expect(await pulled({}, {})).toEqual([flannel, coredns]);
+    expect(await pulled({}, { network: "bridge" })).toEqual([coredns]);
+    expect(await pulled({}, { dns: false })).toEqual([flannel]);
+    expect(await pulled({ "io.tsdeploy.image.coredns": "1.14.2" }, {})).toEqual([flannel]);
+    const both = { "io.tsdeploy.image.coredns": "unknown", "io.tsdeploy.image.flannel": "0.28.9" };
+    expect(await pulled(both, {})).toEqual([]);
+  });
+
   it("those of a mirror, by the names under which nodes with that mirror look for them", async () => {
     const registryMirrors = { "registry.k8s.io": "mirror.lab:5000/k8s" };
     const there = [published, ...sides].map((name) => mirrored(name, registryMirrors));
@@ -60,7 +102,7 @@ describe("without --k8s-version the version is", () => {
     const asked = options(image === undefined ? {} : { image });
     Reflect.deleteProperty(asked, "k8sVersion");
     const images = here.map((parameters) => fakeImage(...parameters));
-    return (await ensureImageSet(fakeEngine({ images, registry }), asked, "amd64", context as RunContext)).version;
+    return (await ensure(fakeEngine({ images, registry }), asked, "amd64")).version;
   };
 
   it("what the image's label says, whatever its tag", async () => {
@@ -79,8 +121,24 @@ describe("without --k8s-version the version is", () => {
     expect(await versionFor(undefined, [tag, { labels: hyperkubeLabels(defaultVersion) }])).toBe(defaultVersion);
   });
 
-  it("to be named if neither says it, or it is none that is supported", async () => {
-    await expect(versionFor("mine:latest", ["mine:latest"])).rejects.toMatchObject({
+  it("what the label of an image says that is pulled for that, where its tag says none", async () => {
+    const there = { "mine:latest": fakeImage("mine:latest", { labels: hyperkubeLabels("v1.20.2") }) };
+    const asked = options({ image: "mine:latest" });
+    Reflect.deleteProperty(asked, "k8sVersion");
+    expect((await ensure(fakeEngine({ registry: there }), asked, "amd64")).version).toBe("v1.20.2");
+  });
+
+  it("what the kubelet in the image says, where nothing else does", async () => {
+    const says = "version kubelet 0 Kubernetes v1.20.2+vendor.1\n";
+    const engine = withProbe(fakeEngine({ images: [fakeImage("mine:latest")], registry }), says);
+    expect(await versionOfImage(engine, "mine:latest", asking)).toBe("v1.20.2");
+    const old = withProbe(fakeEngine({ images: [fakeImage("mine:latest")] }), "version /hyperkube 0 Kubernetes v1.3.6\n");
+    expect(await versionOfImage(old, "mine:latest", asking)).toBe("v1.3.6");
+  });
+
+  it("to be named if nothing says it, or it is none that is supported", async () => {
+    const silent = withProbe(fakeEngine({ images: [fakeImage("mine:latest")] }), "version kubelet 127 not found\n");
+    await expect(versionOfImage(silent, "mine:latest", asking)).rejects.toMatchObject({
       kind: "usage",
       problems: [{ code: "IMAGE_VERSION_UNKNOWN", hint: expect.stringContaining("--k8s-version") as string }],
     });
@@ -91,15 +149,32 @@ describe("without --k8s-version the version is", () => {
 });
 
 describe("images for machines of another architecture", () => {
-  it("are refused if pause and etcd would take the names of this machine's", async () => {
-    const arm64 = publishedImage(old, "arm64") ?? "";
-    const engine = fakeEngine({ registry: { [arm64]: fakeImage(arm64, { architecture: "arm64" }) } });
-    const set = references(engine, options(), "arm64");
-    await expect(set).rejects.toMatchObject({
+  const arm64 = publishedImage(old, "arm64") ?? "";
+  const foreign = (name: string) => fakeImage(name, { architecture: "arm64", id: `sha256:arm64-${name}` });
+
+  it("have this machine's names only for a while", async () => {
+    const [pause = "", etcd = ""] = sides;
+    const engine = fakeEngine({
+      images: [fakeImage(pause)],
+      registry: Object.fromEntries([arm64, ...sides].map((name) => [name, foreign(name)])),
+    });
+    const architectures = await withImageSet(engine, options(), "arm64", context as RunContext, ({ images }) =>
+      Promise.all(images.map(async ({ reference }) => (await engine.inspectImage(reference))?.architecture)),
+    );
+    expect(architectures).toEqual(["arm64", "arm64", "arm64"]);
+    expect(engine.pulls).toEqual([arm64, ...sides].map((name) => `${name} for linux/arm64`));
+    // What was here has its name again; what was not is gone, or a node would take it.
+    expect(await engine.inspectImage(pause)).toEqual(fakeImage(pause));
+    expect(await engine.inspectImage(etcd)).toBeUndefined();
+  });
+
+  it("are refused if the registry has none for them", async () => {
+    const registryOf = { [arm64]: foreign(arm64), ...registry };
+    const engine = fakeEngine({ registry: { ...registryOf, [arm64]: foreign(arm64) } });
+    await expect(references(engine, options(), "arm64")).rejects.toMatchObject({
       kind: "environment",
       problems: [{ code: "IMAGE_ARCHITECTURE", hint: expect.stringContaining("--arch arm64") as string }],
     });
-    expect(engine.pulls).toEqual([`${arm64} for linux/arm64`]);
   });
 
   it("are what one holds that was built for them", async () => {

@@ -53,6 +53,8 @@ beforeAll(async () => {
     "io.tsdeploy.image.pause": "/pause",
     "io.tsdeploy.image.cni": "/opt/cni/bin",
     "io.tsdeploy.image.etcd": "3.5.24",
+    "io.tsdeploy.image.flannel": "0.28.9",
+    "io.tsdeploy.image.coredns": "1.11.3",
     "org.opencontainers.image.version": version,
   };
   const changes = Object.entries(labels).flatMap(([name, value]) => ["--change", `LABEL ${name}=${value}`]);
@@ -75,7 +77,16 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-const common = { output: "text", yes: false, verbose: false, k8sVersion: version, registryMirrors: {}, pullTimeoutMs: 1e4 } as const;
+const common = {
+  output: "text",
+  yes: false,
+  verbose: false,
+  k8sVersion: version,
+  registryMirrors: {},
+  pullTimeoutMs: 1e4,
+  network: "flannel",
+  dns: true,
+} as const;
 
 function saving(file: string) {
   return { ...common, dockerHost: here, file };

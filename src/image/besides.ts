@@ -1,0 +1,38 @@
+import type { VersionFeatures } from "../kubernetes/versions.js";
+import type { ImageDetails } from "../model/dockerObjects.js";
+import { imageLabels } from "../model/imageLabels.js";
+import type { NetworkName } from "../model/podNetwork.js";
+import { fitsCoredns } from "./corednsVersion.js";
+import { servesAsPause, type SideImages } from "./sideImages.js";
+
+/** What of a cluster decides which programs it runs. */
+export interface ClusterParts {
+  readonly network: NetworkName;
+  /** Whether it has CoreDNS. */
+  readonly dns: boolean;
+}
+
+/** What may be in the hyperkube image, or in an image of its own beside it. */
+export type Beside = keyof SideImages;
+
+/** What a cluster needs besides Kubernetes, whatever is in which image. */
+export function neededBesides({ network, dns }: ClusterParts): readonly Beside[] {
+  return ["pause", "etcd", ...(network === "flannel" ? ["flannel" as const] : []), ...(dns ? ["coredns" as const] : [])];
+}
+
+/** What of that the hyperkube image has not, as far as it says. */
+export function besides(
+  image: Pick<ImageDetails, "labels" | "command">,
+  features: VersionFeatures,
+  parts: ClusterParts,
+): readonly Beside[] {
+  const { labels } = image;
+  const has: Readonly<Record<Beside, boolean>> = {
+    pause: servesAsPause(image),
+    // Of an image that says nothing only a run of it could tell; ours without an etcd do not exist.
+    etcd: [imageLabels.etcd, imageLabels.pause].some((label) => label in labels),
+    flannel: imageLabels.flannel in labels,
+    coredns: imageLabels.coredns in labels && fitsCoredns(labels[imageLabels.coredns], features),
+  };
+  return neededBesides(parts).filter((part) => !has[part]);
+}
