@@ -3,7 +3,7 @@ import type { ImageDetails } from "../model/dockerObjects.js";
 import { imageLabels } from "../model/imageLabels.js";
 import type { NetworkName } from "../model/podNetwork.js";
 import { fitsCoredns } from "./corednsVersion.js";
-import { servesAsPause, type SideImages } from "./sideImages.js";
+import { servesAsPause, type SideImageNames } from "./sideImages.js";
 
 /** What of a cluster decides which programs it runs. */
 export interface ClusterParts {
@@ -13,7 +13,7 @@ export interface ClusterParts {
 }
 
 /** What may be in the hyperkube image, or in an image of its own beside it. */
-export type Beside = keyof SideImages;
+export type Beside = keyof SideImageNames;
 
 /** What a cluster needs besides Kubernetes, whatever is in which image. */
 export function neededBesides({ network, dns }: ClusterParts): readonly Beside[] {

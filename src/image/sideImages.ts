@@ -16,6 +16,11 @@ export interface SideImages {
   readonly flannel: string;
 }
 
+/** The projects' own images. */
+export interface SideImageNames extends SideImages {
+  readonly coredns: string;
+}
+
 /** The hyperkube image where that has pause, a fitting etcd and flannel; else those of the registry. */
 export function sideImages(
   config: ClusterConfig,
@@ -43,7 +48,7 @@ export function sideImageNames(
     readonly registry?: string | undefined;
     readonly registryMirrors: RegistryMirrors;
   },
-): SideImages & { readonly coredns: string } {
+): SideImageNames {
   const { architecture, registry, registryMirrors } = of;
   const at = (name: string): string => registryImage(name, { registry }, architecture, registryMirrors);
   return {
