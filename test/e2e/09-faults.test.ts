@@ -182,38 +182,23 @@ describe("dockerd restarted in the middle of a run", () => {
 });
 
 describe("a connection to Docker that is cut in the middle of a run", () => {
-  it("and stays so ends the run soon, and the same command by another way ends well", async () => {
-    const wire = await Wire.to(machine3);
-    const act = (): void => {
-      wire.cut();
-    };
-    const result = await tryTsdeploy(["master", "--verbose", "--timeout", "5s"], {
-      machine: machine3,
-      via: "tcp",
-      env: { DOCKER_HOST: wire.dockerHost },
-      whenSaid: { says: "step kubelet: started", act },
-    });
-    expect(result.stderr).toContain("DOCKER_UNREACHABLE");
-    expect(result.exitCode, said(result)).toBe(5);
-    expect(result.durationMs).toBeLessThan(60_000);
-    await tsdeploy(["master", "--wait"], { machine: machine3 });
-    await nodesReady([machine3]);
-    await purge(machine3);
-  });
+  const says = "step kubelet: started";
 
-  it("and comes back lets the run go on to its end", async () => {
+  it("ends the run soon if it stays so; if it comes back the run goes on to its end", async () => {
     const wire = await Wire.to(machine3);
-    const cut = { says: "step kubelet: started", act: () => { wire.cut(); } };
-    const mend = { says: "waiting for it", act: () => { wire.mend(); } };
-    const result = await tryTsdeploy(["master", "--verbose"], {
-      machine: machine3,
-      via: "tcp",
-      env: { DOCKER_HOST: wire.dockerHost },
-      whenSaid: [cut, mend],
-    });
+    const through = { machine: machine3, via: "tcp", env: { DOCKER_HOST: wire.dockerHost } } as const;
+    const cut = { says, act: () => { wire.cut(); } };
+    const first = await tryTsdeploy(["master", "--verbose", "--timeout", "5s"], { ...through, whenSaid: cut });
+    expect(first.stderr).toContain("DOCKER_UNREACHABLE");
+    expect(first.exitCode, said(first)).toBe(5);
+    expect(first.durationMs).toBeLessThan(60_000);
+
+    wire.mend();
+    const mend = { says: "does not answer; waiting for it", act: () => { wire.mend(); } };
+    const second = await tryTsdeploy(["master", "--verbose", "--wait"], { ...through, whenSaid: [cut, mend] });
     wire.cut();
-    expect(result.stderr).toContain(mend.says);
-    expect(result.exitCode, said(result)).toBe(0);
+    expect(second.stderr).toContain(mend.says);
+    expect(second.exitCode, said(second)).toBe(0);
     await nodesReady([machine3]);
     await purge(machine3);
   });
@@ -259,7 +244,6 @@ describe("a full disk", () => {
     await tsdeploy(["teardown", "--yes", "--purge"], { machine: machine3 });
     await isAsBefore();
     await machine3.sh(`umount ${disks.join(" ")}`);
-    await isAsItWas(machine3);
   });
 });
 
