@@ -15,7 +15,7 @@ if (Number(process.versions.node.split(".")[0]) < oldestNode) {
   process.exitCode = 3;
 } else {
   stdout.on("error", (error: NodeJS.ErrnoException) => {
-    // Who sends an archive there has to tell that it is not whole.
+    // Who sends an archive there has to learn that it is not whole.
     if (stdout.listenerCount("error") > 1) return;
     // `tsdeploy logs kubelet | head` is no failure.
     if (error.code === "EPIPE") process.exit();
@@ -42,7 +42,7 @@ async function main(): Promise<void> {
     }).parseAsync(argv);
   } catch (thrown) {
     const failure = parseFailure(thrown);
-    if (failure.kind === "told") {
+    if (failure.kind === "said") {
       process.exitCode = failure.exitCode;
       return;
     }

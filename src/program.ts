@@ -69,17 +69,17 @@ export function createProgram(actions: ProgramActions): Command {
   return program;
 }
 
-/** What ended the program: `told` if there is nothing more to say (help, version), else the error to report. */
+/** What ended the program: `said` if there is nothing more to say (help, version), else the error to report. */
 export type Failure =
-  | { readonly kind: "told"; readonly exitCode: number }
+  | { readonly kind: "said"; readonly exitCode: number }
   | { readonly kind: "error"; readonly error: unknown };
 
 /** Turns what commander throws into errors of our own. */
 export function parseFailure(thrown: unknown): Failure {
   if (!(thrown instanceof CommanderError)) return { kind: "error", error: thrown };
-  if (thrown.exitCode === 0) return { kind: "told", exitCode: 0 };
+  if (thrown.exitCode === 0) return { kind: "said", exitCode: 0 };
   // Without a command: its help is on stderr.
-  if (thrown.code === "commander.help") return { kind: "told", exitCode: exitCodes.usage };
+  if (thrown.code === "commander.help") return { kind: "said", exitCode: exitCodes.usage };
   const [said = "", suggestion] = thrown.message.replace(/^error: /, "").split("\n");
   const problem = {
     code: "COMMAND_LINE",
@@ -103,7 +103,7 @@ function addCommand(parent: Command, name: string, row: CommandRow, actions: Pro
     .command(name)
     .summary(row.summary)
     .description(row.description)
-    // So that everything that is wrong can be told at once.
+    // So that everything that is wrong can be reported at once.
     .allowUnknownOption()
     .allowExcessArguments()
     .addHelpText("after", examplesHelp(row));

@@ -189,7 +189,7 @@ fi
 # sources: the addresses and networks in a firewall's rules, comma-separated.
 sources() { { grep -oE '\b([0-9]{1,3}\.){3}[0-9]{1,3}(/[0-9]{1,2})?\b' || true; } | sort -u | paste -sd,; }
 
-# Legacy first looks whether the kernel has such tables: asking for one by name would load it.
+# Legacy first looks whether the kernel has such tables: listing one by name would load it.
 legacy=no nft=no closed=
 for family in iptables ip6tables; do
   for backend in nft legacy; do

@@ -10,7 +10,7 @@ usage: teardown.sh show|clean [OPTION VALUE]...
 
 Run in the helper container: host network, host PIDs, privileged, the host's / at /host (rshared, for mounts to go).
 show prints lines of a kind and a value for what is there, as src/host/footprint.ts reads them.
-clean removes it. What cannot be removed stays and is told by the next show.
+clean removes it. What cannot be removed stays, and the next show prints it.
 
   --network NAME       of the CNI rules that are ours; without it no rules are looked for, of any kind
   --before TEXT        what was there before, such as "iptables-nft nat KUBE-MARK", "nft ip kube-proxy",
@@ -87,7 +87,7 @@ for_each_backend() { # FUNCTION
   for family in iptables ip6tables; do
     for backend in nft legacy; do
       command -v "$family-$backend-save" >/dev/null || continue
-      # To ask for a legacy table loads it into the kernel.
+      # To list a legacy table loads it into the kernel.
       if [[ $backend == legacy && -z $(cat "/proc/net/${family/tables/_tables}_names" 2>/dev/null) ]]; then continue; fi
       "$1" "$family-$backend"
     done
@@ -106,7 +106,7 @@ find_ours() {
         chain=${line#:} chain=${chain%% *}
         [[ ${before[$1 $table $chain]:-} ]] || ours[$table $chain]=1
         ;;
-      # CNI plugins serve others as well (podman, nerdctl): ours are told by our network's name.
+      # CNI plugins serve others as well (podman, nerdctl): ours are those with our network's name.
       -A*' -j CNI-'*)
         target=${line##* -j } target=${target%% *}
         if [[ $line == *"name: \\\"$network\\\""* ]]; then
@@ -133,7 +133,7 @@ show_rules() { # BACKEND
   done
 }
 
-# is_empty_leftover BACKEND TABLE tells whether in $rules there is this nft table, with nothing in it, and was not before.
+# is_empty_leftover BACKEND TABLE: whether in $rules there is this nft table, with nothing in it, and was not before.
 is_empty_leftover() {
   local line in_table=no
   [[ $1 == *-nft && ! ${before[$1 $2]:-} ]] || return 1

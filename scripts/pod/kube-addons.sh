@@ -179,13 +179,13 @@ in_cluster() {
     sed -n 's/^+//p'
 }
 
-# Old kubectls call everything configured each time: only news are told.
-told=
+# Old kubectls call everything configured each time: only news are shown.
+shown=
 apply() {
   local said status=0
   said=$(k apply -f "$work/Reconcile") || status=1
-  if [[ $said != "$told" ]]; then grep -v 'unchanged$' <<<"$said" || true; fi
-  told=$said
+  if [[ $said != "$shown" ]]; then grep -v 'unchanged$' <<<"$said" || true; fi
+  shown=$said
   return $status
 }
 

@@ -49,7 +49,7 @@ answers() { # SOCKET; the file of a program that has ended does not
 
 identity() { stat -c '%i %w' "$1" 2>/dev/null; }
 
-# A kubelet tells its runtime the node's pod CIDR once: a runtime that starts anew needs a kubelet that does.
+# A kubelet gives its runtime the node's pod CIDR once: a runtime that starts anew needs a kubelet that does.
 kill_without() { # SOCKET IDENTITY
   while kill -0 $$ 2>/dev/null; do
     if [[ $(identity "$1") != "$2" ]]; then
@@ -120,7 +120,7 @@ COMMIT"
   done
 }
 
-# Kubelets that do not ask who somebody is. Pods of the master's own node leave it by the master's address: not to there.
+# Kubelets that do not authenticate. Pods of the master's own node leave it by the master's address: not to there.
 # The master reaches kubelets by IPv4.
 close_kubelet() { # MASTER
   close_port iptables "-A TSDEPLOY-KUBELET -s $1 -j RETURN"

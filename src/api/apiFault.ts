@@ -1,6 +1,6 @@
 import { type ErrorKind, messageOf, type Problem, TsdeployError } from "../model/errors.js";
 
-/** The API server answered, with a refusal. Where nobody knows better, the user is told Kubernetes' own words. */
+/** The API server answered, with a refusal. Where nobody knows better, the user gets Kubernetes' own words. */
 export class ApiError extends TsdeployError {
   /** HTTP status. */
   readonly status: number;
@@ -70,7 +70,7 @@ export function connectionFault(server: string, error: unknown): TsdeployError {
   );
 }
 
-/** Certificate and clock do not agree. `serverMs` is the far clock, if it told. */
+/** Certificate and clock do not agree. `serverMs` is the far clock, if that is known. */
 export function clockFault(
   server: string,
   facts: { readonly validFrom: string; readonly validTo: string; readonly hereMs: number; readonly serverMs?: number },

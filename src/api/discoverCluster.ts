@@ -28,7 +28,7 @@ export interface DiscoveredCluster {
 /**
  * Finds out by a join token what cluster this is, as `kubeadm join` does: its CA, believed for the token's hash of it,
  * and no certificate beside that one; then the cluster's configuration over verified TLS. A server that shows its CA in
- * the handshake proves it by that; else cluster-info tells, by its signature with the token's secret.
+ * the handshake proves it by that; else cluster-info does, by its signature with the token's secret.
  *
  * @throws TsdeployError `TOKEN_REFUSED`, `CA_MISMATCH`, `NOT_TSDEPLOY`, `NOT_KUBERNETES`, `API_UNREACHABLE`,
  * `CLOCK_SKEW`, `ADDRESS_MISMATCH`

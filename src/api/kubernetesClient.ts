@@ -138,7 +138,7 @@ export class KubernetesClient {
     this.#agent.destroy();
   }
 
-  /** Lets go of kept connections, before what carries them goes: a later request makes a new one. */
+  /** Lets go of kept connections, before what carries them is gone: a later request makes a new one. */
   disconnect(): void {
     this.#agent.disconnect();
   }
@@ -221,7 +221,7 @@ export class KubernetesClient {
     return request;
   }
 
-  /** Asks the far clock, which an unverified connection may tell: it is only shown. */
+  /** Reads the far clock, by an unverified connection if need be: it is only shown. */
   async #clockFault(signal: AbortSignal): Promise<TsdeployError> {
     const { server, connect } = this.#options;
     const stranger = new KubernetesClient({ server, connect });
@@ -248,7 +248,7 @@ interface Answer {
 
 function finish(request: ClientRequest, signal: AbortSignal): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    // Node tells a request that waits for its connection nothing of an abort.
+    // Node does not tell a request that waits for its connection of an abort.
     const abort = (): void => {
       reject(new Error("aborted"));
       request.destroy();
@@ -285,7 +285,7 @@ function finish(request: ClientRequest, signal: AbortSignal): Promise<Answer> {
   });
 }
 
-/** Lays TLS on the injected streams, and keeps the connections. */
+/** Speaks TLS over the injected streams, and keeps the connections. */
 class TlsAgent extends Agent {
   peerCertificates: readonly string[] = [];
   validity: { readonly validFrom?: string; readonly validTo?: string } = {};

@@ -53,7 +53,7 @@ export async function drainNode(api: KubernetesClient, options: DrainOptions): P
     throw new TsdeployError("failed", {
       code: "DRAIN_TIMEOUT",
       message: `node ${node} could not be drained in ${Math.round(options.timeoutMs / 1000)} s; ${error.seen}`,
-      hint: `See \`kubectl get poddisruptionbudgets -A\`; \`kubectl uncordon ${node}\` keeps the node, --force does not ask its pods.`,
+      hint: `See \`kubectl get poddisruptionbudgets -A\`; \`kubectl uncordon ${node}\` keeps the node, --force does not drain it.`,
     });
   }
 }

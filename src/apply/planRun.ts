@@ -32,7 +32,7 @@ export class PlanRun {
   kubeletId: string | undefined;
   /** Heartbeats before this moment are of the kubelet's earlier life; milliseconds since 1970 on the host. */
   kubeletStartedAtMs = 0;
-  /** The cluster that this node was to leave does not answer: said once, and nothing more is asked of it. */
+  /** The cluster that this node was to leave does not answer: said once, and it gets no more requests. */
   clusterIsGone = false;
   /** The Node object has been deleted. */
   nodeIsRemoved = false;

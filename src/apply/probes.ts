@@ -69,7 +69,7 @@ export async function probeNodeReady(
     if (!node) return { done: false, seen: `node ${name} has not registered` };
     const ready = node.status?.conditions?.find(({ type }) => type === "Ready");
     if (!ready) return { done: false, seen: `node ${name} has not reported its state` };
-    // Kubernetes tells whole seconds, cut off.
+    // Kubernetes writes whole seconds, cut off.
     const heartbeatMs = Date.parse(ready.lastHeartbeatTime ?? "") + 999;
     if (heartbeatMs < notBeforeMs) return { done: false, seen: `node ${name} has not reported since its kubelet started` };
     if (ready.status === "True") return { done: true };

@@ -20,7 +20,7 @@ export async function waitInVain(
   engine: ContainerEngine,
   watch: ContainerWatch,
 ): Promise<TsdeployError> {
-  // Docker may be as slow as all else, or gone: what was waited for has to be told in any case.
+  // Docker may be as slow as all else, or gone: what was waited for has to be reported in any case.
   const [logs, kills] = await Promise.all([diagnose(engine).catch(() => []), watch.probeKills().catch(() => [])]);
   const longer = `--timeout ${Math.ceil((2 * timeoutMs) / 60_000)}m`;
   return new TsdeployError("failed", {

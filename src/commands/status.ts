@@ -68,7 +68,7 @@ export async function status(options: StatusOptions, context: RunContext): Promi
 
 interface ClusterView {
   readonly server?: string;
-  /** `ok`, or what is wrong; undefined if this host has no credential to ask with. */
+  /** `ok`, or what is wrong; undefined if this host has no credential for it. */
   readonly health?: string;
   /** Undefined without an administrator's credential. */
   readonly nodes?: readonly NodeRow[];
@@ -149,7 +149,7 @@ function describe({ first, components, certificates, cluster, routes, nowMs, end
     `${own("role")} of cluster ${own("cluster")}, Kubernetes ${own("version")}`,
     ...(cluster.server === undefined && cluster.health === undefined
       ? []
-      : [`API server${cluster.server === undefined ? "" : ` ${cluster.server}`}: ${cluster.health ?? "not asked"}`]),
+      : [`API server${cluster.server === undefined ? "" : ` ${cluster.server}`}: ${cluster.health ?? "not queried"}`]),
     "",
     ...table([...components].map(([component, { status: text }]) => [component, text])),
     ...(soonest && days !== undefined

@@ -81,7 +81,7 @@ type ClusterKeys =
   | "addons";
 type FoundNode = { readonly ip: string; readonly nodeName: string };
 
-/** What a run of `master` accepted, defaults and found values included: later runs follow it unless told otherwise. */
+/** What a run of `master` accepted, defaults and found values included: later runs follow it unless given otherwise. */
 export type AcceptedOptions = Pick<MasterOptions, NodeKeys | ClusterKeys> &
   FoundNode & {
     readonly k8sVersion: string;
@@ -92,7 +92,7 @@ export type AcceptedOptions = Pick<MasterOptions, NodeKeys | ClusterKeys> &
 /** The same of a run of `worker`. Version and image are there only if the person chose them; else the master says. */
 export type AcceptedWorkerOptions = Pick<WorkerOptions, NodeKeys | "k8sVersion"> & FoundNode;
 
-const heading = `# What \`tsdeploy\` accepted on this host. A later run follows it in all that it is not told anew.
+const heading = `# What \`tsdeploy\` accepted on this host. A later run follows it in all that is not given anew.
 `;
 
 /** A master's accepted options as a file of the host. */
@@ -131,7 +131,7 @@ export function followAccepted<Options extends { readonly given: ReadonlySet<str
 ): Options {
   if (!accepted) return options;
   const followed = Object.entries(accepted).filter(([key]) => key !== "etcdVersion" && !options.given.has(key));
-  // An image is of one version: whoever asks for another version does not ask for the old image.
+  // An image is of one version: whoever requests another version does not want the old image.
   const changesVersion = options.given.has("k8sVersion") && options.k8sVersion !== accepted.k8sVersion;
   return { ...options, ...Object.fromEntries(followed.filter(([key]) => !(key === "image" && changesVersion))) };
 }

@@ -89,14 +89,14 @@ function foreignArgs({ command, get, sourceOf }: ReadOptions): CrossComplaint[] 
     }));
 }
 
-/** What the version that is asked for cannot do. One that an earlier run accepted is looked at when it is known. */
+/** What the requested version cannot do. One that an earlier run accepted is looked at when it is known. */
 function ofVersion({ get }: ReadOptions): CrossComplaint[] {
   const [version, insecureApi, mode] = [get("k8sVersion"), get("insecureApi"), get("proxyMode")];
   if (typeof version !== "string") return [];
   const features = featuresOf(version);
   const complaints: CrossComplaint[] = [];
-  const check = (key: string, ask: () => void): void => {
-    ownProblems(ask, (complaint) => complaints.push({ key, ...complaint }));
+  const check = (key: string, use: () => void): void => {
+    ownProblems(use, (complaint) => complaints.push({ key, ...complaint }));
   };
   check("insecureApi", () => {
     checkInsecureApi({ insecureApi: insecureApi === true }, features);

@@ -1,7 +1,7 @@
 import { type ErrorKind, exitCodes } from "../model/errors.js";
 
 const meanings: Readonly<Record<ErrorKind, string>> = {
-  usage: "options, configuration file or arguments are wrong; Docker was not asked",
+  usage: "options, configuration file or arguments are wrong; Docker was not contacted",
   environment: "the host, its Docker or the image cannot run this; nothing was changed",
   conflict: "something that is here already stands against it; nothing was changed",
   unreachable: "Docker, the registry or the master cannot be reached or refused the credentials",
@@ -11,7 +11,7 @@ const meanings: Readonly<Record<ErrorKind, string>> = {
 
 /** Exit codes and what they mean, ascending; success and bugs included. */
 export const exitCodeMeanings: readonly { readonly code: number; readonly meaning: string }[] = [
-  { code: 0, meaning: "it is as asked for, whether or not something had to be done" },
+  { code: 0, meaning: "all is as requested, whether or not something had to be done" },
   { code: 1, meaning: "a bug: nobody foresaw this" },
   ...Object.entries(meanings).map(([kind, meaning]) => ({ code: exitCodes[kind as ErrorKind], meaning })),
 ];

@@ -58,7 +58,7 @@ export interface OptionSources {
   /** By key: text, a list for repeated flags, false for `--no-…`. */
   readonly flags: Readonly<Record<string, string | readonly string[] | boolean | undefined>>;
   readonly env: NodeJS.ProcessEnv;
-  /** What is wrong with the command line itself, to be told with the rest. */
+  /** What is wrong with the command line itself, to be reported with the rest. */
   readonly problems?: readonly Problem[];
   /** For `--token-file -`. */
   readonly readStdin: () => Promise<string>;

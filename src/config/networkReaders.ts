@@ -12,7 +12,7 @@ const reserved: readonly { readonly cidr: string; readonly what: string }[] = [
 
 /** kube-apiserver refuses more than 20 bits of addresses (`maxCIDRBits` in its options' validation.go). */
 const widestServiceCidr = 12;
-/** DNS has the tenth address; kubeadm asks for as many. */
+/** DNS has the tenth address; kubeadm wants as many. */
 const narrowestServiceCidr = 28;
 /** Leaves 14 pods on each of 16 nodes. */
 const narrowestPodCidr = 24;

@@ -7,7 +7,7 @@ const intro = `# Options
 
 Made from \`src/config/optionTable.ts\` by \`npm run docs\`; edit that and not this page.
 
-Most options can be given in three ways, which are merged in this order and checked together before Docker is asked
+Most options can be given in three ways, which are merged in this order and checked together before Docker is contacted
 anything:
 
 1. a flag: \`--pod-cidr 10.244.0.0/16\`

@@ -10,7 +10,7 @@ export interface Configurations {
   readonly proxy?: Record<string, unknown>;
 }
 
-/** For a worker: the ConfigMaps are the truth. @throws TsdeployError if the API server cannot be asked */
+/** For a worker: the ConfigMaps are the truth. @throws TsdeployError if the API server does not answer */
 export async function clusterConfigurations(
   api: KubernetesClient,
   features: VersionFeatures,

@@ -42,7 +42,7 @@ export async function deployMaster(
   requested: MasterOptions,
   context: RunContext,
 ): Promise<DeployedMaster | PlannedNode> {
-  // It takes a tenth of a second to load, which passes while Docker is asked.
+  // It takes a tenth of a second to load, which passes while Docker answers.
   if (!requested.dryRun) void import("../pki/makeCertificate.js");
   return withEngine(requested, context, async (engine) => {
     const engineFacts = await collectEngineFacts(engine);
@@ -63,7 +63,7 @@ export async function deployMaster(
   });
 }
 
-/** Without the image: what a plan says as far as it can be told. */
+/** Without the image: what a plan says as far as it can be said. */
 async function planUnknown(
   requested: MasterOptions,
   engineFacts: EngineFacts,

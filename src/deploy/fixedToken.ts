@@ -36,7 +36,7 @@ export function fixedTokenOf(files: ReadonlyMap<string, ExistingFile>): FixedTok
   throw new TsdeployError("conflict", {
     code: "TOKEN_MISSING",
     message: `${tokenFilePaths.knownTokens} has no token of user kubelet that a join token can be made of`,
-    hint: "Run `tsdeploy master` there again: it makes what is missing, and tells what is wrong.",
+    hint: "Run `tsdeploy master` there again: it makes what is missing, and says what is wrong.",
   });
 }
 

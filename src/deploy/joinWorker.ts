@@ -75,7 +75,7 @@ interface Joining {
   readonly options: WorkerOptions;
 }
 
-/** With an image that is here the host itself asks the master, on the way that its kubelet will take. */
+/** With an image that is here the host itself connects to the master, on the way that its kubelet will take. */
 async function openLocalImage(docker: DockerHost, options: WorkerOptions): Promise<OpenedWorker | undefined> {
   const image = await localImage(docker, options);
   if (image === undefined) return undefined;

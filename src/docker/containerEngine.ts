@@ -36,7 +36,7 @@ export interface Outages {
 }
 
 /**
- * The only door to a machine: what tsdeploy asks of a Docker Engine, in our own types.
+ * The only door to a machine: what tsdeploy needs of a Docker Engine, in our own types.
  *
  * Every method throws a `TsdeployError` of kind `unreachable` when the daemon cannot be reached (codes
  * `DOCKER_UNREACHABLE`, `DOCKER_PERMISSION`), and an `EngineError` with the daemon's status and message otherwise.

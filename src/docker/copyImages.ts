@@ -3,7 +3,7 @@ import type { ImageDetails } from "../model/dockerObjects.js";
 import { TsdeployError } from "../model/errors.js";
 import { type ContainerEngine, EngineError } from "./containerEngine.js";
 
-/** Passes a stream on, telling how much of it has gone by; the end of either by an error is the end of both. */
+/** Passes a stream on, reporting how much of it has gone by; the end of either by an error is the end of both. */
 export function counted(source: Readable, onBytes: (bytesDone: number) => void): Readable {
   let bytesDone = 0;
   const counter = new Transform({

@@ -3,7 +3,7 @@ import { Duplex } from "node:stream";
 import { EngineError, type ExecResult } from "./containerEngine.js";
 import { demultiplex } from "./demultiplexer.js";
 
-/** An exec that was started: its hijacked connection, and how to ask how it ended. */
+/** An exec that was started: its hijacked connection, and how to learn how it ended. */
 export interface ExecSession {
   readonly program: string;
   readonly socket: Socket;
@@ -13,7 +13,7 @@ export interface ExecSession {
   failure(error: unknown): Promise<Error>;
 }
 
-/** Docker tells on stdout why it could not start a program (126 not executable, 127 not found). */
+/** Docker says on stdout why it could not start a program (126 not executable, 127 not found). */
 const startFailure = /^(OCI runtime exec failed|exec failed)/;
 
 /**

@@ -2,7 +2,7 @@ import type { Readable } from "node:stream";
 import { EngineError } from "./containerEngine.js";
 import { messageStream } from "./messageStream.js";
 
-/** How much of what a build said its error tells. */
+/** How much of what a build said its error shows. */
 const toldLines = 20;
 
 /**

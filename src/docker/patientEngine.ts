@@ -152,7 +152,7 @@ class Patience {
         if (this.#isClosed) throw error;
         await this.#recover(error);
         const created = method === "createContainer" ? await this.#inner.inspectContainer(String(args[0])) : undefined;
-        // Its name is ours alone, so it is the one that we have asked for.
+        // Its name is ours alone, so it is the one that we have requested.
         if (created) return created.id;
       }
     }
@@ -200,7 +200,7 @@ class Patience {
       this.#silent = true;
       throw aborted();
     }
-    // A cheap question tells whether to give it all its time again.
+    // A cheap request shows whether to give it all its time again.
     if (this.#silent) await this.#within(this.#inner.info(), answerMs, call);
     const graceMs = deadline === "with-grace" ? Number(args[1]) * 1000 : 0;
     let timer: NodeJS.Timeout | undefined;

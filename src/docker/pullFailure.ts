@@ -75,7 +75,7 @@ const rules: readonly Rule[] = [
     ...unauthorized,
   },
   {
-    // Docker Hub does not tell a private repository from one that does not exist. The latter is by far the more likely.
+    // Docker Hub does not distinguish a private repository from one that does not exist, which is by far more likely.
     pattern: /repository does not exist/i,
     kind: "environment",
     code: "IMAGE_NOT_FOUND",

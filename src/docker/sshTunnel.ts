@@ -100,7 +100,7 @@ async function endOf(child: ChildProcess): Promise<void> {
 
 function sshArguments(endpoint: DockerEndpoint & { kind: "ssh" }, socketPath: string): string[] {
   const options = {
-    // Told by ssh itself after it has opened the socket: nothing to poll for. It replaces the person's LocalCommand.
+    // Written by ssh itself after it has opened the socket: nothing to poll for. It replaces the person's LocalCommand.
     PermitLocalCommand: "yes",
     LocalCommand: `echo ${connectedMark}`,
     // A shared master would keep our forwarding after we are gone.

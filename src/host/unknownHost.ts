@@ -1,11 +1,11 @@
 import type { EngineFacts, ObservedHost } from "../model/hostFacts.js";
 
-/** What stands in a plan for a fact that only a helper of the image can tell. */
+/** What stands in a plan for a fact that only a helper of the image can see. */
 export const unknown = "unknown until the image is here";
 
 /**
- * A host as far as Docker's API alone tells, for a dry run without the image. For the rest it is what most hosts are:
- * nothing of ours on it, nothing in the way.
+ * A host as far as Docker's API alone shows it, for a dry run without the image. For the rest it is what most hosts
+ * are: nothing of ours on it, nothing in the way.
  */
 export function unknownHost(engine: EngineFacts): ObservedHost {
   const { info, version } = engine;

@@ -7,7 +7,7 @@ import type { KubernetesObject } from "../model/kubernetesObject.js";
 /** The group of everyone who holds a join token. */
 export const bootstrapGroup = "system:bootstrappers:tsdeploy:default-node-token";
 
-/** Where anyone may read how to reach the cluster; only who knows a token can tell whether to believe it. */
+/** Where anyone may read how to reach the cluster; only who knows a token can check it. */
 export const clusterInfoPath = "/api/v1/namespaces/kube-public/configmaps/cluster-info";
 
 const signaturePrefix = "jws-kubeconfig-";

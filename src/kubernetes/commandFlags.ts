@@ -6,7 +6,7 @@ export type Flags = Readonly<Record<string, string>>;
 
 /** What a flag's place in the table depends on besides the version. */
 export interface FlagContext {
-  /** Whether `--insecure-api` is asked for. */
+  /** Whether `--insecure-api` is given. */
   readonly insecureApi?: boolean;
   /** For the table's placeholders. */
   readonly values?: Readonly<Record<string, string>>;

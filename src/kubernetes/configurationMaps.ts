@@ -26,7 +26,7 @@ export function configurationMapPath(component: "kubelet" | "proxy"): string {
 
 /**
  * What the kubelets and kube-proxies of a cluster have in common; none for versions that are configured by flags. An
- * annotation tells whether a person has changed one since.
+ * annotation shows whether a person has changed one since.
  */
 export function configurationMaps(config: ClusterConfig, features: VersionFeatures): KubernetesObject[] {
   return [

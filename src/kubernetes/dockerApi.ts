@@ -4,7 +4,7 @@ import type { VersionFeatures } from "./versions.js";
 
 type Features = Pick<VersionFeatures, "dockerApi" | "flag">;
 
-/** The version of Docker's API that this kubelet has to be told to speak with this daemon; undefined: none. */
+/** The version of Docker's API that this kubelet has to be made to speak with this daemon; undefined: none. */
 export function forcedDockerApi({ dockerApi }: Features, { minApiVersion }: EngineVersion): string | undefined {
   const { chosenBy, version } = dockerApi ?? {};
   if (version === undefined) return undefined;

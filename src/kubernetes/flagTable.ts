@@ -99,7 +99,7 @@ export const flagTable: FlagTable = {
   },
 
   "controller-manager": {
-    // Port 10252, without TLS, gone with v1.24. 10257 came with v1.12; since v1.14 kubeadm lets it ask who somebody is.
+    // Port 10252, without TLS, gone with v1.24. 10257 came with v1.12; since v1.14 kubeadm lets it authenticate.
     address: [{ range: "<1.14", value: "127.0.0.1" }],
     port: [{ range: ">=1.14 <1.24" }],
     "authentication-kubeconfig": [{ range: ">=1.14" }],
@@ -142,7 +142,7 @@ export const flagTable: FlagTable = {
   },
 
   kubelet: {
-    // Where the API is. v1.4 wanted to know whether the kubeconfig alone may say it, v1.6 needs to be told so; since
+    // Where the API is. v1.4 wanted to know whether the kubeconfig alone may say it, v1.6 needs the flag; since
     // v1.8 it may.
     "api-servers": [{ range: "<1.6", value: "{{apiserver}}" }],
     kubeconfig: byKubeconfig,
@@ -157,11 +157,11 @@ export const flagTable: FlagTable = {
     // Its configuration file, once; the manifest folder before.
     config: [{ range: "<1.4" }, { range: ">=1.10" }],
     "pod-manifest-path": [{ range: ">=1.4 <1.10" }],
-    // v1.5 is told of new manifests; before, kubelets look every 20 s.
+    // v1.5 is notified of new manifests; before, kubelets look every 20 s.
     "file-check-frequency": [{ range: "<1.5", value: "1s" }],
     // Said by nobody else since v1.11, when privileged pods were the API server's matter alone.
     "allow-privileged": [{ range: "<1.15", value: "true" }],
-    // cAdvisor's own server, 4194 on all addresses, without asking who one is.
+    // cAdvisor's own server, 4194 on all addresses, without authentication.
     "cadvisor-port": [{ range: "<1.12", value: "0" }],
 
     // dockershim's, gone with it.

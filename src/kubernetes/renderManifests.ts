@@ -260,7 +260,7 @@ function extraArgsOf(program: Program, { extraArgs, features }: RenderInput): Fl
   return program === "scheduler" ? schedulerCommandArgs(said, features) : said;
 }
 
-/** Who answers a probe without asking for credentials is a matter of the version. */
+/** Who answers a probe without credentials is a matter of the version. */
 function withHealth(container: Container, { features }: RenderInput): Container {
   const { name, livenessProbe } = container;
   if (!livenessProbe?.httpGet || !isHealthKnown(name)) return container;

@@ -6,7 +6,7 @@ import { type ConfigurationDocument, fieldValue, withField } from "./fieldValues
 import type { VersionFeatures } from "./versions.js";
 
 /**
- * The scheduler's configuration file as an object; undefined for versions that are told all by flags. The file silences
+ * The scheduler's configuration file as an object; undefined for versions that get all by flags. The file silences
  * some flags: extra arguments that have a field become that field.
  *
  * @throws TsdeployError of kind usage: `EXTRA_ARG_SILENCED`, `EXTRA_ARG_VALUE`

@@ -1,6 +1,6 @@
 import type { VersionFeatures } from "./versions.js";
 
-/** Annotation of a pod: how many seconds its programs may take to start, as the run that wrote it was told. */
+/** Annotation of a pod: how many seconds its programs may take to start, as the run that wrote it was given. */
 export const startupAnnotation = "io.tsdeploy.startup-seconds";
 
 /** kubeadm's: 24 looks, 10 s apart. A run with a short `--timeout` is no reason to kill what starts after a reboot. */

@@ -139,7 +139,7 @@ export const cniVersions: readonly Row<string>[] = [
   { range: ">=1.16", value: "0.4.0" },
 ];
 
-/** Whether the kubelet can be told where CNI plugins are; v1.3 looks into /opt/cni/bin alone. */
+/** Whether the kubelet has a flag for where CNI plugins are; v1.3 looks into /opt/cni/bin alone. */
 export const kubeletCniBinDirs: readonly Row<boolean>[] = [
   { range: "<1.4", value: false },
   { range: ">=1.4", value: true },
@@ -195,13 +195,13 @@ export const insecureApis: readonly Row<boolean>[] = [
   { range: ">=1.20", value: false },
 ];
 
-/** Whether the API server asks a Node for its addresses; before, it dials the node's name. */
+/** Whether the API server takes addresses from the Node object; before, it dials the node's name. */
 export const nodeAddresses: readonly Row<boolean>[] = [
   { range: "<1.5", value: false },
   { range: ">=1.5", value: true },
 ];
 
-/** Whether port 10250 asks who somebody is. */
+/** Whether port 10250 authenticates. */
 export const kubeletAuthentication: readonly Row<boolean>[] = [
   { range: "<1.5", value: false },
   { range: ">=1.5", value: true },
@@ -343,7 +343,7 @@ export const proxyModes: readonly Row<readonly ProxyMode[]>[] = [
 export interface ApiVersions {
   readonly kubeletConfiguration: string;
   readonly proxyConfiguration: string;
-  /** Undefined: the scheduler is told all by flags. */
+  /** Undefined: the scheduler gets all by flags. */
   readonly schedulerConfiguration: string | undefined;
   /** Undefined: there are no roles yet. */
   readonly rbac: string | undefined;

@@ -173,7 +173,7 @@ export function valueFor<Value>(version: string, rows: readonly table.Row<Value>
   return row.value;
 }
 
-/** Each version is looked up once: a plan asks hundreds of times. */
+/** Each version is looked up once: a plan looks hundreds of times. */
 const knownFeatures = new Map<string, VersionFeatures>();
 
 /** Reads the tables for a supported version; tests give others. */
@@ -304,7 +304,7 @@ function weight(version: string): number {
   return semver.major(version) * 1_000_000 + semver.minor(version) * 1_000 + semver.patch(version);
 }
 
-/** Parsing a range costs more than asking it. */
+/** Parsing a range costs more than using it. */
 const ranges = new Map<string, semver.Range>();
 
 function matches(version: string, range: string): boolean {

@@ -75,7 +75,7 @@ export interface ContainerEnd {
   readonly ranMs: number;
   /**
    * Signals that it was sent through Docker in that life, such as 15; empty if it ended by itself. What the exit code
-   * cannot tell: an API server that is told to end may end with 0, 1, 137 or 255, by how far it has come.
+   * cannot tell: an API server that is stopped may end with 0, 1, 137 or 255, by how far it has come.
    */
   readonly signals: readonly number[];
 }

@@ -3,7 +3,7 @@ export type ErrorKind = "usage" | "environment" | "conflict" | "unreachable" | "
 
 /** Exit codes by kind. 0 is success; 1 is left to what nobody foresaw. */
 export const exitCodes: Readonly<Record<ErrorKind, number>> = {
-  /** Options, configuration file or arguments are wrong; nothing was asked of Docker. */
+  /** Options, configuration file or arguments are wrong; Docker was not contacted. */
   usage: 2,
   /** The host, its Docker or the image cannot run this; nothing was changed. */
   environment: 3,

@@ -1,6 +1,6 @@
 import type { ContainerSummary, EngineInfo, EngineVersion, ImageDetails } from "./dockerObjects.js";
 
-/** First tier: what the Docker API tells without running anything. */
+/** First tier: what the Docker API reports without running anything. */
 export interface EngineFacts {
   readonly endpoint: string;
   readonly version: EngineVersion;
@@ -13,7 +13,7 @@ export interface ListeningPort {
   readonly port: number;
   /** `0.0.0.0`, `::`, `127.0.0.1`, … */
   readonly address: string;
-  /** Process name, if it could be told. */
+  /** Process name, if it is known. */
   readonly process?: string;
   readonly pid?: number;
   /** Id of the container that the process is in. */
@@ -102,7 +102,7 @@ export interface HostFacts {
   readonly imageCorednsVersion?: string;
   /** Folder of CNI plugins inside the image; undefined if there are none. */
   readonly imageCniDir?: string;
-  /** IPC of a container that asks for none, by the daemon's `default-ipc-mode`: `private` or `shareable`. */
+  /** IPC of a container that requests none, by the daemon's `default-ipc-mode`: `private` or `shareable`. */
   readonly defaultIpcMode: string;
   /** Whether etcd data is there. */
   readonly etcdData: boolean;

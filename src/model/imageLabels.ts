@@ -1,4 +1,4 @@
-/** Labels of the hyperkube image that tell what else it holds. */
+/** Labels of the hyperkube image that say what else it holds. */
 export const imageLabels = {
   /** Program that is its default command: the image can be a pod's sandbox. */
   pause: "io.tsdeploy.image.pause",

@@ -24,7 +24,7 @@ export type Probe =
   /** The cluster's DNS at the address `server` knows the name by that address. */
   | { readonly kind: "name-resolves"; readonly name: string; readonly address: string; readonly server: string };
 
-/** By what a container tells that it works: a port of the host's loopback, or a socket file, that accepts. */
+/** By what a container shows that it works: a port of the host's loopback, or a socket file, that accepts. */
 export type Health = { readonly port: number } | { readonly socket: string };
 
 /** What one step does. */
@@ -57,7 +57,7 @@ export type Action =
   /** Give the node its pod CIDR now instead of when the controller-manager first looks; no-op if it has one. */
   | { readonly kind: "set-pod-cidr"; readonly node: string; readonly podCidr: string }
   /**
-   * Lay the file down, the node's pod CIDR in place of `{{podCidr}}`, as soon as the node has one; and start the
+   * Write the file, the node's pod CIDR in place of `{{podCidr}}`, as soon as the node has one; and start the
    * kubelet anew if that changed it and `restartsKubelet`.
    */
   | {
@@ -97,7 +97,7 @@ export type Action =
   /** Remove all that is in the scope from the host, and look whether it is gone. */
   | { readonly kind: "clean-host"; readonly scope: CleanupScope };
 
-/** One that is asked to end. */
+/** One that is to end. */
 export interface StoppedContainer extends NamedContainer {
   /** Seconds between SIGTERM and SIGKILL. */
   readonly graceSeconds: number;

@@ -21,7 +21,7 @@ export function sha256(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }
 
-/** The spec with the label that tells whether a container was made from it. */
+/** The spec with the label that shows whether a container was made from it. */
 export function withSpecLabel(spec: ContainerSpec): ContainerSpec {
   return { ...spec, labels: { ...spec.labels, [labels.spec]: specDigest(spec) } };
 }

@@ -19,7 +19,7 @@ const masters = [
   "admin",
 ];
 
-/** What kubelets read; ABAC knows no names of objects, and a kubelet asks for what its pods name. */
+/** What kubelets read; ABAC knows no names of objects, and a kubelet reads what its pods name. */
 const readByKubelets = [
   "configmaps",
   "endpoints",

@@ -150,7 +150,7 @@ class IdentityReader {
     return this.#request.existing.get(path)?.content;
   }
 
-  /** What cannot be read becomes a problem instead of an exception: all of them are told at once. */
+  /** What cannot be read becomes a problem instead of an exception: all of them are reported at once. */
   #attempt<T>(path: string, hint: string, read: () => T): T | undefined {
     try {
       return read();

@@ -126,7 +126,7 @@ export function cleanupScope(ownership: Ownership, kept: Kept): CleanupScope {
       (folder) => !wasThere(folder) || (folder === paths.manifests && before === undefined),
     ),
     links: links.filter((link) => !(before?.links ?? []).includes(link)),
-    // Without a record of before nothing tells ours from the owner's.
+    // Without a record of before nothing shows which are ours.
     routes: before && networks.flatMap((network) => network.routedNetwork(ownership.files) ?? [])[0],
   };
 }

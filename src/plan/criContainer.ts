@@ -36,7 +36,7 @@ export function criContainer({ role, config, observed, options, pauseImage }: Cr
     "cni-conf-dir": paths.cniConf,
     "cni-bin-dir": cniBinDirs(host.imageCniDir).join(","),
     "cni-cache-dir": `${paths.cniState}/cache`,
-    // Whoever reaches it may run anything in any container: the kubelet alone does, and asks people who they are.
+    // Whoever reaches it may run anything in any container: the kubelet alone does, and authenticates people.
     "streaming-bind-addr": "127.0.0.1:0",
   };
   const same = (path: string): Bind => ({ source: path, target: path });

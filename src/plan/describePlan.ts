@@ -75,7 +75,7 @@ export function describeChange(change: Change): string {
     : `${change.change} ${change.path}`;
 }
 
-/** Manifests and configuration files; scripts and certificates are told by their digest. */
+/** Manifests and configuration files; of scripts and certificates the digest is shown. */
 function isShown(file: HostFile): boolean {
   const { kubeletConfig, proxyConfig, schedulerConfig, flannelConfig } = paths;
   const shown =

@@ -17,7 +17,7 @@ export type Change =
       readonly change: "add" | "replace" | "start";
       readonly lines: readonly string[];
     }
-  /** `overwrite`: a person's edit goes. */
+  /** `overwrite`: a person's edit is replaced. */
   | {
       readonly kind: "file";
       readonly path: string;

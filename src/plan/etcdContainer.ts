@@ -46,7 +46,7 @@ export function etcdContainer(input: EtcdInput): ContainerSpec {
     component: "etcd",
     image: input.image,
     command: ["etcd", ...toArguments(versionFlags("etcd", flags, input.features, input.extraArgs.etcd))],
-    // Before 3.5 etcd ran elsewhere only when told so; later ones do not look.
+    // Before 3.5 etcd ran elsewhere only with this variable; later ones do not look.
     ...(architecture !== "amd64" && { env: { ETCD_UNSUPPORTED_ARCH: architecture } }),
     binds: [
       { source: paths.etcd, target: paths.etcd },

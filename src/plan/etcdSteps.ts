@@ -71,7 +71,7 @@ export function etcdSteps(
   };
 }
 
-/** Whether the data was last used by another minor version of Kubernetes or etcd, as far as anything tells. */
+/** Whether the data was last used by another minor version of Kubernetes or etcd, as far as is known. */
 function goesUp(features: VersionFeatures, { files, engine, host }: ObservedHost): boolean {
   const text = files.get(paths.options)?.content;
   if (text === undefined || !isMasterOptions(text)) return false;

@@ -72,7 +72,7 @@ function taintsOf(command: readonly string[], configuration: string | undefined)
   return registerWithTaints.map(({ key = "", value = "", effect = "" }) => `${key}=${value}:${effect}`).join(",");
 }
 
-/** What kubectl has to be told: what is new as it is, what is gone with a `-` behind it. */
+/** What kubectl has to be given: what is new as it is, what is gone with a `-` behind it. */
 function words({ was, is }: { was: string; is: string }): string {
   const [before, after] = [was, is].map((list) => list.split(",").filter(Boolean)) as [string[], string[]];
   const key = (word: string): string => word.replace(/=.*$/, "");

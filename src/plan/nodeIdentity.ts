@@ -24,7 +24,7 @@ export function nodeIdentity(
   if (nodeIp === undefined) {
     throw new TsdeployError("environment", {
       code: "NO_ADDRESS",
-      message: "the host has no default route that would tell its address",
+      message: "the host has no default route that would show its address",
       hint: "Give the node's address with --ip.",
     });
   }

@@ -20,7 +20,7 @@ import { networkContainer } from "./networkContainer.js";
 import type { NodeIdentity } from "./nodeIdentity.js";
 import { step } from "./step.js";
 
-/** What ships with tsdeploy and is laid on hosts: name -> text. */
+/** What ships with tsdeploy and is written to hosts: name -> text. */
 export interface BundledFiles {
   readonly manifests: Readonly<Record<string, string>>;
   readonly scripts: Readonly<Record<string, string>>;
@@ -194,9 +194,9 @@ export function networkSteps(
 
 /** Files of an earlier version or of other options, that would now be read in place of ours, or by nobody. */
 export function staleNodeFiles({ files, podNetworkFile }: NodePlan, observed: ObservedHost): string[] {
-  const laid = [...files, ...(podNetworkFile ? [podNetworkFile] : [])].map(({ path }) => path);
+  const written = [...files, ...(podNetworkFile ? [podNetworkFile] : [])].map(({ path }) => path);
   return [paths.kubeletConfig, paths.proxyConfig, paths.flannelConfig, ...cniConfigFiles].filter(
-    (path) => observed.files.has(path) && !laid.includes(path),
+    (path) => observed.files.has(path) && !written.includes(path),
   );
 }
 

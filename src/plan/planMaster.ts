@@ -143,7 +143,7 @@ function masterFiles(parts: MasterParts): MasterFiles {
   const scheduler = schedulerFiles(parts);
   const pods = masterPods(parts, scheduler);
   const late = pods.filter(({ path }) => path !== masterManifest && !observed.files.has(path));
-  // A kubelet that reads it once has to find one when it starts: until the API tells, that of an earlier run, else the
+  // A kubelet that reads it once has to find one when it starts: until the API has it, that of an earlier run, else the
   // one that a first node gets.
   const firstNetwork =
     podNetworkFile &&

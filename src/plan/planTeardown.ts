@@ -19,7 +19,7 @@ export interface TeardownInput {
   readonly options: {
     readonly force: boolean;
     readonly purge: boolean;
-    /** A pod that asks for a longer grace period than this is killed after it; milliseconds. */
+    /** A pod that wants a longer grace period than this is killed after it; milliseconds. */
     readonly timeoutMs: number;
   };
   /** Of this run; it ends by itself. */

@@ -27,7 +27,7 @@ import { step, when } from "./step.js";
 
 export interface WorkerPlanInput {
   readonly options: WorkerOptions;
-  /** As the master tells it. */
+  /** As the master publishes it. */
   readonly config: ClusterConfig;
   readonly observed: ObservedHost;
   readonly bundled: BundledFiles;

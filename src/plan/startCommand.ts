@@ -6,7 +6,7 @@ export interface StartConditions {
   readonly iptables?: "nft" | "legacy";
   /** Pod CIDR whose traffic is let through and masqueraded. */
   readonly forward?: string;
-  /** Address of the master, which alone may reach a kubelet that asks nobody who he is. */
+  /** Address of the master, which alone may reach a kubelet that authenticates nobody. */
   readonly closeKubelet?: string;
   /** Loopback's network, if a rule has to drop what comes from elsewhere for it. */
   readonly closeLoopback?: string;

@@ -25,7 +25,7 @@ export function manifestsWithStartupTime({ render, wanted, existing, isUp }: Sta
       render(seconds).find(({ file }) => file === manifest.file) ?? manifest;
     const kept = of(before);
     const isSame = manifestText(kept.pod) === text;
-    // An edit by a person stays as it is: told beside it should be that edit alone.
+    // An edit by a person stays as it is: what is shown beside it should be that edit alone.
     if (before > wanted || (isUp && (isSame || isEdited(text)))) return kept;
     return manifest;
   });

@@ -8,7 +8,7 @@ import type { Check, Finding } from "./check.js";
 /** The first that says its cgroup version and starts containers in the host's cgroup namespace. */
 const oldestDocker = "20.10";
 
-/** What the Docker API alone can tell, so before any pull. */
+/** What the Docker API alone shows, so before any pull. */
 export const engineChecks: readonly Check<EngineFacts>[] = [
   {
     name: "linux",

@@ -1,6 +1,6 @@
 import type { Check, ImageFacts } from "./check.js";
 
-/** What the image itself tells, before anything of it is run: with another architecture nothing would. */
+/** What the image itself says, before anything of it is run: with another architecture nothing would. */
 export const imageChecks: readonly Check<ImageFacts>[] = [
   {
     name: "image-architecture",

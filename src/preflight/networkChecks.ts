@@ -91,7 +91,7 @@ export const networkChecks: readonly Check<ObservedHost>[] = [
           ? {
               kind: "environment",
               code: "NO_ADDRESS",
-              message: `The host has no default route that would tell which of its addresses to use: ${known}`,
+              message: `The host has no default route that would show which of its addresses to use: ${known}`,
               hint: "Choose one with --ip.",
             }
           : undefined;

@@ -19,7 +19,7 @@ export const checks: { readonly [T in Tier]: readonly Check<TierFacts[T]>[] } = 
   host: hostChecks,
 };
 
-/** Runs every check of a tier and tells all that was found at once. Pure. */
+/** Runs every check of a tier and reports all that was found at once. Pure. */
 export function runPreflight<T extends Tier>(tier: T, facts: TierFacts[T], wanted: Wanted): PreflightResult {
   const findings = checks[tier].flatMap((check) => check.check(facts, wanted) ?? []);
   return {

@@ -131,7 +131,7 @@ export const systemChecks: readonly Check<ObservedHost>[] = [
         kind: "environment",
         code: "READ_ONLY",
         message: `Cannot write to ${host.readOnlyPaths.join(", ")}: mounted read-only`,
-        hint: "Mount them writable (`mount -o remount,rw …`); the kernel's log tells if a disk error made them so.",
+        hint: "Mount them writable (`mount -o remount,rw …`); the kernel's log says whether a disk error made them so.",
       };
     },
   },

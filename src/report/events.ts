@@ -1,7 +1,7 @@
 import type { PullProgress } from "../model/dockerObjects.js";
 import type { Problem } from "../model/errors.js";
 
-/** What a run tells while it goes; rendered by terminal, plain lines or JSON elsewhere. */
+/** What a run reports while it goes on; rendered by terminal, plain lines or JSON elsewhere. */
 export type ReportEvent =
   | { readonly kind: "phase-started"; readonly phase: string }
   | { readonly kind: "phase-finished"; readonly phase: string; readonly durationMs: number }
@@ -27,7 +27,7 @@ export type ReportEvent =
   /** `danger`: one that nobody should overlook. */
   | { readonly kind: "warning"; readonly message: string; readonly danger?: true }
   | { readonly kind: "notice"; readonly message: string }
-  /** A difference between what runs and what was asked for: `- old`, `+ new` lines. */
+  /** A difference between what runs and what was requested: `- old`, `+ new` lines. */
   | { readonly kind: "difference"; readonly subject: string; readonly lines: readonly string[] }
   | { readonly kind: "problems"; readonly title: string; readonly problems: readonly Problem[] };
 

@@ -1,6 +1,6 @@
 import type { Report } from "./events.js";
 
-/** Tells when a phase begins, and how it ends. */
+/** Reports when a phase begins, and how it ends. */
 export async function inPhase<T>(phase: string, report: Report, work: () => Promise<T>): Promise<T> {
   const began = performance.now();
   report({ kind: "phase-started", phase });

@@ -6,7 +6,7 @@ import { pullText } from "./pullText.js";
 import { lastingLines, type Renderer } from "./renderer.js";
 import type { Style } from "./style.js";
 
-/** How often progress is told, of each thing that makes some. */
+/** How often progress is reported, of each thing that makes some. */
 const progressIntervalMs = 10_000;
 
 /** For logs, pipes and CI: each event is a line, and none is ever taken back. */

@@ -2,7 +2,7 @@ import type { ActionOf } from "../../model/plan.js";
 import type { StepTools } from "../planRun.js";
 import { untilAborted } from "../untilAborted.js";
 
-/** What has been told to stop goes on stopping when the run is aborted; the next run goes on from there. */
+/** What has been ordered to stop goes on stopping when the run is aborted; the next run goes on from there. */
 export async function stopContainers(
   { containers, comesBack }: ActionOf<"stop-containers">,
   { run: { context }, leave }: StepTools,

@@ -21,7 +21,7 @@ export async function unlessClusterIsGone(
   }
 }
 
-/** What a person is told of a node that could not leave. */
+/** What is reported of a node that could not leave. */
 export function cannotLeave(node: string, error: unknown): string {
   return (
     `node ${node} could not leave its cluster: ${messageOf(error)}. ` +
