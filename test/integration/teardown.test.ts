@@ -26,6 +26,8 @@ const owners = `
   iptables -t nat -N CNI-podman
   iptables -t nat -A POSTROUTING -s 10.88.0.2 -m comment --comment 'name: "podman" id: "1"' -j CNI-podman
   ip link add owners-bridge type bridge
+  # To pods that the owner has elsewhere, as it happens among our addresses.
+  ip route add 10.244.200.0/24 via 10.77.0.1
 `;
 const removeOwners = `
   docker rm -fv owners-container >/dev/null && docker volume rm owners-volume >/dev/null
@@ -35,6 +37,7 @@ const removeOwners = `
   iptables -t nat -D POSTROUTING -s 10.88.0.2 -m comment --comment 'name: "podman" id: "1"' -j CNI-podman
   iptables -t nat -X CNI-podman
   ip link delete owners-bridge
+  ip route delete 10.244.200.0/24 via 10.77.0.1
 `;
 
 const own = "--label io.tsdeploy.cluster=test --label io.tsdeploy.role=master --label io.tsdeploy.component";
@@ -78,6 +81,11 @@ const kubernetes = `
   ln -s /var/log/pods/default_web_uid-web/nginx/0.log /var/log/containers/web.log
   mkdir -p /lib/modules /sys/fs/cgroup/memory/kubepods/burstable/poduid-web
 
+  # As flannel leaves them with vxlan and with host-gw.
+  echo '{ "Network": "10.244.0.0/16", "Backend": { "Type": "host-gw" } }' >/etc/kubernetes/flannel.json
+  mkdir /run/flannel && touch /run/flannel/subnet.env
+  ip link add flannel.1 type dummy
+  ip route add 10.244.7.0/24 via 10.77.0.1
   ip link add cni0 type bridge && ip address add 10.244.0.1/24 dev cni0 && ip link set cni0 up
   ip link add veth-left type veth peer name veth-peer && ip link set veth-left master cni0
   sysctl -qw net.ipv4.conf.all.route_localnet=1
@@ -242,6 +250,9 @@ describe("teardown", () => {
       expect.arrayContaining([
         "mount /var/lib/kubelet/pods/uid-web/with blank",
         "link cni0",
+        "link flannel.1",
+        "route 10.244.7.0/24 via 10.77.0.1 dev eth0",
+        "file or folder /run/flannel",
         "iptables chain ip6tables-nft mangle KUBE-KUBELET-CANARY",
         "iptables chain iptables-nft nat CNI-DN-1",
         "sysctl net.ipv4.conf.all.route_localnet from 1 back to 0",
@@ -250,7 +261,7 @@ describe("teardown", () => {
         "log link /var/log/pods/default_web_uid-web/nginx/0.log",
       ]),
     );
-    expect(plan.leftovers.filter((line) => /owners|podman|\/pki|etcd/i.test(line))).toEqual([]);
+    expect(plan.leftovers.filter((line) => /owners|podman|10\.244\.200|\/pki|etcd/i.test(line))).toEqual([]);
     // Each could save what it had, in the order in which it was needed.
     expect(await sh("cat /tmp/said/order && rm -r /tmp/said")).toBe("kubelet\nweb\napiserver\netcd");
 
