@@ -10,7 +10,7 @@ rm -rf "$scrap"
 read -r needed _ < <(du -skx "$folder")
 read -r free < <(df --output=avail -k "\${copy%/*}" | tail -n 1)
 ((free > needed + needed / 10)) || {
-  echo "no room for a copy of $1, which is what goes back if this run fails: it needs $needed KiB, $free KiB are free" >&2
+  echo "no room for a copy of $1, which is put back if this run fails: it needs $needed KiB, $free KiB are free" >&2
   exit 1
 }
 cp -a --reflink=auto "$folder" "$scrap"
