@@ -299,6 +299,12 @@ export const schedulingFields: readonly Row<boolean>[] = [
   { range: ">=1.6", value: true },
 ];
 
+/** Whether who deletes an object can say that what it has made goes, too; before, Deployments leave their pods. */
+export const deletionPropagation: readonly Row<boolean>[] = [
+  { range: "<1.7", value: false },
+  { range: ">=1.7", value: true },
+];
+
 /** `allowPrivilegeEscalation` of a container. */
 export const privilegeEscalation: readonly Row<boolean>[] = [
   { range: "<1.8", value: false },

@@ -69,6 +69,8 @@ export interface VersionFeatures {
   readonly podPriorities: boolean;
   /** Whether tolerations and affinity are fields of a pod; else annotations. */
   readonly schedulingFields: boolean;
+  /** Whether a deletion can take along what the object has made. */
+  readonly deletionPropagation: boolean;
   /** Whether a container can be kept from gaining privileges. */
   readonly privilegeEscalation: boolean;
   /** Whether a container can say its seccomp profile by a field. */
@@ -216,6 +218,7 @@ export function readFeatures(
     csrApproval: pick(table.csrApprovals),
     podPriorities: pick(table.podPriorities),
     schedulingFields: pick(table.schedulingFields),
+    deletionPropagation: pick(table.deletionPropagation),
     privilegeEscalation: pick(table.privilegeEscalation),
     seccompProfiles: pick(table.seccompProfiles),
     osLabels: pick(table.osLabels),

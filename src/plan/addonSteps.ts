@@ -140,7 +140,7 @@ function deletions(stale: readonly string[], after: string, { observed, features
     const path = addonPath(name);
     if (!stale.includes(path)) return [];
     const objects = referencesIn(observed.files.get(path)?.content ?? "").filter(
-      ({ kind }) => features.schedulingFields || kind !== "Deployment",
+      ({ kind }) => features.deletionPropagation || kind !== "Deployment",
     );
     const phase = phaseOf(name);
     return [

@@ -97,9 +97,9 @@ describe("an add-on that nobody wants any more", () => {
     expect(plan.steps.find(({ id }) => id === "remove-coredns")?.needs).toEqual(["delete-coredns"]);
   });
 
-  test("leaves a Deployment of the oldest kind to the add-on manager, which takes the pods too", () => {
-    const [old = ""] = filesOf(planOf({ version: "v1.3.6" })).flatMap(({ path, content: text }) => (path === corednsPath ? [text] : []));
-    const plan = planOf({ version: "v1.3.6", dns: false, files: earlier({ path: corednsPath, content: old }) });
+  test.each(["v1.3.6", "v1.6.13"])("leaves a Deployment of %s to the add-on manager, which takes the pods too", (version) => {
+    const [old = ""] = filesOf(planOf({ version })).flatMap(({ path, content: text }) => (path === corednsPath ? [text] : []));
+    const plan = planOf({ version, dns: false, files: earlier({ path: corednsPath, content: old }) });
     expect(JSON.stringify(actionOf(plan, "delete-coredns"))).not.toContain("Deployment");
   });
 
