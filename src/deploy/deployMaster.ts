@@ -2,8 +2,10 @@ import { probeApi } from "../apply/probes.js";
 import { imageReference } from "../config/imageReference.js";
 import { mergeIntoKubeconfig, type OperatorKubeconfig } from "../config/operatorKubeconfig.js";
 import { TokenStore } from "../config/tokenStore.js";
+import type { ContainerEngine } from "../docker/containerEngine.js";
 import { collectEngineFacts } from "../host/engineFacts.js";
 import { unknownHost } from "../host/unknownHost.js";
+import { versionByImage } from "../image/versionByImage.js";
 import { bootstrapObjects } from "../kubernetes/bootstrapObjects.js";
 import { tokenSecret } from "../kubernetes/clusterInfo.js";
 import { defaultVersion, resolveVersion } from "../kubernetes/versions.js";
@@ -44,23 +46,31 @@ export async function deployMaster(
 ): Promise<DeployedMaster | PlannedNode> {
   // It takes a tenth of a second to load, which passes while Docker answers.
   if (!requested.dryRun) void import("../pki/makeCertificate.js");
-  return withEngine(requested, context, async (engine) => {
-    const engineFacts = await collectEngineFacts(engine);
-    const running = kubeletOf(engineFacts.containers);
-    const version = resolveVersion(requested.k8sVersion ?? running?.labels[labels.version] ?? defaultVersion);
-    const { clusterName = "", ...known } = wantedOfMaster(requested, version);
-    // Not said: an earlier run may have accepted another than the default.
-    const wanted = requested.given.has("clusterName") ? { ...known, clusterName } : known;
-    checkTier(runPreflight("engine", engineFacts, wanted), context);
+  return withEngine(requested, context, async (engine) =>
+    deployOn(engine, await versionByImage(engine, requested, context), context),
+  );
+}
 
-    const opened = await openMasterHost({ engine, engineFacts, version, wanted, options: requested, context });
-    if (!opened) return planUnknown(requested, engineFacts, version);
-    try {
-      return await deploy(opened, requested, context);
-    } finally {
-      await opened.session.helper.close();
-    }
-  });
+async function deployOn(
+  engine: ContainerEngine,
+  requested: MasterOptions,
+  context: RunContext,
+): Promise<DeployedMaster | PlannedNode> {
+  const engineFacts = await collectEngineFacts(engine);
+  const running = kubeletOf(engineFacts.containers);
+  const version = resolveVersion(requested.k8sVersion ?? running?.labels[labels.version] ?? defaultVersion);
+  const { clusterName = "", ...known } = wantedOfMaster(requested, version);
+  // Not said: an earlier run may have accepted another than the default.
+  const wanted = requested.given.has("clusterName") ? { ...known, clusterName } : known;
+  checkTier(runPreflight("engine", engineFacts, wanted), context);
+
+  const opened = await openMasterHost({ engine, engineFacts, version, wanted, options: requested, context });
+  if (!opened) return planUnknown(requested, engineFacts, version);
+  try {
+    return await deploy(opened, requested, context);
+  } finally {
+    await opened.session.helper.close();
+  }
 }
 
 /** Without the image: what a plan says as far as it can be said. */

@@ -4,6 +4,7 @@ import { collectEngineFacts } from "../host/engineFacts.js";
 import { unknownHost } from "../host/unknownHost.js";
 import type { ImageChoice } from "../image/chooseImage.js";
 import { chooseNodeImage, reportMissingImage } from "../image/chooseNodeImage.js";
+import { versionByImage } from "../image/versionByImage.js";
 import { defaultVersion, featuresOf, resolveVersion } from "../kubernetes/versions.js";
 import { checkSkew } from "../kubernetes/versionSkew.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
@@ -33,23 +34,31 @@ export async function joinWorker(
   requested: WorkerOptions,
   context: RunContext,
 ): Promise<JoinedWorker | PlannedNode> {
-  return withEngine(requested, context, async (engine) => {
-    const docker: DockerHost = { engine, engineFacts: await collectEngineFacts(engine), context };
-    checkTier(runPreflight("engine", docker.engineFacts, wantedOfWorker(requested)), context);
-    const first = await openLocalImage(docker, requested);
-    const way: WayToMaster = { helper: first?.session.helper };
+  return withEngine(requested, context, async (engine) =>
+    joinOn(engine, await versionByImage(engine, requested, context), context),
+  );
+}
+
+async function joinOn(
+  engine: ContainerEngine,
+  requested: WorkerOptions,
+  context: RunContext,
+): Promise<JoinedWorker | PlannedNode> {
+  const docker: DockerHost = { engine, engineFacts: await collectEngineFacts(engine), context };
+  checkTier(runPreflight("engine", docker.engineFacts, wantedOfWorker(requested)), context);
+  const first = await openLocalImage(docker, requested);
+  const way: WayToMaster = { helper: first?.session.helper };
+  try {
+    const options = first ? followWorker(requested, first.session.observed) : requested;
+    const membership = await findMembership(way, first?.session, options, context);
     try {
-      const options = first ? followWorker(requested, first.session.observed) : requested;
-      const membership = await findMembership(way, first?.session, options, context);
-      try {
-        return await join({ docker, first, way, membership, options });
-      } finally {
-        membership.api.close();
-      }
+      return await join({ docker, first, way, membership, options });
     } finally {
-      await way.helper?.close();
+      membership.api.close();
     }
-  });
+  } finally {
+    await way.helper?.close();
+  }
 }
 
 /** A host as far as Docker's API shows it. */
