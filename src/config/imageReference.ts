@@ -45,3 +45,21 @@ export function mirrored(reference: string, mirrors: RegistryMirrors): string {
   const suffix = `${tag === undefined ? "" : `:${tag}`}${digest === undefined ? "" : `@${digest}`}`;
   return `${to}${name.slice(from.length)}${suffix}`;
 }
+
+/**
+ * The registries that a person has named to pull from, as images name them: `lab:5000`. Those of an image's usual home
+ * are not among them.
+ */
+export function namedRegistries(options: {
+  readonly image?: string | undefined;
+  readonly registry?: string | undefined;
+  readonly registryMirrors: RegistryMirrors;
+}): string[] {
+  const { image, registry, registryMirrors } = options;
+  const named = [
+    ...(image === undefined ? [] : [mirrored(image, registryMirrors)]),
+    // With a name of an image, because this is what an image's name begins with.
+    ...[...(registry === undefined ? [] : [registry]), ...Object.values(registryMirrors)].map((to) => `${to}/image`),
+  ];
+  return [...new Set(named.map((reference) => parseImageReference(reference).registry))];
+}

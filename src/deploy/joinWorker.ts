@@ -44,8 +44,10 @@ async function joinOn(
   requested: WorkerOptions,
   context: RunContext,
 ): Promise<JoinedWorker | PlannedNode> {
-  const docker: DockerHost = { engine, engineFacts: await collectEngineFacts(engine), context };
-  checkTier(runPreflight("engine", docker.engineFacts, wantedOfWorker(requested)), context);
+  const engineFacts = await collectEngineFacts(engine);
+  const firstLook = runPreflight("engine", engineFacts, wantedOfWorker(requested));
+  checkTier(firstLook, context);
+  const docker: DockerHost = { engine, engineFacts, warnings: firstLook.warnings, context };
   const first = await openLocalImage(docker, requested);
   const way: WayToMaster = { helper: first?.session.helper };
   try {
@@ -65,6 +67,8 @@ async function joinOn(
 interface DockerHost {
   readonly engine: ContainerEngine;
   readonly engineFacts: EngineFacts;
+  /** Those that have been reported. */
+  readonly warnings: readonly string[];
   readonly context: RunContext;
 }
 
@@ -131,8 +135,9 @@ async function join(joining: Joining): Promise<JoinedWorker | PlannedNode> {
   }
 
   const wanted = wantedOfWorker(options, settled);
-  // Some checks of Docker are by version; warnings have been reported.
-  checkTier({ ...runPreflight("engine", engineFacts, wanted), warnings: [] }, context);
+  // Some checks of Docker are by version, or by the cluster's registry.
+  const { errors, warnings } = runPreflight("engine", engineFacts, wanted);
+  checkTier({ errors, warnings: warnings.filter((warning) => !docker.warnings.includes(warning)) }, context);
   const session = await openChosenImage(joining, settled, image);
   const { observed } = session;
   checkTier(runPreflight("host", observed, { ...wanted, ...validityOf(api) }), context);

@@ -5,6 +5,7 @@ import {
   followAccepted,
   parseAcceptedOptions,
 } from "../config/acceptedOptions.js";
+import { namedRegistries } from "../config/imageReference.js";
 import { hostBeforeFile } from "../host/hostBefore.js";
 import { etcdToRun } from "../image/etcdVersion.js";
 import { addressAt } from "../kubernetes/networks.js";
@@ -136,6 +137,7 @@ export function wantedOfMaster(options: MasterOptions, version: string): Wanted 
     ...defined({ networkInterface: options.networkInterface }),
     insecureApi: options.insecureApi,
     proxyMode: options.proxyMode,
+    pullsFrom: namedRegistries(options),
     allowSwap: options.extraArgs.kubelet?.["fail-swap-on"] === "false",
   };
 }

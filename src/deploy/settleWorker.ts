@@ -1,4 +1,5 @@
 import { acceptedWorkerFile, followAccepted, parseAcceptedWorkerOptions } from "../config/acceptedOptions.js";
+import { namedRegistries } from "../config/imageReference.js";
 import { hostBeforeFile } from "../host/hostBefore.js";
 import { featuresOf } from "../kubernetes/versions.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
@@ -65,6 +66,7 @@ export function wantedOfWorker(
       masterIp: new URL(config.apiserver).hostname,
       proxyMode: config.proxyMode,
     }),
+    pullsFrom: namedRegistries({ ...options, registry: options.registry ?? config?.registry }),
     allowSwap: { ...config?.extraArgs.kubelet, ...extraArgs.kubelet }["fail-swap-on"] === "false",
   };
 }

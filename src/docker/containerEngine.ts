@@ -119,6 +119,8 @@ export interface ContainerEngine {
       tag: string;
       /** `linux/arm64`; default: the daemon's own. */
       platform?: string;
+      /** Environment of what the build runs; names that Docker predefines leave no trace in the image. */
+      buildArgs?: Readonly<Record<string, string>>;
       onLine: (line: string) => void;
       signal: AbortSignal;
     },

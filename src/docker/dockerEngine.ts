@@ -358,19 +358,14 @@ class DockerEngine implements ContainerEngine {
 
   async buildImage(
     context: Readable,
-    {
-      tag,
-      platform,
-      onLine,
-      signal,
-    }: { tag: string; platform?: string; onLine: (line: string) => void; signal: AbortSignal },
+    { tag, platform, buildArgs, onLine, signal }: Parameters<ContainerEngine["buildImage"]>[1],
   ): Promise<void> {
     parseImageReference(tag);
     const options = {
       t: tag,
       // The classic builder's containers go, also those of a build that fails.
       forcerm: true,
-      ...defined({ platform }),
+      ...defined({ platform, buildargs: buildArgs }),
     };
     await this.#upload(context, signal, async (abortSignal) =>
       followBuild(asReadable(await this.#docker.buildImage(context, { ...options, abortSignal })), onLine),

@@ -52,6 +52,9 @@ export const engineInfo = z
     NCPU: z.number(),
     MemTotal: z.number(),
     LiveRestoreEnabled: z.boolean().default(false),
+    HttpProxy: z.string().default(""),
+    HttpsProxy: z.string().default(""),
+    NoProxy: z.string().default(""),
   })
   .transform(
     (info): EngineInfo => ({
@@ -70,6 +73,9 @@ export const engineInfo = z
       cpus: info.NCPU,
       memoryBytes: info.MemTotal,
       liveRestore: info.LiveRestoreEnabled,
+      httpProxy: info.HttpProxy,
+      httpsProxy: info.HttpsProxy,
+      noProxy: info.NoProxy,
     }),
   );
 

@@ -86,7 +86,7 @@ export async function buildHyperkube(
     inPhase("base", report, async () => {
       const wanted = mirrored(request.base ?? defaultBase, request.registryMirrors ?? {});
       const details = { requested: request.base, reference: wanted, features, architecture, isForeign };
-      return prepareBase(engine, details, { report, signal: stop });
+      return prepareBase(engine, details, { env, report, signal: stop });
     });
   let work = "";
   try {

@@ -9,6 +9,7 @@ import { messageOf, TsdeployError } from "../model/errors.js";
 import { imageLabels } from "../model/imageLabels.js";
 import type { Architecture } from "../model/options.js";
 import type { Report } from "../report/events.js";
+import { buildProxies } from "./buildProxies.js";
 import { allPackages, hostToolsFor, packagesDockerfile } from "./hostTools.js";
 import { optionalPrograms } from "./imageContents.js";
 import { asReadable } from "./layer.js";
@@ -38,6 +39,8 @@ export interface PreparedBase {
 }
 
 export interface BaseContext {
+  /** Whose proxies the packages come by. */
+  readonly env: NodeJS.ProcessEnv;
   readonly report: Report;
   readonly signal: AbortSignal;
 }
@@ -165,12 +168,17 @@ async function withPackages(
   base: string,
   packages: readonly string[],
   { architecture, isForeign, reference }: BaseRequest,
-  { report, signal }: BaseContext,
+  { env, report, signal }: BaseContext,
 ): Promise<string> {
   const dockerfile = packagesDockerfile(base, packages);
   const tag = `tsdeploy/base:${createHash("sha256").update(dockerfile).digest("hex").slice(0, 16)}-${architecture}`;
   const made = await engine.inspectImage(tag);
   if (made) return made.id;
+  const proxies = buildProxies(env);
+  if (proxies.unreachable) {
+    const message = "a proxy on this machine's loopback cannot be reached from a container: packages come without it";
+    report({ kind: "warning", message });
+  }
   const context = pack();
   context.entry({ name: "Dockerfile" }, dockerfile);
   context.finalize();
@@ -178,8 +186,9 @@ async function withPackages(
     await engine.buildImage(asReadable(context), {
       tag,
       ...(isForeign && { platform: `linux/${architecture}` }),
+      buildArgs: proxies.args,
       onLine: (line) => {
-        report({ kind: "build-line", line });
+        report({ kind: "build-line", line: proxies.conceal(line) });
       },
       signal,
     });
@@ -190,8 +199,10 @@ async function withPackages(
     const hint = isForeignProgram
       ? `Build on a Docker for ${architecture}, by --host, or let this one run its programs (binfmt_misc with QEMU).`
       : `If ${reference} has no way to its packages' server, name a base that has the tools by --base.`;
-    const message = `the base ${reference} could not be given ${packages.join(", ")}:\n${messageOf(error)}`;
-    throw new TsdeployError("failed", { code: "BUILD_FAILED", message, hint }, { cause: error });
+    const said = proxies.conceal(messageOf(error));
+    const message = `the base ${reference} could not be given ${packages.join(", ")}:\n${said}`;
+    const cause = said === messageOf(error) ? error : undefined;
+    throw new TsdeployError("failed", { code: "BUILD_FAILED", message, hint }, { cause });
   }
   const image = await engine.inspectImage(tag);
   if (image) return image.id;

@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
-import { EnvHttpProxyAgent, request } from "undici";
+import { Agent, EnvHttpProxyAgent, request } from "undici";
+import { bypassesProxy, type ProxySettings, proxySettings } from "../config/proxySettings.js";
 import { type ErrorKind, messageOf, type Problem, TsdeployError } from "../model/errors.js";
 
 /** The head of an answer, and its body still to come. */
@@ -41,17 +42,18 @@ const silenceTimeoutMs = 60_000;
 const mostRedirects = 5;
 
 /**
- * `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` are followed, in either case; the lower one wins, as with curl.
+ * Follows `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`.
  *
  * @throws TsdeployError `usage`, `PROXY_INVALID`
  */
 export function openWebClient(env: NodeJS.ProcessEnv): WebClient {
-  const variable = (name: string): string => env[name] ?? env[name.toUpperCase()] ?? "";
-  const agent = makeAgent({
-    httpProxy: variable("http_proxy"),
-    httpsProxy: variable("https_proxy"),
-    noProxy: variable("no_proxy"),
-  });
+  const proxies = proxySettings(env);
+  const direct = new Agent(limits);
+  const proxied = makeAgent(proxies);
+  const agentFor = ({ protocol, hostname, port }: URL): Agent | EnvHttpProxyAgent => {
+    const host = hostname.replace(/^\[(.*)\]$/, "$1");
+    return bypassesProxy(proxies.noProxy, host, Number(port) || (protocol === "https:" ? 443 : 80)) ? direct : proxied;
+  };
   const send = async (
     method: "GET" | "HEAD",
     requested: string,
@@ -65,7 +67,7 @@ export function openWebClient(env: NodeJS.ProcessEnv): WebClient {
       const isHome = target.origin === origin;
       const answer = await request(withoutCredentials(target), {
         method,
-        dispatcher: agent,
+        dispatcher: agentFor(target),
         signal,
         headers: { ...headers, ...(authorization !== undefined && isHome && { authorization }) },
       });
@@ -102,19 +104,28 @@ export function openWebClient(env: NodeJS.ProcessEnv): WebClient {
       const length = answer?.status === 200 ? Number(answer.headers["content-length"]) : NaN;
       return Number.isSafeInteger(length) ? length : undefined;
     },
-    close: async () => agent.destroy(),
+    close: async () => {
+      await Promise.all([direct.destroy(), proxied.destroy()]);
+    },
   };
 }
 
-function makeAgent(proxies: { httpProxy: string; httpsProxy: string; noProxy: string }): EnvHttpProxyAgent {
+const limits = {
+  connect: { timeout: connectTimeoutMs },
+  headersTimeout: silenceTimeoutMs,
+  bodyTimeout: silenceTimeoutMs,
+} as const;
+
+function makeAgent({ httpProxy, httpsProxy }: ProxySettings): EnvHttpProxyAgent {
   try {
     return new EnvHttpProxyAgent({
-      ...proxies,
+      ...limits,
+      httpProxy,
+      httpsProxy,
+      // Its own rules know no networks.
+      noProxy: "",
       // Many proxies let CONNECT through to port 443 alone.
       proxyTunnel: false,
-      connect: { timeout: connectTimeoutMs },
-      headersTimeout: silenceTimeoutMs,
-      bodyTimeout: silenceTimeoutMs,
     });
   } catch (error) {
     // Not its value: there may be a password in it.

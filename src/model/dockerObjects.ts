@@ -32,6 +32,10 @@ export interface EngineInfo {
   readonly cpus: number;
   readonly memoryBytes: number;
   readonly liveRestore: boolean;
+  /** By which the daemon pulls; empty without one. */
+  readonly httpProxy: string;
+  readonly httpsProxy: string;
+  readonly noProxy: string;
 }
 
 export interface ContainerSummary {

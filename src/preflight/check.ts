@@ -25,6 +25,8 @@ export interface Wanted {
   readonly masterIp?: string;
   readonly insecureApi?: boolean;
   readonly proxyMode?: "iptables" | "ipvs" | "nftables";
+  /** Registries that a person has named, such as `lab:5000`, by which this run, or nodes later on, may pull. */
+  readonly pullsFrom?: readonly string[];
   /** The kubelet runs with `fail-swap-on=false`. */
   readonly allowSwap?: boolean;
   /** What the cluster whose data is on this host was made with. */

@@ -4,6 +4,7 @@ import type { Check, Finding, Tier, TierFacts, Wanted } from "./check.js";
 import { engineChecks } from "./engineChecks.js";
 import { hostChecks } from "./hostChecks.js";
 import { imageChecks } from "./imageChecks.js";
+import { proxyChecks } from "./proxyChecks.js";
 
 export interface PreflightResult {
   /** All that stands against this run on this host. */
@@ -14,7 +15,7 @@ export interface PreflightResult {
 
 /** All checks of a tier, by name. */
 export const checks: { readonly [T in Tier]: readonly Check<TierFacts[T]>[] } = {
-  engine: engineChecks,
+  engine: [...engineChecks, ...proxyChecks],
   image: imageChecks,
   host: hostChecks,
 };

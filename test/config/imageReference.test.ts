@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isAutomaticImage, mirrored, publishedImage } from "../../src/config/imageReference.js";
+import { isAutomaticImage, mirrored, namedRegistries, publishedImage } from "../../src/config/imageReference.js";
 
 describe("a mirror of a registry", () => {
   const mirrors = {
@@ -48,4 +48,18 @@ describe("a name that tsdeploy gives by itself", () => {
       expect(isAutomaticImage(reference, "v1.9.11")).toBe(false);
     },
   );
+});
+
+describe("the registries that a person has named", () => {
+  it.each([
+    [{ registryMirrors: {} }, []],
+    [{ image: "my/node:1", registryMirrors: {} }, ["docker.io"]],
+    [{ image: "lab:5000/node:1", registry: "lab:5000/k8s", registryMirrors: {} }, ["lab:5000"]],
+    [
+      { image: "quay.io/node:1", registry: "one.lab", registryMirrors: { "quay.io": "lab:1/q", "docker.io": "two.lab" } },
+      ["lab:1", "one.lab", "two.lab"],
+    ],
+  ])("of %j", (options, registries) => {
+    expect(namedRegistries(options)).toEqual(registries);
+  });
 });

@@ -97,11 +97,12 @@ describe("a request to Docker", () => {
     });
     const lines: string[] = [];
     const onLine = (line: string): void => void lines.push(line);
-    const options = { tag: "tsdeploy/hyperkube:v1.36.2", platform: "linux/arm64", onLine, signal };
+    const buildArgs = { http_proxy: "http://lab:1" };
+    const options = { tag: "tsdeploy/hyperkube:v1.36.2", platform: "linux/arm64", buildArgs, onLine, signal };
     await daemon.engine.buildImage(Readable.from(["context"]), options);
     expect(lines).toEqual(["Step 1/1 : FROM scratch"]);
     expect(daemon.requests).toEqual([
-      "POST /v1.41/build?t=tsdeploy/hyperkube:v1.36.2&forcerm=true&platform=linux/arm64",
+      'POST /v1.41/build?t=tsdeploy/hyperkube:v1.36.2&forcerm=true&platform=linux/arm64&buildargs={"http_proxy":"http://lab:1"}',
     ]);
   });
 

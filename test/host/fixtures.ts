@@ -27,6 +27,9 @@ export const engineFacts: EngineFacts = {
     cpus: 2,
     memoryBytes: 4e9,
     liveRestore: false,
+    httpProxy: "",
+    httpsProxy: "",
+    noProxy: "",
   },
   containers: [],
 };

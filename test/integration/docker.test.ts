@@ -441,6 +441,20 @@ describe("an image", () => {
     expect(await engine.inspectImage(built?.id ?? "")).toBeUndefined();
   });
 
+  it("is built by a proxy that is nowhere in it", async () => {
+    const context = buildContext(`FROM ${image}\nRUN echo "by $http_proxy"\n`);
+    const tag = `tsdeploy-test/${Date.now()}:1`;
+    const lines: string[] = [];
+    const onLine = (line: string): void => void lines.push(line);
+    const buildArgs = { http_proxy: "http://me:secret@proxy.lab:3128" };
+    await engine.buildImage(context, { tag, buildArgs, onLine, signal: new AbortController().signal });
+    const all = `${await docker("image", "inspect", tag)}${await docker("history", "--no-trunc", tag)}`;
+    await engine.removeImage(tag);
+    expect(lines).toContain("by http://me:secret@proxy.lab:3128");
+    expect(all).toContain("echo");
+    expect(all).not.toContain("proxy.lab");
+  });
+
   it("that cannot be built tells what the builder said last", async () => {
     const context = buildContext(`FROM ${image}\nRUN echo the last words; exit 3\n`);
     const options = { tag: "tsdeploy-test/never:1", onLine: () => undefined, signal: new AbortController().signal };

@@ -242,7 +242,7 @@ describe("an image built of a folder and a base that have all", () => {
 });
 
 describe("a base", () => {
-  const context = () => ({ report: () => undefined, signal: new AbortController().signal });
+  const context = () => ({ env: {}, report: () => undefined, signal: new AbortController().signal });
   const request = (asked: string) => ({
     asked,
     reference: asked,

@@ -478,3 +478,39 @@ describe("preflightError", () => {
     expect(preflightError(onHost({ cniConfigurations: ["05-weave.conf"] }).errors)?.kind).toBe("conflict");
   });
 });
+
+describe("Docker's own proxy", () => {
+  const warnings = (info: Partial<EngineInfo>, pullsFrom: readonly string[]): readonly string[] =>
+    runPreflight("engine", { ...engineFacts, info: { ...engineFacts.info, ...info } }, { ...master, pullsFrom })
+      .warnings;
+  const httpsProxy = "http://xxxxx:xxxxx@proxy.lab:3128";
+
+  it.each([
+    ["lab"],
+    ["lab:5000"],
+    ["10.1.2.3"],
+    ["[fd00::1]:5000"],
+    ["registry.corp"],
+    ["registry.cluster.local"],
+    ["registry.example.com:5000"],
+  ])("is not for %s", (registry) => {
+    expect(warnings({ httpsProxy }, [registry])).toEqual([expect.stringContaining(registry)]);
+    expect(warnings({ httpProxy: httpsProxy }, [registry])).toHaveLength(1);
+    expect(warnings({}, [registry])).toEqual([]);
+    const noProxy = "lab,10.0.0.0/8,fd00::1,.corp,cluster.local,example.com";
+    expect(warnings({ httpsProxy, noProxy }, [registry])).toEqual([]);
+  });
+
+  it.each([["docker.io"], ["registry.example.com"], ["registry.example.com:443"], ["8.8.8.8"], ["127.0.0.1:5000"]])(
+    "may be for %s",
+    (registry) => {
+      expect(warnings({ httpsProxy }, [registry])).toEqual([]);
+    },
+  );
+
+  it("is told once for all registries, with what to add where", () => {
+    const [only = "", ...more] = warnings({ httpsProxy }, ["lab:5000", "docker.io", "lab:5001", "10.1.2.3"]);
+    expect(more).toEqual([]);
+    expect(only).toMatch(/from lab:5000, lab:5001, 10\.1\.2\.3 through its proxy.*Add lab,10\.1\.2\.3 to NO_PROXY/);
+  });
+});
