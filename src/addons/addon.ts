@@ -11,6 +11,8 @@ export interface AddonContext {
   readonly features: VersionFeatures;
   readonly observed: Pick<ObservedHost, "host" | "image" | "engine">;
   readonly mirrors: RegistryMirrors;
+  /** Whether kubelets log in for the pods' images, by the Secret of `pullSecret.ts`. */
+  readonly pullSecret?: boolean;
 }
 
 /** What an add-on runs from. */

@@ -1,4 +1,5 @@
 import { stringify } from "yaml";
+import { withPullSecret } from "../kubernetes/pullSecret.js";
 import type { VersionFeatures } from "../kubernetes/versions.js";
 import { type AddonName, addonNames } from "../model/addonNames.js";
 import { TsdeployError } from "../model/errors.js";
@@ -41,7 +42,17 @@ export function checkAddons(names: readonly AddonName[], features: VersionFeatur
 
 /** An add-on's objects with the labels by which the add-on manager knows what to do with them. */
 export function addonObjects(name: AddonName, context: AddonContext): KubernetesObject[] {
-  return addons[name].objects(context).map(managed);
+  return addons[name].objects(context).map((object) => {
+    const pulls = context.pullSecret === true && object.kind === "Deployment";
+    return managed(pulls ? withPullSecret(object) : object);
+  });
+}
+
+/** What kubelets pull for the add-ons that are on: images that are not on every node already. */
+export function addonImages(context: AddonContext): string[] {
+  const { config } = context;
+  const images = config.addons.map((name) => addons[name].image(context).reference);
+  return [...new Set(images)].filter((image) => image !== config.image);
 }
 
 /** Where an add-on's file is on a master. */

@@ -20,6 +20,7 @@ import { planAddon } from "../plan/planAddon.js";
 import type { RunContext } from "../report/runContext.js";
 import { adminApi, notAMaster } from "./hostApi.js";
 import { lockOf } from "./lockOf.js";
+import { systemPullSecret } from "./systemPullSecret.js";
 import { withEngine } from "./withEngine.js";
 import { nothingHere, withHelper } from "./withHelper.js";
 
@@ -106,10 +107,14 @@ async function carryOut(change: Change): Promise<void> {
       ...parseClusterConfig(await api.get(clusterConfigPath, { signal })),
       addons: addonsOf(accepted),
     };
+    const features = featuresOf(config.version);
+    const isOn = config.addons.includes(options.addon);
+    const settled = { config, features, options: accepted };
     const plan = planAddon({
       name: options.addon,
       config,
-      features: featuresOf(config.version),
+      features,
+      pullSecret: isOn ? await systemPullSecret(settled, observed, api, context) : undefined,
       observed,
       options: accepted,
       nodeName: accepted.nodeName,

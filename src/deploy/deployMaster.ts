@@ -29,6 +29,7 @@ import { masterApi } from "./hostApi.js";
 import { checkTier } from "./hostSession.js";
 import { type OpenedMaster, openMasterHost } from "./openMasterHost.js";
 import { identityNames, planMasterHost, settle, type Settled, wantedOfMaster } from "./settleMaster.js";
+import { systemPullSecret } from "./systemPullSecret.js";
 import { withEngine } from "./withEngine.js";
 
 /** A master that runs, and what its operator gets of it. */
@@ -65,7 +66,7 @@ async function deployOn(
   checkTier(runPreflight("engine", engineFacts, wanted), context);
 
   const opened = await openMasterHost({ engine, engineFacts, version, wanted, options: requested, context });
-  if (!opened) return planUnknown(requested, engineFacts, version);
+  if (!opened) return planUnknown(requested, engineFacts, version, context);
   try {
     return await deploy(opened, requested, context);
   } finally {
@@ -78,16 +79,22 @@ async function planUnknown(
   requested: MasterOptions,
   engineFacts: EngineFacts,
   version: string,
+  context: RunContext,
 ): Promise<PlannedNode> {
   const observed = unknownHost(engineFacts);
-  return planWithoutIdentity(settle(requested, observed, imageReference({ ...requested, version })), observed);
+  return planWithoutIdentity(settle(requested, observed, imageReference({ ...requested, version })), observed, context);
 }
 
-async function planWithoutIdentity(settled: Settled, observed: ObservedHost): Promise<PlannedNode> {
+async function planWithoutIdentity(
+  settled: Settled,
+  observed: ObservedHost,
+  context: RunContext,
+): Promise<PlannedNode> {
   const plan = await planMasterHost(settled, observed, {
     pkiFiles: unmadeIdentity(identityNames(settled)),
     // A plan for --dry-run has their names, which no CA changes.
     bootstrapObjects: bootstrapObjects(settled.config, "", settled.features, []),
+    pullSecret: await systemPullSecret(settled, observed, undefined, context),
   });
   return { kind: "planned", description: describePlan(plan) };
 }
@@ -103,7 +110,9 @@ async function deploy(
   const acceptedData = accepted && { accepted: { ...accepted, version: accepted.k8sVersion } };
   checkTier(runPreflight("host", observed, { ...wantedOfMaster(options, version), ...acceptedData }), context);
 
-  if (options.dryRun && !observed.files.has(`${paths.pki}/ca.key`)) return planWithoutIdentity(settled, observed);
+  if (options.dryRun && !observed.files.has(`${paths.pki}/ca.key`)) {
+    return planWithoutIdentity(settled, observed, context);
+  }
   const made = await makeIdentity({
     ...identityNames(settled),
     existing: observed.files,
@@ -123,7 +132,8 @@ async function deploy(
       return tokenSecret(token, { expiresMs, description: "made by tsdeploy master" });
     });
     const objects = [...secrets, ...bootstrapObjects(config, caPem, features, tokens)];
-    const cluster = { pkiFiles: made.files, base, bootstrapObjects: objects, isUp };
+    const pullSecret = await systemPullSecret(settled, observed, isFirstRun ? undefined : api, context);
+    const cluster = { pkiFiles: made.files, base, bootstrapObjects: objects, isUp, pullSecret };
     const plan = await planMasterHost(settled, observed, cluster);
     const keepsData = accepted !== undefined || observed.host.etcdData;
     const outcome: NodeOutcome = await changeNode({ plan, session, api, options, keepsData, context });

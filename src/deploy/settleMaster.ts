@@ -98,7 +98,7 @@ export function identityNames({ nodeName, nodeIp, config, options, features }: S
 }
 
 /** What a plan takes from the cluster's identity, and from a cluster that runs already. */
-export type ClusterParts = Pick<MasterPlanInput, "pkiFiles" | "base" | "bootstrapObjects" | "isUp">;
+export type ClusterParts = Pick<MasterPlanInput, "pkiFiles" | "base" | "bootstrapObjects" | "isUp" | "pullSecret">;
 
 /** The plan of what has been settled. */
 export async function planMasterHost(

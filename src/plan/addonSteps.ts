@@ -10,7 +10,7 @@ import type { ClusterConfig } from "../model/clusterConfig.js";
 import type { ObservedHost } from "../model/hostFacts.js";
 import type { HostFile } from "../model/hostFile.js";
 import { paths } from "../model/hostLayout.js";
-import type { ObjectReference } from "../model/kubernetesObject.js";
+import type { KubernetesObject, ObjectReference } from "../model/kubernetesObject.js";
 import type { RegistryMirrors, Taint, UserAddon } from "../model/options.js";
 import type { PlanWarning, Step } from "../model/plan.js";
 import { sha256 } from "../model/specDigest.js";
@@ -33,6 +33,15 @@ export interface AddonPartInput {
     readonly nodeTaints: readonly Taint[];
     readonly addons: readonly UserAddon[];
   };
+  readonly pullSecret?: PullSecret;
+}
+
+/** How kubelets log in for add-ons' images. */
+export interface PullSecret {
+  /** The Secret, if this run writes it. */
+  readonly objects: readonly KubernetesObject[];
+  /** Whether there is one, also of an earlier run. */
+  readonly isThere: boolean;
 }
 
 /** What a plan has for add-ons: those of tsdeploy that are on, those that are no more, and the person's own. */
@@ -48,12 +57,15 @@ export interface AddonPart {
 /** The add-ons of a master. */
 export function addonPart(input: AddonPartInput): AddonPart {
   const { config, features, observed, options, only } = input;
-  const context: AddonContext = { config, features, observed, mirrors: options.registryMirrors };
+  const { objects: secrets, isThere: pullSecret } = input.pullSecret ?? { objects: [], isThere: false };
+  const context: AddonContext = { config, features, observed, mirrors: options.registryMirrors, pullSecret };
   const isMeant = (name: AddonName): boolean => only === undefined || name === only;
   const rendered = config.addons.filter(isMeant).map((name) => {
     const objects = addonObjects(name, context);
     return { name, objects, file: addonFile(name, objects) };
   });
+  const secretSteps = (after: string): readonly Step[] =>
+    when(secrets.length > 0, step("pull-secret", "add-ons", [after], { kind: "apply-objects", objects: secrets }));
   const own = options.addons.map(({ name, content }): HostFile => {
     return { path: `${paths.addons}/${name}`, mode: 0o644, content, secret: false };
   });
@@ -71,8 +83,12 @@ export function addonPart(input: AddonPartInput): AddonPart {
       ...left.edited.filter((path) => only === undefined || path === addonPath(only)).map((path) => ({ message: `${path} was edited on the host, and stays: remove it there` })),
     ],
     steps: (after, ready) => [
+      ...secretSteps(after),
       ...rendered.flatMap(({ name, objects }) => [
-        step(`addon-${name}`, phaseOf(name), [after], { kind: "apply-objects", objects }),
+        step(`addon-${name}`, phaseOf(name), [after, ...secretSteps(after).map(({ id }) => id)], {
+          kind: "apply-objects",
+          objects,
+        }),
         ...when(name === "coredns" && obstacle === undefined, ...dnsWait(context, ready)),
       ]),
       ...deletions(gone, after, input),

@@ -3,10 +3,11 @@ import { clusterConfigMap } from "../kubernetes/bootstrapObjects.js";
 import type { VersionFeatures } from "../kubernetes/versions.js";
 import type { AddonName } from "../model/addonNames.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
+import { defined } from "../model/defined.js";
 import type { ObservedHost } from "../model/hostFacts.js";
 import type { HostFile } from "../model/hostFile.js";
 import type { Plan } from "../model/plan.js";
-import { type AddonPartInput, addonPart } from "./addonSteps.js";
+import { type AddonPartInput, addonPart, type PullSecret } from "./addonSteps.js";
 import { step } from "./step.js";
 
 export interface AddonPlanInput {
@@ -17,6 +18,7 @@ export interface AddonPlanInput {
   readonly observed: ObservedHost;
   readonly options: AddonPartInput["options"];
   readonly nodeName: string;
+  readonly pullSecret?: PullSecret | undefined;
   /** The accepted options with the change. */
   readonly optionsFile: HostFile;
 }
@@ -24,7 +26,8 @@ export interface AddonPlanInput {
 /** Turns one add-on of a master on or off; nothing else of the host changes. */
 export function planAddon(input: AddonPlanInput): Plan {
   const { name, config, features, observed, options, optionsFile } = input;
-  const part = addonPart({ only: name, config, features, observed, options, bundled: [] });
+  const { pullSecret } = input;
+  const part = addonPart({ only: name, config, features, observed, options, bundled: [], ...defined({ pullSecret }) });
   const files = [optionsFile, ...part.files];
   return {
     role: "master",

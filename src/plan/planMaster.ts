@@ -16,7 +16,7 @@ import type { Plan, PlanWarning, Step } from "../model/plan.js";
 import { specDigest } from "../model/specDigest.js";
 import { serverNames } from "../pki/wantedCertificates.js";
 import { podNetworkOf } from "../network/podNetworks.js";
-import { type AddonPart, addonPart } from "./addonSteps.js";
+import { type AddonPart, addonPart, type PullSecret } from "./addonSteps.js";
 import { etcdContainer } from "./etcdContainer.js";
 import { etcdSteps } from "./etcdSteps.js";
 import { nodeIdentity, type NodeIdentity } from "./nodeIdentity.js";
@@ -46,6 +46,8 @@ export interface MasterPlanInput {
   readonly bootstrapObjects: readonly KubernetesObject[];
   /** What the cluster's own ConfigMaps say, in one that is there already. */
   readonly base?: BaseConfiguration;
+  /** Without one pods' images are pulled by anybody. */
+  readonly pullSecret?: PullSecret;
   /** The API server of an earlier run says that it is well. */
   readonly isUp?: boolean;
 }
@@ -75,7 +77,14 @@ export function planMaster(input: MasterPlanInput): Plan {
     proxyKubeconfig: paths.proxyConf,
     ...(input.base && { base: input.base }),
   });
-  const addons = addonPart({ config, features, observed, options, bundled: addonFiles(bundled) });
+  const addons = addonPart({
+    config,
+    features,
+    observed,
+    options,
+    bundled: addonFiles(bundled),
+    ...(input.pullSecret && { pullSecret: input.pullSecret }),
+  });
   const parts: MasterParts = { input, features, node, common, addons };
   const { images, extraArgs } = common;
   const etcd = etcdContainer({ config, features, observed, options, image: images.etcd, extraArgs });

@@ -6,6 +6,8 @@ import type { HostFile } from "../../src/model/hostFile.js";
 import { paths } from "../../src/model/hostLayout.js";
 import type { MasterOptions } from "../../src/model/options.js";
 import type { Action, Plan } from "../../src/model/plan.js";
+import { pullSecret } from "../../src/kubernetes/pullSecret.js";
+import { describePlan } from "../../src/plan/describePlan.js";
 import { filesOf } from "../../src/plan/diff.js";
 import { refuseForeignFiles } from "../../src/plan/foreignFiles.js";
 import { planMaster } from "../../src/plan/planMaster.js";
@@ -81,6 +83,38 @@ describe("DNS", () => {
   test("leaves nothing in a plan without it", () => {
     const plan = planOf({ dns: false });
     expect(JSON.stringify(plan)).not.toContain("coredns");
+  });
+});
+
+describe("add-ons from a registry that asks who pulls", () => {
+  const secret = pullSecret([{ serveraddress: "lab:5000", username: "me", password: "s-e-c-r-e-t" }]);
+  const input = masterInputOf({ version: "v1.20.2", config: { addons: ["coredns", "metrics-server"] } });
+  const named = /imagePullSecrets:\s+- name: tsdeploy-registry/;
+  const addonTexts = (plan: Plan): string[] =>
+    filesOf(plan).flatMap(({ path, content }) => (/(coredns|metrics-server)\.yaml$/.test(path) ? [content] : []));
+
+  test("are pulled by a Secret that is there before them, and in no file", () => {
+    const plan = planMaster({ ...input, pullSecret: { objects: [secret], isThere: true } });
+    expect(actionOf(plan, "pull-secret")).toEqual({ kind: "apply-objects", objects: [secret] });
+    for (const id of ["addon-coredns", "addon-metrics-server"]) {
+      expect(plan.steps.find((step) => step.id === id)?.needs).toContain("pull-secret");
+    }
+    expect(addonTexts(plan)).toEqual([expect.stringMatching(named), expect.stringMatching(named)]);
+    const encoded = String((secret["data"] as Record<string, string>)[".dockerconfigjson"]);
+    for (const text of [...filesOf(plan).map(({ content }) => content), describePlan(plan)]) {
+      expect(text).not.toContain("s-e-c-r-e-t");
+      expect(text).not.toContain(encoded);
+    }
+  });
+
+  test("keep the Secret that another operator has made", () => {
+    const plan = planMaster({ ...input, pullSecret: { objects: [], isThere: true } });
+    expect(actionOf(plan, "pull-secret")).toBeUndefined();
+    expect(addonTexts(plan)).toEqual([expect.stringMatching(named), expect.stringMatching(named)]);
+  });
+
+  test("else name none", () => {
+    expect(addonTexts(planMaster(input)).join()).not.toContain("imagePullSecrets");
   });
 });
 

@@ -1,0 +1,43 @@
+import { addonImages } from "../addons/addons.js";
+import { ApiError } from "../api/apiFault.js";
+import type { KubernetesClient } from "../api/kubernetesClient.js";
+import { operatorCredentials } from "../docker/operatorCredentials.js";
+import type { RegistryAuth } from "../docker/registryAuth.js";
+import { pullLogins } from "../image/pullLogins.js";
+import { pullSecret, pullSecretPath } from "../kubernetes/pullSecret.js";
+import type { ObservedHost } from "../model/hostFacts.js";
+import type { MasterOptions } from "../model/options.js";
+import type { PullSecret } from "../plan/addonSteps.js";
+import type { RunContext } from "../report/runContext.js";
+import type { Settled } from "./settleMaster.js";
+
+type NamedRegistries = Pick<MasterOptions, "registry" | "registryMirrors">;
+
+/**
+ * Decides for a master how kubelets log in for add-ons' images that are not on every node already.
+ *
+ * @param api of a cluster that is there already
+ * @throws TsdeployError `usage` if the operator's Docker configuration cannot be read
+ */
+export async function systemPullSecret(
+  { config, features, options }: Pick<Settled, "config" | "features"> & { readonly options: NamedRegistries },
+  observed: ObservedHost,
+  api: KubernetesClient | undefined,
+  { env, report, signal }: RunContext,
+): Promise<PullSecret> {
+  const images = addonImages({ config, features, observed, mirrors: options.registryMirrors });
+  const lookUp = async (registry: string): Promise<RegistryAuth | undefined> => operatorCredentials(registry, env);
+  const { registries, logins, warnings } = await pullLogins(images, options, lookUp);
+  for (const message of warnings) report({ kind: "warning", message });
+  if (logins.length > 0) return { objects: [pullSecret(logins)], isThere: true };
+  if (api === undefined || registries.length === 0) return { objects: [], isThere: false };
+  const isThere = await api.get(pullSecretPath, { signal }).then(
+    () => true,
+    (error: unknown) => {
+      signal.throwIfAborted();
+      // What cannot be asked is no reason to take a name away that may be needed.
+      return !(error instanceof ApiError && error.status === 404);
+    },
+  );
+  return { objects: [], isThere };
+}
