@@ -20,6 +20,7 @@ import { planAddon } from "../plan/planAddon.js";
 import type { RunContext } from "../report/runContext.js";
 import { adminApi, notAMaster } from "./hostApi.js";
 import { lockOf } from "./lockOf.js";
+import { otherNodes } from "./otherNodes.js";
 import { systemPullSecret } from "./systemPullSecret.js";
 import { withEngine } from "./withEngine.js";
 import { nothingHere, withHelper } from "./withHelper.js";
@@ -116,6 +117,7 @@ async function carryOut(change: Change): Promise<void> {
       features,
       pullSecret: isOn ? await systemPullSecret(settled, observed, api, context) : undefined,
       observed,
+      hasOtherNodes: (await otherNodes(api, accepted.nodeName, signal)).length > 0,
       options: accepted,
       nodeName: accepted.nodeName,
       optionsFile: acceptedOptionsFile(accepted),

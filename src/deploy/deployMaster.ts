@@ -26,6 +26,7 @@ import type { RunContext } from "../report/runContext.js";
 import { type ChangedNode, changeNode, isFirstRunOn, type NodeOutcome, type PlannedNode } from "./changeNode.js";
 import { masterConfigurations } from "./clusterConfigurations.js";
 import { masterApi } from "./hostApi.js";
+import { otherNodes } from "./otherNodes.js";
 import { checkTier } from "./hostSession.js";
 import { type OpenedMaster, openMasterHost } from "./openMasterHost.js";
 import { identityNames, planMasterHost, settle, type Settled, wantedOfMaster } from "./settleMaster.js";
@@ -133,7 +134,8 @@ async function deploy(
     });
     const objects = [...secrets, ...bootstrapObjects(config, caPem, features, tokens)];
     const pullSecret = await systemPullSecret(settled, observed, isFirstRun ? undefined : api, context);
-    const cluster = { pkiFiles: made.files, base, bootstrapObjects: objects, isUp, pullSecret };
+    const hasOtherNodes = isUp && (await otherNodes(api, settled.nodeName, context.signal)).length > 0;
+    const cluster = { pkiFiles: made.files, base, bootstrapObjects: objects, isUp, hasOtherNodes, pullSecret };
     const plan = await planMasterHost(settled, observed, cluster);
     const keepsData = accepted !== undefined || observed.host.etcdData;
     const outcome: NodeOutcome = await changeNode({ plan, session, api, options, keepsData, context });

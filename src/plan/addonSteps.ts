@@ -28,6 +28,8 @@ export interface AddonPartInput {
   readonly config: ClusterConfig;
   readonly features: VersionFeatures;
   readonly observed: ObservedHost;
+  /** Of this cluster, besides this one: pods that may not run here may run there. */
+  readonly hasOtherNodes: boolean;
   readonly options: {
     readonly registryMirrors: RegistryMirrors;
     readonly nodeTaints: readonly Taint[];
@@ -119,12 +121,12 @@ function dnsWait(context: AddonContext, ready: readonly string[]): Step[] {
 }
 
 /** Why DNS cannot come up on this node, as a sentence for whoever runs the command. */
-function dnsObstacle({ config, options }: AddonPartInput): string | undefined {
+function dnsObstacle({ config, options, hasOtherNodes }: AddonPartInput): string | undefined {
   if (!podNetworkOf(config).makesNodesReady) {
     return "CoreDNS starts when you have brought a pod network: nobody waits for it now.";
   }
   const taint = options.nodeTaints.find((one) => !isTolerated(one, clusterTolerations));
-  if (!taint) return undefined;
+  if (!taint || hasOtherNodes) return undefined;
   return `The taint ${taint.key}:${taint.effect} keeps CoreDNS off this node: names resolve when another node has joined.`;
 }
 

@@ -16,6 +16,7 @@ export interface AddonPlanInput {
   readonly config: ClusterConfig;
   readonly features: VersionFeatures;
   readonly observed: ObservedHost;
+  readonly hasOtherNodes: boolean;
   readonly options: AddonPartInput["options"];
   readonly nodeName: string;
   readonly pullSecret?: PullSecret | undefined;
@@ -25,9 +26,17 @@ export interface AddonPlanInput {
 
 /** Turns one add-on of a master on or off; nothing else of the host changes. */
 export function planAddon(input: AddonPlanInput): Plan {
-  const { name, config, features, observed, options, optionsFile } = input;
-  const { pullSecret } = input;
-  const part = addonPart({ only: name, config, features, observed, options, bundled: [], ...defined({ pullSecret }) });
+  const { name, config, features, observed, options, hasOtherNodes, optionsFile } = input;
+  const part = addonPart({
+    only: name,
+    config,
+    features,
+    observed,
+    options,
+    hasOtherNodes,
+    bundled: [],
+    ...defined({ pullSecret: input.pullSecret }),
+  });
   const files = [optionsFile, ...part.files];
   return {
     role: "master",

@@ -7,6 +7,7 @@ import { schedulerConfiguration } from "../kubernetes/schedulerConfiguration.js"
 import { startupSeconds } from "../kubernetes/startupProbes.js";
 import { featuresOf, type VersionFeatures } from "../kubernetes/versions.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
+import { defined } from "../model/defined.js";
 import type { ObservedHost } from "../model/hostFacts.js";
 import { filledNetwork, type HostFile } from "../model/hostFile.js";
 import { paths } from "../model/hostLayout.js";
@@ -50,6 +51,8 @@ export interface MasterPlanInput {
   readonly pullSecret?: PullSecret;
   /** The API server of an earlier run says that it is well. */
   readonly isUp?: boolean;
+  /** And that it has nodes besides this one. */
+  readonly hasOtherNodes?: boolean;
 }
 
 const masterManifest = `${paths.manifests}/master-multi.json`;
@@ -82,8 +85,9 @@ export function planMaster(input: MasterPlanInput): Plan {
     features,
     observed,
     options,
+    hasOtherNodes: input.hasOtherNodes ?? false,
     bundled: addonFiles(bundled),
-    ...(input.pullSecret && { pullSecret: input.pullSecret }),
+    ...defined({ pullSecret: input.pullSecret }),
   });
   const parts: MasterParts = { input, features, node, common, addons };
   const { images, extraArgs } = common;

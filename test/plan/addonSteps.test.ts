@@ -75,6 +75,14 @@ describe("DNS", () => {
     expect(plan.warnings.map(({ message }) => message).join()).toContain(words);
   });
 
+  test("is waited for where the node's own taint leaves it other nodes", () => {
+    const input = masterInputOf({ version: "v1.20.2", config: { addons: ["coredns"] } });
+    const nodeTaints = [{ key: "dedicated", value: "db", effect: "NoExecute" }] as const;
+    const plan = planMaster({ ...input, hasOtherNodes: true, options: { ...input.options, nodeTaints } });
+    expect(actionOf(plan, "dns")).toBeDefined();
+    expect(plan.warnings.map(({ message }) => message).join()).not.toContain("taint");
+  });
+
   test("is waited for on a node that has the control plane's own taint", () => {
     const nodeTaints = [{ key: "node-role.kubernetes.io/master", effect: "NoSchedule" }] as const;
     expect(actionOf(planOf({ options: { nodeTaints } }), "dns")).toBeDefined();

@@ -115,6 +115,7 @@ export async function addonScene(host: MemoryHost, of: Of, name: AddonName, enab
     features: featuresOf(of.version),
     observed,
     options: accepted,
+    hasOtherNodes: false,
     nodeName: accepted.nodeName,
     optionsFile: acceptedOptionsFile(accepted),
   });
