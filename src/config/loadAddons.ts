@@ -80,7 +80,13 @@ async function labelledYaml(text: string, problems: string[]): Promise<string> {
     if (found.length === 0 && label(document, object)) isChanged = true;
   }
   if (documents.every(({ contents }) => contents === null)) problems.push("holds no object");
-  return isChanged && problems.length === 0 ? documents.map(String).join("") : text;
+  return isChanged && problems.length === 0 ? documents.map(asYaml).join("") : text;
+}
+
+/** kubectl takes what begins with a brace for JSON, which it is no more when labels have been added. */
+function asYaml(document: Document): string {
+  if (document.directives) document.directives.docStart = true;
+  return String(document);
 }
 
 /** @returns whether that was needed */

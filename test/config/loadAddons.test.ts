@@ -42,6 +42,18 @@ test("objects get the add-on manager's labels, and stay as they were written", a
   ]);
 });
 
+test("JSON in a YAML file, which is YAML when it has its labels, does not begin as JSON does", async () => {
+  const object = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "a" } };
+  const text = JSON.stringify(object);
+  const { addons } = await load({ "one.yaml": text, "two.yaml": `# two\n${text}\n---\n${text}\n` });
+  for (const { content } of addons) {
+    expect(content).not.toMatch(/^\s*\{/);
+    expect(content.match(/^---/gm)).toHaveLength(objectsIn(content).length);
+    for (const one of objectsIn(content)) expect(one).toEqual({ ...object, metadata: { name: "a", labels } });
+  }
+  expect(addons.map(({ content }) => objectsIn(content).length)).toEqual([1, 2]);
+});
+
 test("who says how an object is to be kept is not corrected", async () => {
   const text = map("a", '  labels:\n    addonmanager.kubernetes.io/mode: EnsureExists\n');
   expect((await load({ "one.yaml": text })).addons).toEqual([{ name: "one.yaml", content: text }]);
