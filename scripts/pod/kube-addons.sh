@@ -149,7 +149,8 @@ here=
 kinds() {
   local known kind said
   if [[ -n $lists_kinds ]]; then
-    known=$(k api-resources --cached --verbs=list,delete -o name) || return
+    # It fails as well when one API that somebody has added does not answer, and then says all others.
+    known=$(k api-resources --cached --verbs=list,delete -o name) || [[ -n $known ]] || return
     here=$(tr -s ' \n' '\n' <<<"$prunable" | grep -Fx "$known" | paste -sd,) || return
     # The same objects twice, and each time a warning.
     if [[ $here == *ingresses.networking* ]]; then here=${here/,ingresses.extensions/}; fi

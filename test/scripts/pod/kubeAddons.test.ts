@@ -194,6 +194,16 @@ describe.each(dialects)("with kubectl of %s", { timeout: 30_000 }, (dialect) => 
     expect(kubectl.objects.get("Deployment/kube-system/other")?.spec).toBeUndefined();
   });
 
+  test("what has left the folder goes, though an API that somebody has added does not answer", async () => {
+    await addon("a.json", configMap("a", reconcile));
+    await addon("b.json", configMap("b", reconcile));
+    await pass();
+    kubectl.lacksAnApi = true;
+    await noAddon("a.json");
+    expect(await pass()).toMatchObject({ code: 0 });
+    expect(names()).toEqual(["ConfigMap/default/b"]);
+  });
+
   test("leaves no files behind", async () => {
     await addon("a.json", configMap("a", reconcile));
     await pass();
