@@ -105,7 +105,8 @@ makes() {
 
 # has_driver MODULE [COMMAND...]: loaded, built in or there to be loaded; where nothing says so, by trying.
 has_driver() {
-  local modules=$host/lib/modules/$(uname -r) name=$1
+  local name=$1 modules
+  modules=$host/lib/modules/$(uname -r)
   shift
   [[ ! -e /sys/module/$name ]] || return 0
   if grep -qs "/$name\.ko" "$modules/modules.dep" "$modules/modules.builtin"; then return 0; fi

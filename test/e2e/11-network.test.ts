@@ -162,7 +162,7 @@ describe.each(networks)("the pod network $name", ({ options, overhead }) => {
 
   if (options.includes("host-gw")) {
     it("says of a machine behind another network that its gateways do not reach there", async () => {
-      await machine3.sh("ip link add elsewhere type dummy && ip address add 10.78.0.13/24 dev elsewhere && ip link set elsewhere up");
+      await machine3.sh("ip link add elsewhere type bridge && ip address add 10.78.0.13/24 dev elsewhere && ip link set elsewhere up");
       const before = await footprint(machine3);
       const args = ["worker", "--master", machine1.address, "--network-interface", "elsewhere"];
       const refused = await tryTsdeploy(args, { machine: machine3 });

@@ -84,7 +84,7 @@ const kubernetes = `
   # As flannel leaves them with vxlan and with host-gw.
   echo '{ "Network": "10.244.0.0/16", "Backend": { "Type": "host-gw" } }' >/etc/kubernetes/flannel.json
   mkdir /run/flannel && touch /run/flannel/subnet.env
-  ip link add flannel.1 type dummy
+  ip link add flannel.1 type bridge
   ip route add 10.244.7.0/24 via 10.77.0.1
   ip link add cni0 type bridge && ip address add 10.244.0.1/24 dev cni0 && ip link set cni0 up
   ip link add veth-left type veth peer name veth-peer && ip link set veth-left master cni0

@@ -48,8 +48,12 @@ ps -e -o comm= | { grep -vE '^(bash|sh|ps|sort|sed|grep|sleep|docker|runc|awk|ta
 find /sys/fs/cgroup -type d -printf '/%P\n' | sed -E 's|^/[a-z_,]+||' |
   { grep -vE '^(/docker(/.*)?|)$' || true; } | section cgroup
 
-# PAM writes the message of the day at each SSH login. A disk of their own may be mounted on the two last.
-find /etc /opt /srv /home /root /usr/local /usr/libexec /var /run /tmp /etc/kubernetes /var/lib/etcd -xdev \
+# A disk of its own may be mounted here.
+disks=()
+for folder in /etc/kubernetes /var/lib/etcd; do [[ ! -d $folder ]] || disks+=("$folder"); done
+
+# PAM writes the message of the day at each SSH login.
+find /etc /opt /srv /home /root /usr/local /usr/libexec /var /run /tmp "${disks[@]}" -xdev \
   \( -path /var/lib/docker -o -path /var/lib/containerd -o -path /run/docker -o -path /run/containerd \) -prune -o \
   ! -path /run/motd.dynamic -printf '%y %m %U:%G %p %l\n' | sed -E 's/ +$//' | section file
-find /etc /opt /etc/kubernetes -xdev -type f -exec sha256sum {} + | section content
+find /etc /opt "${disks[@]}" -xdev -type f -exec sha256sum {} + | section content
