@@ -2,6 +2,7 @@ import { ApiError, type KubernetesClient } from "../api/kubernetesClient.js";
 import type { Helper } from "../host/helperSession.js";
 import { messageOf, TsdeployError } from "../model/errors.js";
 import { apiserverPort } from "../model/hostLayout.js";
+import { getIfThere } from "./getIfThere.js";
 import type { Sight } from "./waitFor.js";
 
 /** What we read of a Node object. */
@@ -26,12 +27,7 @@ export interface Node {
 
 /** @returns undefined if there is no such node */
 export async function nodeOf(api: KubernetesClient, name: string, signal: AbortSignal): Promise<Node | undefined> {
-  try {
-    return await api.get<Node>(`/api/v1/nodes/${name}`, { signal });
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return undefined;
-    throw error;
-  }
+  return getIfThere<Node>(api, `/api/v1/nodes/${name}`, signal);
 }
 
 /** One exec waits inside the host until the port accepts, instead of one exec a try; then any answer will do. */

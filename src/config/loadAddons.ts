@@ -18,7 +18,8 @@ const ownNames = new Set(addonNames.map((name) => `${name}.yaml`));
  */
 export async function loadAddons(folder: string, complain: Complain): Promise<UserAddon[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
-    complain({ code: "ADDON_UNREADABLE", message: `${folder} cannot be read: ${messageOf(error)}` });
+    const hint = "Name a folder that you may read, with files of YAML or JSON in it.";
+    complain({ code: "ADDON_UNREADABLE", message: `${folder} cannot be read: ${messageOf(error)}`, hint });
     return [];
   });
   const names = entries

@@ -108,8 +108,8 @@ class Loader {
     await this.#readFile();
     for (const row of this.#rows) this.#read(row);
     this.#crossCheck();
-    await this.#readPatches();
-    await this.#readAddons();
+    await this.#readFolder("patches", async (...args) => (await import("./loadPatches.js")).loadPatches(...args));
+    await this.#readFolder("addons", async (...args) => (await import("./loadAddons.js")).loadAddons(...args));
     await this.#readToken();
     if (this.#problems.length > 0) throw new TsdeployError("usage", this.#problems);
     return this.#result();
@@ -180,28 +180,15 @@ class Loader {
     }
   }
 
-  async #readPatches(): Promise<void> {
-    const row = this.#rows.find(({ key }) => key === "patches");
-    const folder = this.#pathOf("patches");
+  /** What lies in the folder that an option names; nothing without one. */
+  async #readFolder<Item>(
+    key: string,
+    load: (folder: string, complain: Complain) => Promise<readonly Item[]>,
+  ): Promise<void> {
+    const row = this.#rows.find((known) => known.key === key);
     if (!row) return;
-    if (folder === undefined) {
-      this.#values.set("patches", []);
-      return;
-    }
-    const { loadPatches } = await import("./loadPatches.js");
-    this.#values.set("patches", await loadPatches(folder, this.#complainer(row)));
-  }
-
-  async #readAddons(): Promise<void> {
-    const row = this.#rows.find(({ key }) => key === "addons");
-    const folder = this.#pathOf("addons");
-    if (!row) return;
-    if (folder === undefined) {
-      this.#values.set("addons", []);
-      return;
-    }
-    const { loadAddons } = await import("./loadAddons.js");
-    this.#values.set("addons", await loadAddons(folder, this.#complainer(row)));
+    const folder = this.#pathOf(key);
+    this.#values.set(key, folder === undefined ? [] : await load(folder, this.#complainer(row)));
   }
 
   /** A token that was typed wins over a file of a lower source. */

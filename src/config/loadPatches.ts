@@ -29,7 +29,8 @@ const targets = [
  */
 export async function loadPatches(folder: string, complain: Complain): Promise<Patch[]> {
   const names = await readdir(folder).catch((error: unknown) => {
-    complain({ code: "PATCH_UNREADABLE", message: `${folder} cannot be read: ${messageOf(error)}` });
+    const hint = "Name a folder that you may read, with files of YAML or JSON in it.";
+    complain({ code: "PATCH_UNREADABLE", message: `${folder} cannot be read: ${messageOf(error)}`, hint });
     return [];
   });
   const files = names.filter((name) => /^[^.].*\.(json|ya?ml)$/.test(name)).sort();

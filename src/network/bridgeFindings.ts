@@ -1,11 +1,12 @@
 import ipaddr from "ipaddr.js";
+import type { Finding } from "../model/finding.js";
 import type { Firewall, ObservedHost } from "../model/hostFacts.js";
 import { paths } from "../model/hostLayout.js";
 import { hasOurKubelet } from "../model/ownership.js";
-import type { NetworkFinding, NetworkWish } from "./podNetwork.js";
+import type { NetworkWish } from "./podNetwork.js";
 
 /** What keeps pods on a bridge from working, whoever brings their packets to other nodes. */
-export function bridgeFindings(observed: ObservedHost, { podCidr, networkInterface }: NetworkWish): NetworkFinding[] {
+export function bridgeFindings(observed: ObservedHost, { podCidr, networkInterface }: NetworkWish): Finding[] {
   const { host, engine } = observed;
   // In a cluster that runs the owner has seen for himself what his firewall lets through.
   const kind = hasOurKubelet(engine.containers) ? "warning" : "environment";
@@ -18,7 +19,7 @@ export function bridgeFindings(observed: ObservedHost, { podCidr, networkInterfa
 }
 
 /** Kubelets take the first by name. */
-function otherConfiguration(names: readonly string[]): NetworkFinding[] {
+function otherConfiguration(names: readonly string[]): Finding[] {
   const ours = paths.cniConfigFile.slice(paths.cniConf.length + 1);
   const [first] = names.filter((name) => name < ours).sort();
   if (first === undefined) return [];
@@ -32,7 +33,7 @@ function otherConfiguration(names: readonly string[]): NetworkFinding[] {
   ];
 }
 
-function missingInterface(links: readonly string[], name: string | undefined): NetworkFinding[] {
+function missingInterface(links: readonly string[], name: string | undefined): Finding[] {
   if (name === undefined || links.includes(name)) return [];
   return [
     {
@@ -45,7 +46,7 @@ function missingInterface(links: readonly string[], name: string | undefined): N
 }
 
 /** Without it a Service that answers from its client's own node is not translated back. */
-function missingFilter(drivers: readonly string[]): NetworkFinding[] {
+function missingFilter(drivers: readonly string[]): Finding[] {
   if (drivers.includes("br_netfilter")) return [];
   return [
     {
@@ -58,7 +59,7 @@ function missingFilter(drivers: readonly string[]): NetworkFinding[] {
 }
 
 /** What its own rules take away no rule of ours can give back: the owner has to name the pods' addresses in them. */
-function closedFirewall({ name, sources }: Firewall, podCidr: string, kind: NetworkFinding["kind"]): NetworkFinding[] {
+function closedFirewall({ name, sources }: Firewall, podCidr: string, kind: Finding["kind"]): Finding[] {
   if (sources.some((source) => isWithin(podCidr, source))) return [];
   return [
     {

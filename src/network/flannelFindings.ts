@@ -1,5 +1,6 @@
 import ipaddr from "ipaddr.js";
 import { parseHostBefore } from "../host/hostBefore.js";
+import type { Finding } from "../model/finding.js";
 import type { ObservedHost } from "../model/hostFacts.js";
 import { paths } from "../model/hostLayout.js";
 import { hasOurKubelet } from "../model/ownership.js";
@@ -7,10 +8,10 @@ import type { NetworkBackend } from "../model/podNetwork.js";
 import { backendDriver } from "./backendDriver.js";
 import { bridgeFindings } from "./bridgeFindings.js";
 import { nodeInterface } from "./interfaceMtu.js";
-import type { NetworkFinding, NetworkWish } from "./podNetwork.js";
+import type { NetworkWish } from "./podNetwork.js";
 
 /** What keeps flannel from working on a host, or with the backend that the cluster has. */
-export function flannelFindings(observed: ObservedHost, wish: NetworkWish): NetworkFinding[] {
+export function flannelFindings(observed: ObservedHost, wish: NetworkWish): Finding[] {
   return [
     ...bridgeFindings(observed, wish),
     ...otherFlannel(observed),
@@ -21,7 +22,7 @@ export function flannelFindings(observed: ObservedHost, wish: NetworkWish): Netw
 }
 
 /** Two would take each other's interfaces. */
-function otherFlannel({ engine, host, files }: ObservedHost): NetworkFinding[] {
+function otherFlannel({ engine, host, files }: ObservedHost): Finding[] {
   const link = host.links.find((name) => /^flannel/.test(name));
   // With a record of before and the interface not in it, it has come by a run of ours.
   const before = parseHostBefore(files.get(paths.hostBefore)?.content);
@@ -37,7 +38,7 @@ function otherFlannel({ engine, host, files }: ObservedHost): NetworkFinding[] {
   ];
 }
 
-function missingDriver({ engine, host }: ObservedHost, backend: NetworkBackend): NetworkFinding[] {
+function missingDriver({ engine, host }: ObservedHost, backend: NetworkBackend): Finding[] {
   const driver = backendDriver(backend);
   if (driver === undefined || host.networkDrivers.includes(driver)) return [];
   const others = ["vxlan", "wireguard", ...(engine.version.architecture === "amd64" ? ["tun"] : [])];
@@ -54,7 +55,7 @@ function missingDriver({ engine, host }: ObservedHost, backend: NetworkBackend):
   ];
 }
 
-function wrongArchitecture({ engine }: ObservedHost, backend: NetworkBackend): NetworkFinding[] {
+function wrongArchitecture({ engine }: ObservedHost, backend: NetworkBackend): Finding[] {
   const { architecture } = engine.version;
   if (backend !== "udp" || architecture === "amd64") return [];
   return [
@@ -68,7 +69,7 @@ function wrongArchitecture({ engine }: ObservedHost, backend: NetworkBackend): N
 }
 
 /** A gateway has to be in a network that the node itself is in. */
-function masterElsewhere({ host }: ObservedHost, wish: NetworkWish): NetworkFinding[] {
+function masterElsewhere({ host }: ObservedHost, wish: NetworkWish): Finding[] {
   const { networkBackend, masterIp, nodeIp, networkInterface } = wish;
   const name = nodeInterface(host, { nodeIp, networkInterface });
   if (networkBackend !== "host-gw" || masterIp === undefined || name === undefined) return [];

@@ -1,14 +1,15 @@
+import * as z from "zod";
+import { apiserverOf } from "../kubernetes/networks.js";
+import { rbacObjects } from "../kubernetes/rbacObjects.js";
+import type { VersionFeatures } from "../kubernetes/versions.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import type { ExistingFile } from "../model/hostFacts.js";
 import type { HostFile } from "../model/hostFile.js";
 import { paths } from "../model/hostLayout.js";
 import type { KubernetesObject } from "../model/kubernetesObject.js";
 import type { NetworkBackend } from "../model/podNetwork.js";
-import { rbacObjects } from "../kubernetes/rbacObjects.js";
-import { apiserverOf } from "../kubernetes/networks.js";
-import type { VersionFeatures } from "../kubernetes/versions.js";
-import { bridgeNetworkFile } from "./bridgeNetwork.js";
 import { backendDriver } from "./backendDriver.js";
+import { bridgeNetworkFile } from "./bridgeNetwork.js";
 import { flannelFindings } from "./flannelFindings.js";
 import { interfaceMtu, nodeInterface } from "./interfaceMtu.js";
 import type { NetworkAgent, NetworkNode, PodNetwork } from "./podNetwork.js";
@@ -42,7 +43,7 @@ export const flannelNetwork: PodNetwork = {
   notes: () => [],
   findings: flannelFindings,
   traces: { links: ["flannel.1", "flannel0", "flannel-wg"], paths: [runFolder] },
-  routedNetwork: (files) => inConfiguration(files, /"Network": "([\d./]+)"/),
+  routedNetwork: (files) => readConfiguration(files)?.Network,
 };
 
 /** What is left of the interface's; less if the cluster's owner has said so. */
@@ -64,11 +65,18 @@ function flannelConfiguration({ podCidr, networkBackend, networkMtu }: ClusterCo
 
 /** The backend that flannel runs with on a host; undefined if it does not. */
 export function flannelBackend(files: ReadonlyMap<string, ExistingFile>): string | undefined {
-  return inConfiguration(files, /"Type": "([a-z-]+)"/);
+  return readConfiguration(files)?.Backend.Type;
 }
 
-function inConfiguration(files: ReadonlyMap<string, ExistingFile>, pattern: RegExp): string | undefined {
-  return pattern.exec(files.get(paths.flannelConfig)?.content ?? "")?.[1];
+const configurationSchema = z.object({ Network: z.cidrv4(), Backend: z.object({ Type: z.string() }) });
+
+/** What lies on a host; undefined for what is not there, or not as we write it. */
+function readConfiguration(files: ReadonlyMap<string, ExistingFile>): z.infer<typeof configurationSchema> | undefined {
+  try {
+    return configurationSchema.parse(JSON.parse(files.get(paths.flannelConfig)?.content ?? ""));
+  } catch {
+    return undefined;
+  }
 }
 
 function flannelAgent(node: NetworkNode, image: string): NetworkAgent {

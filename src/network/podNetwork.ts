@@ -1,7 +1,7 @@
 import type { VersionFeatures } from "../kubernetes/versions.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import type { Bind } from "../model/containerSpec.js";
-import type { Problem } from "../model/errors.js";
+import type { Finding } from "../model/finding.js";
 import type { ExistingFile, ObservedHost } from "../model/hostFacts.js";
 import type { HostFile } from "../model/hostFile.js";
 import type { KubernetesObject } from "../model/kubernetesObject.js";
@@ -49,11 +49,6 @@ export interface NetworkTraces {
   readonly paths: readonly string[];
 }
 
-/** What only the host's facts tell against a network: an `environment` or a `conflict`; a `warning` stops nothing. */
-export interface NetworkFinding extends Problem {
-  readonly kind: "environment" | "conflict" | "warning";
-}
-
 /** What checks know of a run; a worker has read the rest of it from its master by then. */
 export interface NetworkWish {
   readonly podCidr: string;
@@ -86,7 +81,7 @@ export interface PodNetwork {
   /** What whoever runs the command has to know of it. */
   notes(config: ClusterConfig): string[];
   /** What stands against it on this host. */
-  findings(observed: ObservedHost, wish: NetworkWish): NetworkFinding[];
+  findings(observed: ObservedHost, wish: NetworkWish): Finding[];
   readonly traces: NetworkTraces;
   /**
    * Network to whose parts it writes routes, which stay when its program ends, on a host with these files. Undefined if

@@ -82,7 +82,9 @@ export function addonPart(input: AddonPartInput): AddonPart {
     warnings: [
       ...dangers.map((message) => ({ message, danger: true }) as const),
       ...(obstacle === undefined ? [] : [{ message: obstacle }]),
-      ...left.edited.filter((path) => only === undefined || path === addonPath(only)).map((path) => ({ message: `${path} was edited on the host, and stays: remove it there` })),
+      ...left.edited
+        .filter((path) => only === undefined || path === addonPath(only))
+        .map((path) => ({ message: `${path} was edited on the host, and stays: remove it there` })),
     ],
     steps: (after, ready) => [
       ...secretSteps(after),

@@ -1,5 +1,5 @@
 import type { ImageDetails } from "../model/dockerObjects.js";
-import type { Problem } from "../model/errors.js";
+import type { Finding } from "../model/finding.js";
 import type { EngineFacts, ObservedHost } from "../model/hostFacts.js";
 import type { NetworkBackend, NetworkName } from "../model/podNetwork.js";
 
@@ -46,11 +46,6 @@ export interface Wanted {
 export interface ImageFacts {
   readonly engine: EngineFacts;
   readonly image: ImageDetails;
-}
-
-/** Why a host will not do: `environment` or `conflict`; a `warning` does not stop anything. */
-export interface Finding extends Problem {
-  readonly kind: "environment" | "conflict" | "warning";
 }
 
 /** One thing to look at; pure. Finds nothing, one or several things. */

@@ -4,9 +4,10 @@ import { etcdThatRan, etcdToRun } from "../image/etcdVersion.js";
 import { etcdChange } from "../kubernetes/etcdVersions.js";
 import { featuresOf } from "../kubernetes/versions.js";
 import { unreachable } from "../model/errors.js";
+import type { Finding } from "../model/finding.js";
 import type { ObservedHost } from "../model/hostFacts.js";
 import { paths } from "../model/hostLayout.js";
-import type { Check, Finding } from "./check.js";
+import type { Check } from "./check.js";
 
 /** What must not be done to the data that an earlier master left. */
 export const dataChecks: readonly Check<ObservedHost>[] = [

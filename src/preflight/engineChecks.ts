@@ -1,9 +1,10 @@
 import { isDockerTooNew, spokenDockerApi } from "../kubernetes/dockerApi.js";
 import { featuresOf } from "../kubernetes/versions.js";
+import type { Finding } from "../model/finding.js";
 import type { EngineFacts } from "../model/hostFacts.js";
 import { labels } from "../model/hostLayout.js";
 import { hasOurKubelet, isKubeletMade, isOurs } from "../model/ownership.js";
-import type { Check, Finding } from "./check.js";
+import type { Check } from "./check.js";
 
 /** The first that says its cgroup version and starts containers in the host's cgroup namespace. */
 const oldestDocker = "20.10";

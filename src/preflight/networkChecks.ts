@@ -1,10 +1,11 @@
 import ipaddr from "ipaddr.js";
 import { featuresOf, type VersionFeatures } from "../kubernetes/versions.js";
+import type { Finding } from "../model/finding.js";
 import type { ListeningPort, ObservedHost } from "../model/hostFacts.js";
 import { hasOurKubelet, isKubeletMade, isOurs } from "../model/ownership.js";
 import { flannelBackend, flannelHealthPort } from "../network/flannelNetwork.js";
 import { podNetworkOf } from "../network/podNetworks.js";
-import type { Check, Finding } from "./check.js";
+import type { Check } from "./check.js";
 
 interface NeededPort {
   readonly port: number;

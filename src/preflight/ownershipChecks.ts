@@ -1,9 +1,10 @@
 import { isMasterOptions } from "../config/acceptedOptions.js";
 import { parseHostBefore } from "../host/hostBefore.js";
+import type { Finding } from "../model/finding.js";
 import type { ObservedHost } from "../model/hostFacts.js";
 import { etcdMember, nodeFiles, paths } from "../model/hostLayout.js";
 import { isOurs } from "../model/ownership.js";
-import type { Check, Finding } from "./check.js";
+import type { Check } from "./check.js";
 
 /** What only a kubelet that has run leaves behind; empty folders, `config.json` and seccomp profiles are people's. */
 const kubeletState = ["pki/", "pods/", "config.yaml", "instance-config.yaml", "kubeadm-flags.env", "cpu_manager_state"];

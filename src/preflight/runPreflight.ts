@@ -1,6 +1,7 @@
 import { defined } from "../model/defined.js";
 import { type Problem, TsdeployError } from "../model/errors.js";
-import type { Check, Finding, Tier, TierFacts, Wanted } from "./check.js";
+import type { Finding } from "../model/finding.js";
+import type { Check, Tier, TierFacts, Wanted } from "./check.js";
 import { engineChecks } from "./engineChecks.js";
 import { hostChecks } from "./hostChecks.js";
 import { imageChecks } from "./imageChecks.js";

@@ -1,40 +1,22 @@
-import { ApiError } from "../../api/apiFault.js";
 import type { KubernetesClient } from "../../api/kubernetesClient.js";
 import { pathOf } from "../../api/pathOf.js";
 import { isEditedMap } from "../../kubernetes/configurationMaps.js";
 import { labels } from "../../model/hostLayout.js";
 import type { KubernetesObject } from "../../model/kubernetesObject.js";
 import type { ActionOf } from "../../model/plan.js";
+import { getIfThere } from "../getIfThere.js";
 import { deleteIfThere } from "../leaveCluster.js";
-import { isPassingRefusal } from "../passingRefusal.js";
 import type { StepTools } from "../planRun.js";
+import { objectByObject } from "./objectByObject.js";
 
-/** Right after its start the API server may still be making the namespaces and roles that these need. */
 export async function applyObjects({ objects }: ActionOf<"apply-objects">, tools: StepTools): Promise<void> {
-  const { run, step } = tools;
-  const left = [...objects];
-  await run.wait(step, async (signal) => {
-    for (let next = left[0]; next; next = left[0]) {
-      const { kind, metadata } = next;
-      try {
-        await applyObject(next, tools, signal);
-      } catch (error) {
-        if (!isPassingRefusal(error)) throw error;
-        return { done: false, seen: `${kind} ${metadata.name}: ${error.message}` };
-      }
-      left.shift();
-    }
-    return { done: true };
-  });
+  await objectByObject(objects, tools, (object, signal) => applyObject(object, tools, signal));
 }
 
 async function applyObject(object: KubernetesObject, { run, leave }: StepTools, signal: AbortSignal): Promise<void> {
   const { api, context } = run;
   if (isConfigurationMap(object)) {
-    const existing = await api.get(pathOf(object), { signal }).catch((error: unknown) => {
-      if (error instanceof ApiError && error.status === 404) return undefined;
-      throw error;
-    });
+    const existing = await getIfThere<KubernetesObject>(api, pathOf(object), signal);
     if (existing && isEditedMap(existing)) return;
   }
   await api.apply(object, {

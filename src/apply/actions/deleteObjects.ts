@@ -5,31 +5,18 @@ import { isEditedMap } from "../../kubernetes/configurationMaps.js";
 import { labels } from "../../model/hostLayout.js";
 import type { KubernetesObject, ObjectReference } from "../../model/kubernetesObject.js";
 import type { ActionOf } from "../../model/plan.js";
-import { isPassingRefusal } from "../passingRefusal.js";
+import { getIfThere } from "../getIfThere.js";
 import type { StepTools } from "../planRun.js";
+import { objectByObject } from "./objectByObject.js";
 
 export async function deleteObjects({ objects }: ActionOf<"delete-objects">, tools: StepTools): Promise<void> {
-  const { run, step } = tools;
-  const left = [...objects];
-  await run.wait(step, async (signal) => {
-    for (let next = left[0]; next; next = left[0]) {
-      const { kind, metadata } = next;
-      try {
-        await deleteObject(next, tools, signal);
-      } catch (error) {
-        if (!isPassingRefusal(error)) throw error;
-        return { done: false, seen: `${kind} ${metadata.name}: ${error.message}` };
-      }
-      left.shift();
-    }
-    return { done: true };
-  });
+  await objectByObject(objects, tools, (object, signal) => deleteObject(object, tools, signal));
 }
 
 async function deleteObject(reference: ObjectReference, { run, leave }: StepTools, signal: AbortSignal): Promise<void> {
   const { api, context } = run;
   const path = pathOf(reference);
-  const existing = await getIfThere(api, path, signal);
+  const existing = await getIfThere<KubernetesObject>(api, path, signal);
   if (!existing) return;
   if (isKept(existing)) {
     const { name, namespace = "default" } = existing.metadata;
@@ -41,17 +28,6 @@ async function deleteObject(reference: ObjectReference, { run, leave }: StepTool
   const body = { apiVersion: "v1", kind: "DeleteOptions", propagationPolicy: "Background" };
   await api.delete(path, { signal, body }).catch((error: unknown) => {
     if (!(error instanceof ApiError && error.status === 404)) throw error;
-  });
-}
-
-async function getIfThere(
-  api: KubernetesClient,
-  path: string,
-  signal: AbortSignal,
-): Promise<KubernetesObject | undefined> {
-  return api.get(path, { signal }).catch((error: unknown) => {
-    if (error instanceof ApiError && error.status === 404) return undefined;
-    throw error;
   });
 }
 
