@@ -8,12 +8,12 @@ import type { NetworkWish } from "./podNetwork.js";
 /** What keeps pods on a bridge from working, whoever brings their packets to other nodes. */
 export function bridgeFindings(observed: ObservedHost, { podCidr, networkInterface }: NetworkWish): Finding[] {
   const { host, engine } = observed;
-  // In a cluster that runs the owner has seen for himself what his firewall lets through.
+  // In a cluster that runs the owner has seen for himself what his host lets through.
   const kind = hasOurKubelet(engine.containers) ? "warning" : "environment";
   return [
     ...otherConfiguration(host.cniConfigurations),
     ...missingInterface(host.links, networkInterface),
-    ...missingFilter(host.networkDrivers),
+    ...missingFilter(host.networkDrivers, kind),
     ...host.firewalls.flatMap((firewall) => closedFirewall(firewall, podCidr, kind)),
   ];
 }
@@ -46,11 +46,11 @@ function missingInterface(links: readonly string[], name: string | undefined): F
 }
 
 /** Without it a Service that answers from its client's own node is not translated back. */
-function missingFilter(drivers: readonly string[]): Finding[] {
+function missingFilter(drivers: readonly string[], kind: Finding["kind"]): Finding[] {
   if (drivers.includes("br_netfilter")) return [];
   return [
     {
-      kind: "environment",
+      kind,
       code: "NO_BR_NETFILTER",
       message: "The kernel does not pass bridged packets through iptables, and has no module br_netfilter that would",
       hint: "Run `modprobe br_netfilter` on the host and see what it says; the module comes with the kernel's package.",
