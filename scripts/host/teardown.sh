@@ -369,6 +369,12 @@ dead_logs() {
   done
 }
 
+# Folders of a run that was killed while it wrote files.
+staged() {
+  find $host/etc -maxdepth 1 -type d -name '.tsdeploy-new-*'
+  find $host/etc/kubernetes $host/etc/cni/net.d -maxdepth 3 -type d -name '.tsdeploy-new-*' 2>/dev/null || true
+}
+
 # matches PATTERN: what there is of it, but for what is to be kept.
 matches() {
   local path
@@ -386,7 +392,7 @@ clean_paths() {
     mapfile -t found < <(matches "$pattern")
     ((${#found[@]} == 0)) || rm -rf --one-file-system -- "${found[@]}" || true
   done
-  find $host/etc/kubernetes $host/etc/cni/net.d -maxdepth 3 -type d -name '.tsdeploy-new*' -exec rm -rf {} + 2>/dev/null || true
+  staged | while IFS= read -r path; do rm -rf --one-file-system -- "$path"; done
   # Those of the containers lead to those of the pods, so these first.
   for _ in 1 2; do
     mapfile -t found < <(dead_logs)
@@ -397,7 +403,8 @@ clean_paths() {
 }
 
 show_paths() {
-  local pattern path folder name
+  local pattern path folder
+  staged | while IFS= read -r path; do echo "path ${path#"$host"}"; done
   for pattern in "${patterns[@]}"; do
     matches "$pattern" | while IFS= read -r path; do echo "path ${path#"$host"}"; done
   done

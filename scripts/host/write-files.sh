@@ -7,6 +7,7 @@ if [[ ${1:-} == --help || $# -lt 3 ]]; then
   echo "Run in the helper container, the host's / at /host. The archive holds BYTES bytes; standard input need not end."
   echo "Its files for FOLDER lie in FOLDER/STAGING: a name of this run alone that begins with a dot, so that kubelets and"
   echo "add-on managers ignore it. They are installed in the order of the archive: a private key before its certificate."
+  echo "A single FOLDER that is missing appears by a rename as well, with its files in it."
   exit
 fi
 bytes=$1 staging=$2
@@ -20,6 +21,17 @@ clean_up() {
   for folder in "${folders[@]}"; do rm -rf ".$folder/$staging"; done
 }
 trap clean_up EXIT
+# Killed in between, a run must not leave an empty folder: the next one would take it for the owner's.
+if ((${#folders[@]} == 1)) && [[ ! -e .${folders[0]} ]]; then
+  folder=${folders[0]}
+  new=${folder%/*}/$staging
+  folders=()
+  trap 'rm -rf ".$new"' EXIT
+  head -c "$bytes" | tar -x --no-same-owner --transform "s,^${folder#/}/$staging/,${new#/}/,"
+  sync ".$new"/*
+  mv -T ".$new" ".$folder"
+  exit
+fi
 list=$(head -c "$bytes" | tar -xv --no-same-owner --quoting-style=literal)
 mapfile -t files <<<"$list"
 # A name must not reach the disk before its content does. A link has none of its own.

@@ -456,8 +456,9 @@ export const optionTable: readonly OptionRow[] = [
     argument: "POLICY",
     type: "choice",
     choices: ["always", "unless-stopped", "on-failure"],
-    description: "Docker's restart policy for tsdeploy's own containers",
-    default: "unless-stopped",
+    description:
+      "Docker's restart policy for tsdeploy's own containers; unless-stopped does not bring them back after a crash of dockerd",
+    default: "always",
     commands: onNodes,
     group: "Node",
     inFile: true,

@@ -207,6 +207,10 @@ class DockerEngine implements ContainerEngine {
     await this.#done(this.#docker.getContainer(id).stop({ t: graceSeconds }), isStopped);
   }
 
+  async setRestartPolicy(id: string, policy: ContainerSpec["restartPolicy"]): Promise<void> {
+    await this.#ask(this.#docker.getContainer(id).update({ RestartPolicy: { Name: policy } }));
+  }
+
   async removeContainer(id: string, { unlessRunning = false }: { unlessRunning?: boolean } = {}): Promise<void> {
     await this.#done(this.#docker.getContainer(id).remove({ force: !unlessRunning, v: true }), isGone);
   }

@@ -114,7 +114,7 @@ export const containerDetails = z
     Path: z.string(),
     Args: strings,
     Config: z.object({ Image: z.string(), Labels: labels }),
-    HostConfig: z.object({ Binds: strings, IpcMode: z.string().default("") }),
+    HostConfig: z.object({ Binds: strings, IpcMode: z.string().default(""), RestartPolicy: z.object({ Name: z.string() }) }),
     RestartCount: z.number().default(0),
     State: z.object({
       Status: z.string(),
@@ -140,6 +140,7 @@ export const containerDetails = z
       restartCount: container.RestartCount,
       startedAt: container.State.StartedAt,
       ipcMode: container.HostConfig.IpcMode,
+      restartPolicy: container.HostConfig.RestartPolicy.Name || "no",
     }),
   );
 

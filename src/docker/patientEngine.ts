@@ -38,6 +38,7 @@ const policies: Readonly<Record<Method, Policy>> = {
   createContainer: { what: "docker create", changes: true },
   startContainer: { what: "docker start", repeat: true, changes: true },
   stopContainer: { what: "docker stop", deadline: "with-grace", repeat: true, changes: true },
+  setRestartPolicy: { what: "docker update", repeat: true, changes: true },
   removeContainer: { what: "docker rm", repeat: true, changes: true },
   waitContainer: { what: "docker wait", deadline: "none", repeat: true },
   waitUntilRemoved: { what: "docker wait", deadline: "none", repeat: true },

@@ -173,10 +173,15 @@ class HelperSession implements Helper {
     if (files.length === 0) {
       return;
     }
-    const staging = `${stagingPrefix}-${nanoid()}`;
-    const archive = await packFiles(files, staging);
-    const folders = [...new Set(files.map((file) => split(file.path).folder))];
-    await this.runHostScript("write-files", [String(archive.length), staging, ...folders], { stdin: archive });
+    // What the host was like has to be known before there is anything of ours, a folder for example.
+    const isRecord = ({ path }: HostFile): boolean => path === paths.hostBefore;
+    for (const part of [files.filter(isRecord), files.filter((file) => !isRecord(file))]) {
+      if (part.length === 0) continue;
+      const staging = `${stagingPrefix}-${nanoid()}`;
+      const archive = await packFiles(part, staging);
+      const folders = [...new Set(part.map((file) => split(file.path).folder))];
+      await this.runHostScript("write-files", [String(archive.length), staging, ...folders], { stdin: archive });
+    }
   }
 
   async removeFiles(files: readonly string[], folders: readonly string[] = []): Promise<void> {

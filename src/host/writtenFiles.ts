@@ -19,6 +19,8 @@ export function writtenFilesRecord(
 ): HostFile {
   const record = new Map(Object.entries(parseWrittenFiles(present.get(paths.writtenFiles)?.content)));
   for (const { path, content } of files) {
+    // Written once, ahead of all others and of this record.
+    if (path === paths.hostBefore) continue;
     const known = record.get(path) ?? [];
     // People have add-ons of their own beside ours, and may change ours.
     const isShared = path.startsWith(`${paths.addons}/`);

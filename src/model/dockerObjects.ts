@@ -70,6 +70,8 @@ export interface ContainerDetails {
   /** RFC 3339; `0001-01-01T00:00:00Z` if it never ran. */
   readonly startedAt: string;
   readonly ipcMode: string;
+  /** `no`, `always`, … */
+  readonly restartPolicy: string;
 }
 
 /** How a container ended. */

@@ -66,7 +66,7 @@ describe("where options come from", () => {
       clusterDomain: "cluster.local",
       network: "flannel",
       networkBackend: "vxlan",
-      restartPolicy: "unless-stopped",
+      restartPolicy: "always",
       timeoutMs: 120_000,
       pullTimeoutMs: 900_000,
       tokenTtlMs: 86_400_000,

@@ -63,6 +63,15 @@ describe("everything is back without a hand", () => {
     await everythingIsBack(machines);
   });
 
+  // As when the kernel's OOM killer takes it. The machine starts it again, as systemd does.
+  it.each([machine1, machine2].map((machine) => [machine.name, machine] as const))(
+    "after a crash of dockerd on %s",
+    async (_, machine) => {
+      await machine.crashDocker();
+      await everythingIsBack(machines);
+    },
+  );
+
   it("after a reboot of the master, with the identity it had", async () => {
     const identity = "sha256sum /etc/kubernetes/pki/*.crt /etc/kubernetes/pki/sa.pub";
     const before = await machine1.sh(identity);

@@ -173,9 +173,10 @@ describe("a container", () => {
     expect(await engine.listContainers([label])).toContainEqual(
       expect.objectContaining({ id, name: wanted, image, imageId: details?.imageId, state: "running" }),
     );
+    await engine.setRestartPolicy(id, "always");
     await engine.stopContainer(id, 0);
     await engine.stopContainer(id, 0);
-    expect(await engine.inspectContainer(id)).toMatchObject({ running: false, exitCode: 137 });
+    expect(await engine.inspectContainer(id)).toMatchObject({ running: false, exitCode: 137, restartPolicy: "always" });
     await engine.removeContainer(id);
     await engine.removeContainer(id);
     expect(await engine.inspectContainer(id)).toBeUndefined();

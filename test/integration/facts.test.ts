@@ -1,5 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { buffer } from "node:stream/consumers";
+import { pack } from "tar-stream";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import type { ContainerEngine } from "../../src/docker/containerEngine.js";
 import { collectEngineFacts } from "../../src/host/engineFacts.js";
@@ -107,6 +109,26 @@ describe("files", () => {
 
   it("are none where Kubernetes never was", async () => {
     expect(await helper.readFiles()).toEqual(new Map());
+  });
+
+  it("begin with the record of what the host was like: a run cut off before it leaves no folder", async () => {
+    const record = { path: paths.hostBefore, mode: 0o644, content: "{}\n", secret: false };
+    const archive = pack();
+    archive.entry({ name: "etc/kubernetes/.tsdeploy-new-cut/host-before.json" }, "{".repeat(1000));
+    archive.finalize();
+    const bytes = await buffer(archive);
+    const args = [String(bytes.length), ".tsdeploy-new-cut", paths.kubernetes];
+    const cut = helper.runHostScript("write-files", args, { stdin: bytes.subarray(0, 700) });
+    await expect(cut).rejects.toThrow(/tar/);
+    expect(await sh("ls -A /etc | grep -E 'kubernetes|tsdeploy' || true")).toBe("");
+
+    // A folder in a later file's place: what comes after the record fails.
+    await sh(`mkdir -p ${paths.cniConfigFile}`);
+    await expect(helper.writeFiles([secret, cni, record])).rejects.toThrow(/directory/);
+    expect(await sh("stat -c '%n %a %U' /etc/kubernetes /etc/kubernetes/*.json")).toBe(
+      `/etc/kubernetes 755 root\n${paths.hostBefore} 644 root`,
+    );
+    await sh(`rm -r /etc/kubernetes ${paths.cniConfigFile}`);
   });
 
   it("are written with their modes in folders that are made", async () => {

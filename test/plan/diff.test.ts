@@ -32,6 +32,7 @@ function hostOf(plan: Plan): Present {
         restartCount: 0,
         startedAt: "2026-01-01T00:00:00Z",
         ipcMode: "host",
+        restartPolicy: "always",
       }),
     ),
     files: new Map(filesOf(plan).map(({ path, content, mode }) => [path, { content, mode }])),

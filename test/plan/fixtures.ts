@@ -32,7 +32,7 @@ const common = {
   extraArgs: {},
   patches: [],
   registryMirrors: {},
-  restartPolicy: "unless-stopped",
+  restartPolicy: "always",
   timeoutMs: 120_000,
   pullTimeoutMs: 600_000,
   dryRun: false,

@@ -1,6 +1,7 @@
 import type { ContainerSummary } from "../../model/dockerObjects.js";
 import { containerName, helperHostRoot, labels } from "../../model/hostLayout.js";
 import type { ActionOf, Health } from "../../model/plan.js";
+import { HeldContainers } from "../heldContainers.js";
 import type { PlanRun, StepTools } from "../planRun.js";
 import type { Sight } from "../waitFor.js";
 
@@ -18,6 +19,7 @@ export async function runContainer(action: ActionOf<"run-container">, tools: Ste
     (restartsWith !== undefined && run.written.has(restartsWith)) ||
     (restartsAfter !== undefined && run.fresh.has(restartsAfter));
 
+  const held = new HeldContainers(engine);
   const name = containerName(spec.component, newId());
   const wasRunning = same !== undefined && ran(same);
   leave({
@@ -29,7 +31,7 @@ export async function runContainer(action: ActionOf<"run-container">, tools: Ste
     // An old one reads its files when it starts, so they have to be the old ones again.
     resume: async () => {
       if (wasRunning && isOutdated) await restart(run, same.id, spec.stopGraceSeconds);
-      for (const one of others.filter(ran)) await engine.startContainer(one.id);
+      for (const one of others.filter(ran)) await held.start(one.id);
     },
     commit: async () => {
       await Promise.all(others.map((one) => engine.removeContainer(one.id)));
@@ -37,7 +39,9 @@ export async function runContainer(action: ActionOf<"run-container">, tools: Ste
   });
   // Before an old one stops: it may be that there cannot be a new one.
   const id = same?.id ?? (await engine.createContainer(name, spec));
-  for (const one of others) await engine.stopContainer(one.id, spec.stopGraceSeconds ?? 10);
+  for (const one of others) await held.stop(one.id, spec.stopGraceSeconds ?? 10);
+  // An earlier run may have held it.
+  if (same) await engine.setRestartPolicy(id, spec.restartPolicy);
   if (same && isOutdated) await engine.stopContainer(id, spec.stopGraceSeconds ?? 10);
   await engine.startContainer(id);
   if (!same) run.started.push(id);

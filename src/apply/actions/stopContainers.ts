@@ -1,4 +1,5 @@
 import type { ActionOf } from "../../model/plan.js";
+import { HeldContainers } from "../heldContainers.js";
 import type { StepTools } from "../planRun.js";
 import { untilAborted } from "../untilAborted.js";
 
@@ -8,13 +9,15 @@ export async function stopContainers(
   { run: { context }, leave }: StepTools,
 ): Promise<void> {
   const { engine, signal } = context;
+  const held = new HeldContainers(engine);
+  const stopOne = comesBack ? held.stop.bind(held) : engine.stopContainer.bind(engine);
   if (comesBack) {
     leave({
       resume: async () => {
-        for (const { id } of containers) await engine.startContainer(id);
+        for (const { id } of containers) await held.start(id);
       },
     });
   }
-  const stop = Promise.all(containers.map(({ id, graceSeconds }) => engine.stopContainer(id, graceSeconds)));
+  const stop = Promise.all(containers.map(({ id, graceSeconds }) => stopOne(id, graceSeconds)));
   await untilAborted(stop, signal);
 }

@@ -195,6 +195,10 @@ function memoryEngine(state: HostState, faults: Faults): ContainerEngine {
         const container = there(id);
         if (isRunning(container) || container.state === "restarting") Object.assign(container, { state: "exited" });
       }),
+    setRestartPolicy: (id, restartPolicy) =>
+      change(`set restart policy of ${nameOf(id)}`, () => {
+        Object.assign(there(id), { restartPolicy });
+      }),
     removeContainer: (id) =>
       change(`remove ${nameOf(id)}`, () => {
         const container = find(id);
@@ -350,6 +354,7 @@ function detailsOf(state: HostState, container: MemoryContainer): ContainerDetai
     restartCount,
     startedAt,
     ipcMode: "private",
+    restartPolicy: container.restartPolicy,
   };
 }
 

@@ -1,3 +1,4 @@
+import { eventually } from "./eventually.js";
 import { run, runOk, type RunResult } from "./run.js";
 
 /** Ways in which a Docker client reaches a machine. */
@@ -69,6 +70,14 @@ export class Machine {
 
   async restartDocker(): Promise<void> {
     await runOk(scripts, ["restart-docker", String(this.number)]);
+  }
+
+  /** Kills dockerd as the kernel would for want of memory; returns when another one answers. */
+  async crashDocker(): Promise<void> {
+    const pid = (await this.sh("cat /run/docker.pid && kill -9 $(cat /run/docker.pid)")).trim();
+    await eventually(`${this.name} has a new dockerd`, () =>
+      this.sh(`[[ $(cat /run/docker.pid) != ${pid} ]] && docker version`),
+    );
   }
 }
 
