@@ -371,7 +371,7 @@ dead_logs() {
 
 # Folders of a run that was killed while it wrote files.
 staged() {
-  find $host/etc -maxdepth 1 -type d -name '.tsdeploy-new-*'
+  find $host/etc -maxdepth 1 -type d -name '.tsdeploy-new-*' 2>/dev/null || true
   find $host/etc/kubernetes $host/etc/cni/net.d -maxdepth 3 -type d -name '.tsdeploy-new-*' 2>/dev/null || true
 }
 

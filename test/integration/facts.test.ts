@@ -118,7 +118,7 @@ describe("files", () => {
     archive.finalize();
     const bytes = await buffer(archive);
     const args = [String(bytes.length), ".tsdeploy-new-cut", paths.kubernetes];
-    const cut = helper.runHostScript("write-files", args, { stdin: bytes.subarray(0, 700) });
+    const cut = helper.runHostScript("write-files", args, { stdin: bytes.fill("x", 512, 1100).fill("x", 1536, 1700) });
     await expect(cut).rejects.toThrow(/tar/);
     expect(await sh("ls -A /etc | grep -E 'kubernetes|tsdeploy' || true")).toBe("");
 
