@@ -97,8 +97,17 @@ export const networkChecks: readonly Check<ObservedHost>[] = [
             }
           : undefined;
       }
-      if (addresses.some((address) => address.address === ip)) {
-        return undefined;
+      const own = addresses.find((address) => address.address === ip);
+      if (own !== undefined) {
+        // The kernel looks for a route before kube-proxy's rules put a pod's address in a Service's place.
+        return host.defaultAddress === undefined
+          ? {
+              kind: "warning",
+              code: "NO_DEFAULT_ROUTE",
+              message: "The host has no default route: pods will reach Services, the machine itself will not",
+              hint: `One that leads nowhere will do: \`ip route add default dev ${own.interface} metric 1000\`.`,
+            }
+          : undefined;
       }
       return {
         kind: "environment",

@@ -20,6 +20,9 @@ const both = [machine1, machine2];
 /** Address of the machine that the tests run on, in the network of the test machines. */
 const here = "10.77.0.1";
 
+/** Machine 2 has two addresses. */
+const joined = ["worker", "--master", machine1.address, "--ip", machine2.address];
+
 /** Smaller than that of machine 1: what pods on it send has to fit through. */
 const smallMtu = 1400;
 
@@ -65,9 +68,19 @@ describe.each(networks)("the pod network $name", ({ options, overhead }) => {
     echo.close();
   });
 
+  it("does not guess which address of a machine without a default route is the node's", async () => {
+    await machine2.sh("ip route delete default && ip address add 10.79.0.12/24 dev eth0");
+    const refused = await tryTsdeploy(joined.slice(0, 3), { machine: machine2 });
+    expect(refused.stderr).toContain("NO_ADDRESS");
+    expect(refused.stderr).toContain("10.77.0.12 (eth0), 10.79.0.12 (eth0)");
+    expect(refused.exitCode).toBe(3);
+  });
+
   it("comes up by two commands, which end when it works", async () => {
     await tsdeploy(["master", ...options], { machine: machine1 });
-    await tsdeploy(["worker", "--master", machine1.address], { machine: machine2 });
+    const { stderr } = await tsdeploy(joined, { machine: machine2 });
+    expect(stderr).toContain("no default route");
+    await machine2.sh("ip route add default dev eth0 metric 1000");
     await nodesReady(both);
     await routePods();
     await apply(...workload, ...both.map((machine) => toolbox(`on-${machine.number}`, machine, { hostNetwork: false })));
@@ -146,7 +159,7 @@ describe.each(networks)("the pod network $name", ({ options, overhead }) => {
           new RegExp(`${podCidr.replace("0/24", "")}|dst ${machine2.address}`),
         );
       });
-      await tsdeploy(["worker", "--master", machine1.address], { machine: machine2 });
+      await tsdeploy(joined, { machine: machine2 });
       await nodesReady(both);
       await serviceReachesAll(both);
     });
@@ -175,7 +188,9 @@ describe.each(networks)("the pod network $name", ({ options, overhead }) => {
     await tsdeploy(["teardown", "--yes", "--force"], { machine: machine2 });
     await tsdeploy(["teardown", "--yes", "--force", "--purge"], { machine: machine1 });
     await unroutePods();
-    await machine2.sh("ip link set eth0 mtu 1500");
+    await machine2.sh(
+      "ip link set eth0 mtu 1500; ip route delete default; ip route add default via 10.77.0.1; ip address delete 10.79.0.12/24 dev eth0",
+    );
     for (const machine of both) {
       expect(differences(savedFootprint(machine), await footprint(machine)), machine.name).toEqual([]);
     }

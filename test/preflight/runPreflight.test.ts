@@ -185,6 +185,13 @@ describe("the host", () => {
     expect(result.errors[0]?.hint).toBeTruthy();
   });
 
+  it("may have no default route if its address is given, but is told what the machine itself then lacks", () => {
+    const { defaultAddress = "", ...homeless } = hostFacts;
+    const result = runPreflight("host", { ...observedHost, host: homeless }, { ...master, ip: defaultAddress });
+    expect(codes(result)).toEqual([]);
+    expect(result.warnings.join()).toContain("ip route add default dev eth0 metric 1000");
+  });
+
   it("has a name that only needs lower case", () => {
     expect(codes(onHost({ hostname: "Machine-1" }))).toEqual([]);
   });
