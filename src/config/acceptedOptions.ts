@@ -46,7 +46,7 @@ const masterSchema = z.object({
   networkMtu: z.number().optional(),
   insecureApi: z.boolean().default(false),
   proxyMode: z.enum(["iptables", "ipvs", "nftables"]).default("iptables"),
-  // A cluster of an earlier release has none until it is asked for.
+  // A cluster of an earlier release has none until it is requested.
   dns: z.boolean().default(false),
   enabledAddons: z.array(z.enum(addonNames)).default([]),
   addons: z.array(z.object({ name: z.string(), content: z.string() })).default([]),

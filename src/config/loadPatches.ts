@@ -47,7 +47,7 @@ async function loadFile(file: string, name: string, complain: Complain): Promise
     complain({
       code: "PATCH_NAME",
       message: `${file}: ${JSON.stringify(type)} is not a kind of patch`,
-      hint: `After the + goes one of ${types.join(", ")}.`,
+      hint: `After the + write one of ${types.join(", ")}.`,
     });
     return [];
   }

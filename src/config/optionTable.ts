@@ -111,7 +111,7 @@ const everywhere: readonly CommandName[] = [
 const onMaster: readonly CommandName[] = ["master"];
 const onNodes: readonly CommandName[] = ["master", "worker"];
 const onAddons: readonly CommandName[] = ["addon enable", "addon disable"];
-/** Those that tell or bring what a cluster needs. */
+/** Those that list or bring what a cluster needs. */
 const onImageSets: readonly CommandName[] = ["image list", "image save", "image copy"];
 const onImages: readonly CommandName[] = [...onNodes, "image build", ...onImageSets];
 
@@ -133,7 +133,7 @@ export const optionTable: readonly OptionRow[] = [
     argument: "TOKEN",
     type: "secret",
     description: "join token, as the master prints it",
-    otherwise: "the one that `master` saved for this operator, else asked for on a terminal",
+    otherwise: "the one that `master` saved for this operator, else requested on a terminal",
     commands: ["worker"],
     group: "Cluster",
     inFile: false,
@@ -754,7 +754,7 @@ export const optionTable: readonly OptionRow[] = [
     argument: "FORMAT",
     type: "choice",
     choices: ["text", "json"],
-    description: "what goes to standard output: `text`, or one `json` document",
+    description: "what is written to standard output: `text`, or one `json` document",
     default: "text",
     commands: everywhere,
     group: "Global",

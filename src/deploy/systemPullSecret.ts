@@ -35,7 +35,7 @@ export async function systemPullSecret(
     () => true,
     (error: unknown) => {
       signal.throwIfAborted();
-      // What cannot be asked is no reason to take a name away that may be needed.
+      // A cluster that does not answer is no reason to take a name away that may be needed.
       return !(error instanceof ApiError && error.status === 404);
     },
   );

@@ -82,7 +82,7 @@ export interface ContainerEngine {
 
   /** Runs a program in a running container; `stdin`, if given, is written whole (it is not closed reliably). */
   exec(id: string, argv: readonly string[], options?: { stdin?: Buffer; signal?: AbortSignal }): Promise<ExecResult>;
-  /** A program's stdin and stdout as one byte stream; what it says on stderr goes into the error that ends it. */
+  /** A program's stdin and stdout as one byte stream; its stderr is in the error that ends it. */
   execStream(id: string, argv: readonly string[]): Promise<Duplex>;
 
   /** @returns undefined if it is not here */

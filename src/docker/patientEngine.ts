@@ -67,7 +67,7 @@ const closeMs = 5_000;
  *
  * - when the run's signal aborts, a call that is under way ends with `ABORTED`;
  * - a call that is not answered in time ends with `DOCKER_HUNG`;
- * - when the daemon goes away, as it does when it is restarted, calls wait until it is back. What can be done twice is
+ * - when the daemon ends, as it does when it is restarted, calls wait until it is back. What can be done twice is
  *   then done again; the rest fails, for its caller to try again.
  *
  * Made of an engine that has been connected: a daemon that is not there at the beginning is reported at once.

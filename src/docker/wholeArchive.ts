@@ -6,7 +6,7 @@ const endLength = 1024;
 
 /**
  * Passes an archive of images on, and ends with an error if it is not whole: Docker says status 200 before it starts,
- * and appends what goes wrong later to the archive, as a JSON message.
+ * and appends a later error to the archive, as a JSON message.
  */
 export class WholeArchive extends Transform {
   #end = Buffer.alloc(0);

@@ -27,12 +27,12 @@ export interface ArchiveWithLayer {
 const manifestSchema = z.array(z.object({ Config: z.string(), Layers: z.array(z.string()) })).min(1);
 
 /**
- * Files at the top that tell what is in the archive. Of image-spec's layout (`index.json`), which Docker writes from
+ * Files at the top that list what is in the archive. Of image-spec's layout (`index.json`), which Docker writes from
  * version 25 on, nothing is needed: every Docker reads `manifest.json`.
  */
 const indexes: ReadonlySet<string> = new Set(["manifest.json", "repositories", "index.json", "oci-layout"]);
 
-/** An image's configuration is a small file among the others, and only the manifest, which may be last, tells which. */
+/** An image's configuration is a small file among the others, and only the manifest, which may be last, names it. */
 const longestConfig = 4 << 20;
 const mostKeptBytes = 64 << 20;
 

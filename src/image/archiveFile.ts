@@ -9,7 +9,7 @@ import { messageOf, TsdeployError } from "../model/errors.js";
 /**
  * Looks whether an archive can be written there, before anything is done for it.
  *
- * @param confirm asked before a file is overwritten
+ * @param confirm called before a file is overwritten
  * @throws TsdeployError `usage` with `FILE_UNWRITABLE`, `conflict` with `FILE_EXISTS`
  */
 export async function checkWritable(path: string, confirm: (question: string) => Promise<boolean>): Promise<void> {

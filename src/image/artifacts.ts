@@ -30,7 +30,7 @@ export interface Artifact {
   readonly contents: ArtifactContents;
 }
 
-/** What of it goes into the image. */
+/** What of it is packed into the image. */
 export type ArtifactContents =
   /** With scripts, path in the image -> text, that run parts of it. */
   | { readonly kind: "program"; readonly target: string; readonly scripts?: Readonly<Record<string, string>> }

@@ -29,7 +29,7 @@ export function besides(
   const { labels } = image;
   const has: Readonly<Record<Beside, boolean>> = {
     pause: servesAsPause(image),
-    // Of an image that says nothing only a run of it could tell; ours without an etcd do not exist.
+    // An image without labels would have to be run to find out; ours without an etcd do not exist.
     etcd: [imageLabels.etcd, imageLabels.pause].some((label) => label in labels),
     flannel: imageLabels.flannel in labels,
     coredns: imageLabels.coredns in labels && fitsCoredns(labels[imageLabels.coredns], features),

@@ -13,7 +13,7 @@ const workPrefix = "unpacked-";
 const oldMs = 24 * 3_600_000;
 
 /**
- * Makes a folder in the cache for one run, who is to remove it. What runs that were killed left a day ago goes.
+ * Makes a folder in the cache for one run, which has to remove it. What killed runs left a day ago is removed.
  *
  * @throws TsdeployError `environment`: `CACHE_UNWRITABLE`, `NO_SPACE`
  */

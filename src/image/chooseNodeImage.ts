@@ -5,7 +5,7 @@ import { kubeletOf } from "../model/ownership.js";
 import type { RunContext } from "../report/runContext.js";
 import { chooseImage, type ImageChoice, type ImageWish } from "./chooseImage.js";
 
-/** Where nobody asks for an image, a node goes on with the one that it runs from; else as `chooseImage` says. */
+/** Where no image is requested, a node keeps the one that it runs from; else as `chooseImage` says. */
 export async function chooseNodeImage(
   engine: ContainerEngine,
   facts: EngineFacts,

@@ -22,7 +22,7 @@ export interface Sources {
   readonly download: ReadonlySet<Part>;
   /** Parts that are downloaded as well, if they can be. */
   readonly attempt: ReadonlySet<OptionalPart>;
-  /** Parts that the image goes without -> why. */
+  /** Parts that the image will not have -> why. */
   readonly leftOut: ReadonlyMap<OptionalPart, string>;
   /** Parts that the base has. */
   readonly fromBase: ReadonlySet<Part>;

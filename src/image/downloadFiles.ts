@@ -121,7 +121,7 @@ async function fetchMissing(missing: readonly MissingFile[], context: DownloadCo
   });
   await checkSpace([...lengths].map(([{ artifact }, length = 0]) => ({ artifact, length })), context);
 
-  const tell = (file: MissingFile, progress: Pick<DownloadProgress, "bytesDone" | "done">): void => {
+  const report = (file: MissingFile, progress: Pick<DownloadProgress, "bytesDone" | "done">): void => {
     const bytesTotal = lengths.get(file);
     context.onProgress({ file: file.artifact.name, ...progress, ...defined({ bytesTotal }) });
   };
@@ -144,7 +144,7 @@ async function fetchMissing(missing: readonly MissingFile[], context: DownloadCo
           web: context.web,
           signal,
           onBytes: (bytesDone) => {
-            tell(file, { bytesDone });
+            report(file, { bytesDone });
           },
         },
       );
@@ -153,7 +153,7 @@ async function fetchMissing(missing: readonly MissingFile[], context: DownloadCo
       throw error;
     }
     await rememberChecksum(target, artifact, checksum, context);
-    tell(file, { bytesDone: lengths.get(file) ?? 0, done: true });
+    report(file, { bytesDone: lengths.get(file) ?? 0, done: true });
   }).catch((error: unknown) => {
     context.signal.throwIfAborted();
     // What the first one failed by, not that the others were stopped.

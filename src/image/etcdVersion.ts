@@ -24,7 +24,7 @@ export function etcdToRun(features: VersionFeatures, host: HostFacts): string | 
  * The etcd that a host's data was last run with, by its containers: the latest, since its data does not go back.
  * Containers carry their images' labels.
  *
- * @returns undefined if no container tells
+ * @returns undefined if no container shows it
  */
 export function etcdThatRan(containers: readonly ContainerSummary[]): string | undefined {
   return containers

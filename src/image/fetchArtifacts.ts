@@ -22,7 +22,7 @@ export interface FetchContext {
 
 const progressIntervalMs = 100;
 
-/** What tells that a server does not have a file, or that there is no way to it. */
+/** What shows that a server does not have a file, or that there is no way to it. */
 const notToBeHad: ReadonlySet<string> = new Set([
   "DOWNLOAD_FAILED",
   "ARTIFACT_NOT_FOUND",
@@ -40,7 +40,7 @@ export interface FetchedArtifacts {
  * Downloads release files, as far as the cache does not have them, and unpacks what they have for the image below a
  * folder.
  *
- * @param attempted those without which it goes on when they cannot be had; a wrong checksum is a failure of these, too
+ * @param attempted those that may be missing; a wrong checksum is a failure of these, too
  * @throws what `downloadFiles` and `unpackArtifact` do; TsdeployError `environment`, `BINARY_ARCHITECTURE`
  */
 export async function fetchArtifacts(
@@ -51,7 +51,7 @@ export async function fetchArtifacts(
   if (needed.length + attempted.length === 0) return { files: [], failed: new Map() };
   if (isPlainHttp(mirror)) {
     const message =
-      "the mirror is plain http: its checksums come the same way as its files, so they tell damage, but no forgery";
+      "the mirror is plain http: its checksums come the same way as its files, so they show damage, but no forgery";
     report({ kind: "warning", message });
   }
   return inPhase("download", report, async () => {

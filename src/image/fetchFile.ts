@@ -14,7 +14,7 @@ export interface FileRequest {
   readonly url: string;
   readonly checksum: Checksum;
   readonly expected: "program" | "archive";
-  /** Where it goes; nothing is there before it is whole and has this checksum. */
+  /** Where it is written; nothing is there before it is whole and has this checksum. */
   readonly target: string;
 }
 
@@ -25,7 +25,7 @@ export interface FetchContext extends RetryContext {
 }
 
 /**
- * Downloads a file: goes on where an earlier try or run was cut, and checks its sum as it comes.
+ * Downloads a file: continues where an earlier try or run was cut, and checks its sum on the way.
  *
  * @throws WebFault, or TsdeployError `environment`: `NOT_A_BINARY`, `CHECKSUM_MISMATCH` (the file is deleted)
  */
@@ -206,7 +206,7 @@ function mismatch({ url, checksum }: FileRequest, sum: string): TsdeployError {
     message:
       `${shownUrl(url)} has the ${checksum.algorithm} ${sum}, ` +
       `but ${checksum.value} was published; what was downloaded is deleted`,
-    hint: "Somebody changed it, or a proxy did. Try another network or --mirror; if it stays so, tell the project.",
+    hint: "Somebody changed it, or a proxy did. Try another network or --mirror; if it stays so, report it to the project.",
   });
 }
 

@@ -29,7 +29,7 @@ export interface FoundBinaries {
   /** CNI plugins are there, but not all that are needed. */
   readonly incompletePlugins: readonly string[];
   readonly hasPause: boolean;
-  /** As far as the programs tell without being run. */
+  /** As far as the programs show it without being run. */
   readonly versions: Readonly<Partial<Record<"etcd" | "cri-dockerd" | OptionalPart, string>>>;
   /** What may be wrong. */
   readonly warnings: readonly string[];

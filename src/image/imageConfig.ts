@@ -66,7 +66,7 @@ function split(variable: string): [string, string] {
   return equals < 0 ? [variable, ""] : [variable.slice(0, equals), variable.slice(equals + 1)];
 }
 
-/** Those of a base that is an image of ours tell of what this one may not have. */
+/** Those of a base that is an image of ours name what this one may not have. */
 function withoutOurs(labels: Readonly<Record<string, string>>): Record<string, string> {
   const ours = /^(io\.tsdeploy\.|org\.opencontainers\.image\.)/;
   return Object.fromEntries(Object.entries(labels).filter(([name]) => !ours.test(name)));

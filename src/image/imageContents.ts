@@ -34,7 +34,7 @@ export const imagePaths = {
 /** The PATH of every container of the image: the layer's programs come before the base's. */
 export const imagePath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** Labels that tell what is inside, beside those of `src/plan/images.ts`. */
+/** Labels that say what is inside, beside those of `src/plan/images.ts`. */
 export const contentLabels = {
   version: "org.opencontainers.image.version",
   title: "org.opencontainers.image.title",
@@ -68,7 +68,7 @@ export const cniPlugins: ReadonlySet<string> = new Set([
   "vrf",
 ]);
 
-/** The plugins that the pod network needs; `portmap` only goes into a list of plugins. */
+/** The plugins that the pod network needs; `portmap` works only in a list of plugins. */
 export function neededPlugins(features: { readonly cniList: boolean }): readonly string[] {
   return ["bridge", "host-local", "loopback", ...(features.cniList ? ["portmap"] : [])];
 }

@@ -9,6 +9,6 @@ import { imageLabels } from "../model/imageLabels.js";
  */
 export function imageVersion(reference: string, image: Pick<ImageDetails, "labels"> | undefined): string | undefined {
   const { [imageLabels.pause]: pause, [imageLabels.version]: label } = image?.labels ?? {};
-  // Another image's label tells its own version, or that of the distribution below it.
+  // Another image's label is its own version, or that of the distribution below it.
   return (pause === undefined ? undefined : label) ?? /:(v\d+\.\d+\.\d+[\w.-]*)$/.exec(reference)?.[1];
 }

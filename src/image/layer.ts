@@ -76,7 +76,7 @@ export async function writeEntry(
 ): Promise<void> {
   const { promise: ended, callback } = settled();
   const entry = archive.entry(header, callback);
-  // It goes to the callback, too.
+  // The callback gets it, too.
   entry.on("error", () => undefined);
   for await (const chunk of content) {
     if (!entry.write(chunk)) {

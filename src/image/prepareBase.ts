@@ -107,7 +107,7 @@ export async function prepareBase(
   return { id, origin, probe: await look(id) };
 }
 
-/** The version that a CNI plugin of a folder says; the folder itself tells nothing. */
+/** The version that a CNI plugin of a folder says; the folder itself says nothing. */
 export function cniVersion(probe: ImageProbe, folder: string): string | undefined {
   return probe.versions.get(`${folder}/loopback`)?.version;
 }
@@ -153,7 +153,7 @@ async function localBase(
     throw here ? another(here.architecture, error) : error;
   });
   const pulled = await engine.inspectImage(reference);
-  // The name goes back to what had it before.
+  // The name is given back to the image that had it before.
   if (here && pulled && here.id !== pulled.id && !reference.includes("@")) await engine.tagImage(here.id, reference);
   if (pulled?.architecture === architecture) return pulled;
   throw another(pulled?.architecture ?? "nothing");

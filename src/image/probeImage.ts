@@ -5,7 +5,7 @@ import { containerName, labels } from "../model/hostLayout.js";
 import { imagePath } from "./imageContents.js";
 import { imageScript } from "./imageScript.js";
 
-/** What `scripts/image/probe.sh` is asked. */
+/** What `scripts/image/probe.sh` is to find out. */
 export interface ProbeRequest {
   /** Whether, and where, these are in PATH. */
   readonly programs?: readonly string[];
@@ -13,7 +13,7 @@ export interface ProbeRequest {
   readonly versions?: readonly string[];
   /** Folders whose CNI plugins are listed. */
   readonly pluginFolders?: readonly string[];
-  /** CNI plugins that are asked for their version. */
+  /** CNI plugins whose version is read. */
   readonly plugins?: readonly string[];
 }
 

@@ -12,7 +12,7 @@ export interface RetryContext {
 /** How often in a row a try may bring nothing new. */
 const triesInVain = 4;
 
-/** Tries again what may well work in a moment. `isNews` tells whether the last try brought something all the same. */
+/** Tries again what may well work in a moment. `isNews` says whether the last try brought something all the same. */
 export async function retryWeb<T>(
   attempt: () => Promise<T>,
   { signal, onRetry, retryDelayMs }: RetryContext,

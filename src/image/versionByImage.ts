@@ -15,7 +15,7 @@ interface VersionOptions {
 
 /**
  * Whoever names an image says by it which version is meant: the options with that version, as if it had been given. A
- * dry run pulls nothing: what neither a label nor the tag tells stays open.
+ * dry run pulls nothing: what neither a label nor the tag says stays open.
  *
  * @throws TsdeployError as `versionOfImage`
  */

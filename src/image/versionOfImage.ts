@@ -16,7 +16,7 @@ export interface VersionOfImageOptions {
 
 /**
  * The version of Kubernetes in an image that a person named: as its label says, else as its tag does, else as its
- * kubelet does. It is pulled only where its name does not tell.
+ * kubelet does. It is pulled only where its name does not say.
  *
  * @returns such as `v1.20.2`
  * @throws TsdeployError `usage` with `IMAGE_VERSION_UNKNOWN`, or as `resolveVersion` and `pullImage` do
@@ -58,7 +58,7 @@ async function ranVersion(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const programs = ["kubelet", "/hyperkube"];
-  // An image without a shell, for example, cannot be asked.
+  // An image without a shell, for example, cannot be run for that.
   const probe = await probeImage(engine, image, { versions: programs }, signal).catch((error: unknown) => {
     signal.throwIfAborted();
     if (error instanceof TsdeployError) return undefined;

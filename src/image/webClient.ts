@@ -171,13 +171,13 @@ function failed(url: string, why: string): WebFault {
 
 function statusFault(url: string, status: number): WebFault {
   if (status === 404 || status === 410) {
-    const hint = "Compare the version with the project's releases, and a mirror's layout with what the README tells.";
+    const hint = "Compare the version with the project's releases, and a mirror's layout with the README's.";
     const problem = { code: "ARTIFACT_NOT_FOUND", message: `there is no ${shownUrl(url)} (status ${status})`, hint };
     return new WebFault("environment", problem, { retryable: false });
   }
   const retryable = status >= 500 || [408, 425, 429].includes(status);
   const hint = retryable
-    ? "The server has trouble of its own: run the command again later, it goes on from what is there."
+    ? "The server has trouble of its own: run the command again later, it continues from what is there."
     : "Open the URL in a browser: a server or proxy may ask for a password (in --mirror: https://user:password@…).";
   const message = `cannot download ${shownUrl(url)}: the server answers with status ${status}`;
   return new WebFault("unreachable", { code: "DOWNLOAD_FAILED", message, hint }, { retryable });

@@ -141,7 +141,7 @@ export interface TeardownOptions extends CommonOptions {
 }
 
 export interface StatusOptions extends CommonOptions {
-  /** A kubeconfig by which the nodes are asked as well; else that of the host, if it is a master. */
+  /** A kubeconfig with which the nodes are read as well; else that of the host, if it is a master. */
   readonly kubeconfig?: string;
 }
 

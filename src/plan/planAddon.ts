@@ -11,7 +11,7 @@ import { type AddonPartInput, addonPart, type PullSecret } from "./addonSteps.js
 import { step } from "./step.js";
 
 export interface AddonPlanInput {
-  /** The add-on that goes on or off, as `config.addons` says. */
+  /** The add-on that is switched on or off, as `config.addons` says. */
   readonly name: AddonName;
   readonly config: ClusterConfig;
   readonly features: VersionFeatures;
@@ -45,7 +45,7 @@ export function planAddon(input: AddonPlanInput): Plan {
     nodeName: input.nodeName,
     steps: [
       step("api", "add-on", [], { kind: "wait", probe: { kind: "api-answers" } }),
-      // Nothing is written for a cluster that cannot be asked.
+      // Nothing is written for a cluster that does not answer.
       step("files", "add-on", ["api"], {
         kind: "write-files",
         files: [writtenFilesRecord(files, observed.files), ...files],

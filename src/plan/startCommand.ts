@@ -18,7 +18,7 @@ export interface StartConditions {
   readonly files?: readonly string[];
   /** URL of an API server to wait for. */
   readonly api?: string;
-  /** Socket to wait for; the program goes when that goes. */
+  /** Socket to wait for; the program ends when the socket does. */
   readonly socket?: string;
 }
 

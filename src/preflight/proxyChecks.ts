@@ -6,7 +6,7 @@ import type { Check } from "./check.js";
 /** Suffixes of names that no public name server knows. */
 const privateSuffixes = [".local", ".localdomain", ".internal", ".lan", ".intranet", ".corp", ".home.arpa", ".svc"];
 
-/** Docker pulls by proxies of its own, which tsdeploy neither sets nor goes through. */
+/** Docker pulls by proxies of its own, which tsdeploy neither sets nor uses. */
 export const proxyChecks: readonly Check<EngineFacts>[] = [
   {
     name: "docker-proxy",

@@ -5,7 +5,7 @@ import type { Renderer, TerminalStream } from "./renderer.js";
 import { styleFor } from "./style.js";
 
 export interface ReporterOptions {
-  /** What goes to stdout: text for people, or exactly one JSON document. */
+  /** What is written to stdout: text for people, or exactly one JSON document. */
   readonly output: "text" | "json";
   readonly stdout: NodeJS.WritableStream;
   readonly stderr: TerminalStream;

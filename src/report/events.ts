@@ -1,7 +1,7 @@
 import type { PullProgress } from "../model/dockerObjects.js";
 import type { Problem } from "../model/errors.js";
 
-/** What a run reports while it goes on; rendered by terminal, plain lines or JSON elsewhere. */
+/** What a run reports while it lasts; rendered by terminal, plain lines or JSON elsewhere. */
 export type ReportEvent =
   | { readonly kind: "phase-started"; readonly phase: string }
   | { readonly kind: "phase-finished"; readonly phase: string; readonly durationMs: number }

@@ -52,7 +52,7 @@ export function createPrompts(options: PromptOptions): Prompts {
 }
 
 function openReader(options: PromptOptions, isSecret: boolean): Interface {
-  // What is typed goes nowhere.
+  // What is typed is dropped.
   const nowhere = new Writable({
     write: (_chunk, _encoding, done) => {
       done();
