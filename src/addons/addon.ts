@@ -36,6 +36,8 @@ export interface Addon {
   readonly deployment: string;
   /** What the registry has for that version; an image of ours may have another. */
   readonly availability: (features: VersionFeatures) => Availability;
+  /** Its image where Kubernetes' own are, without the registry and perhaps with `{arch}`; there has to be a release. */
+  readonly published: (features: VersionFeatures) => string;
   readonly image: (context: AddonContext) => AddonImage;
   /** In the order in which they are to be made. */
   readonly objects: (context: AddonContext) => readonly KubernetesObject[];

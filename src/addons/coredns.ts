@@ -37,6 +37,7 @@ export const coredns: Addon = {
   description: "DNS of the cluster: names of Services and pods",
   deployment: name,
   availability: ({ images }) => ({ version: tagOf(images.coredns) }),
+  published: ({ images }) => images.coredns,
   image,
   objects(context) {
     const { config, features } = context;

@@ -35,6 +35,7 @@ export const dashboard: Addon = {
   description: "kubernetes-dashboard, a page in the browser: kubectl proxy, then /ui or its Service",
   deployment: name,
   availability: ({ version }) => valueFor(version, releases),
+  published,
   image,
   objects(context) {
     const { features } = context;
@@ -79,10 +80,14 @@ function releaseFor({ version }: VersionFeatures): Release {
   return release;
 }
 
+function published(features: VersionFeatures): string {
+  return `${name}-{arch}:v${releaseFor(features).version}`;
+}
+
 function image({ config, features, observed, mirrors }: AddonContext) {
   const { version } = releaseFor(features);
   const { architecture } = observed.engine.version;
-  return { reference: registryImage(`${name}-{arch}:v${version}`, config, architecture, mirrors), version };
+  return { reference: registryImage(published(features), config, architecture, mirrors), version };
 }
 
 /** It fills it in itself. */

@@ -32,6 +32,7 @@ export const metricsServer: Addon = {
   description: "CPU and memory of nodes and pods: kubectl top, HorizontalPodAutoscaler",
   deployment: name,
   availability: ({ version }) => valueFor(version, releases),
+  published,
   image,
   objects(context) {
     const { features } = context;
@@ -58,12 +59,20 @@ export const metricsServer: Addon = {
   },
 };
 
+function releaseFor({ version }: VersionFeatures): string {
+  const release = valueFor(version, releases);
+  if ("reason" in release) throw new Error(`there is no ${name} for ${version}`);
+  return release.version;
+}
+
+function published(features: VersionFeatures): string {
+  return `metrics-server/${name}:v${releaseFor(features)}`;
+}
+
 function image({ config, features, observed, mirrors }: AddonContext) {
-  const release = valueFor(features.version, releases);
-  if ("reason" in release) throw new Error(`there is no ${name} for ${features.version}`);
-  const { version } = release;
   const { architecture } = observed.engine.version;
-  return { reference: registryImage(`metrics-server/${name}:v${version}`, config, architecture, mirrors), version };
+  const reference = registryImage(published(features), config, architecture, mirrors);
+  return { reference, version: releaseFor(features) };
 }
 
 function rbac({ apis }: VersionFeatures, version: string): KubernetesObject[] {

@@ -1,3 +1,4 @@
+import { furtherImages, refuseDigests } from "../addons/furtherImages.js";
 import { withEngine } from "../deploy/withEngine.js";
 import type { ContainerEngine } from "../docker/containerEngine.js";
 import { copyImages, isSameImage } from "../docker/copyImages.js";
@@ -10,11 +11,13 @@ import type { RunContext } from "../report/runContext.js";
 
 /** `tsdeploy image copy --to HOST`: all that a cluster of a version needs, from one Docker into another. */
 export async function imageCopy(options: ImageCopyOptions, context: RunContext): Promise<CommandResult> {
+  refuseDigests(options);
   return withEngine(options, context, (from) =>
     withEngine({ dockerHost: options.to }, context, async (to) => {
       await refuseItself(from, to);
       const { architecture } = await to.version();
-      return withImageSet(from, options, architecture, context, async ({ images: set }) => {
+      const wanted = { ...options, architecture, further: furtherImages(options) };
+      return withImageSet(from, wanted, context, async ({ images: set }) => {
         const there = await Promise.all(set.map((image) => isThere(to, image)));
         const missing = set.filter((_, index) => there[index] !== true);
         if (missing.length > 0) {

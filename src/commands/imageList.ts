@@ -1,3 +1,4 @@
+import { furtherImages } from "../addons/furtherImages.js";
 import { withEngine } from "../deploy/withEngine.js";
 import { imageRow, isHyperkube } from "../image/imageRow.js";
 import { type Needed, type NeededFile, type NeededImage, neededFor } from "../image/neededFor.js";
@@ -14,7 +15,7 @@ import { textTable } from "../report/textTable.js";
 export async function imageList(options: ImageListOptions, context: RunContext): Promise<CommandResult> {
   return withEngine(options, context, async (engine) => {
     if (options.needed === true) {
-      const needed = await neededFor(engine, options);
+      const needed = await neededFor(engine, options, furtherImages(options));
       return { data: needed, text: describe(needed) };
     }
     const images = (await engine.listImages([]))

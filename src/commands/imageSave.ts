@@ -1,3 +1,4 @@
+import { furtherImages, refuseDigests } from "../addons/furtherImages.js";
 import { withEngine } from "../deploy/withEngine.js";
 import type { ContainerEngine } from "../docker/containerEngine.js";
 import { counted, transferFailure } from "../docker/copyImages.js";
@@ -14,11 +15,13 @@ import type { RunContext } from "../report/runContext.js";
 export async function imageSave(options: ImageSaveOptions, context: RunContext): Promise<CommandResult> {
   const { file, arch } = options;
   const isFile = file !== "-";
+  refuseDigests(options);
   if (isFile) await checkWritable(file, (question) => context.confirm(question));
   else if (process.stdout.isTTY) throw terminal();
   return withEngine(options, context, async (engine) => {
     const architecture = arch ?? (await engine.version()).architecture;
-    return withImageSet(engine, options, architecture, context, async ({ version, images: set }) => {
+    const wanted = { ...options, architecture, further: furtherImages(options) };
+    return withImageSet(engine, wanted, context, async ({ version, images: set }) => {
       const sizeBytes = await inPhase("save", context.report, () => save(engine, set, file, context));
       const references = set.map(({ reference }) => reference);
       const text = `${isFile ? file : "The archive"} (${megabytes(sizeBytes)}) has ${references.join(", ")}`;

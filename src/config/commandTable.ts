@@ -135,17 +135,24 @@ export const commandTable: readonly CommandRow[] = [
   {
     name: "image list",
     summary: "list the images here that a node can run from",
-    description: "Kubernetes version, architecture, size and contents of each.",
-    examples: [["tsdeploy image list", ""]],
+    description:
+      "Kubernetes version, architecture, size and contents of each. With --needed: all that a cluster of these options " +
+      "takes from elsewhere.",
+    examples: [
+      ["tsdeploy image list", ""],
+      ["tsdeploy image list --needed --addon metrics-server", "of a cluster with that add-on"],
+    ],
   },
   {
     name: "image save",
     summary: "write all images of a cluster into one file",
     description:
-      "For places without a network: the image of --k8s-version or --image, and pause and etcd where it does not hold them. What is " +
-      "not here is pulled or built first. The file is there when it is whole, or not at all.",
+      "For places without a network: the image of --k8s-version or --image, what the cluster needs besides and that image " +
+      "does not hold, and the add-ons' images. What is not here is pulled or built first. The file is there when it is " +
+      "whole, or not at all.",
     examples: [
       ["tsdeploy image save kubernetes.tar", "for `tsdeploy image load` elsewhere"],
+      ["tsdeploy image save kubernetes.tar --addon metrics-server", "for a cluster with that add-on"],
       ["tsdeploy image save - --k8s-version v1.30.4 | zstd >kubernetes.tar.zst", "compressed"],
     ],
   },

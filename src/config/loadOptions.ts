@@ -260,7 +260,7 @@ class Loader {
 /** What an option is that nobody gave and that has no default. */
 function emptyOf(row: OptionRow): unknown {
   if (row.type === "boolean") return false;
-  if (row.type === "names" || row.type === "taints") return [];
+  if (["names", "choices", "taints"].includes(row.type)) return [];
   return ["labels", "extraArgs", "registryMirrors"].includes(row.type) ? {} : undefined;
 }
 

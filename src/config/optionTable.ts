@@ -28,6 +28,7 @@ export type OptionType =
   | "boolean"
   | "text"
   | "choice"
+  | "choices"
   | "count"
   | "mtu"
   | "interface"
@@ -352,9 +353,20 @@ export const optionTable: readonly OptionRow[] = [
     argument: "DIR",
     type: "addons",
     description: "folder of objects of your own, YAML or JSON, that the cluster is kept to; what leaves it is removed",
-    commands: onMaster,
+    commands: [...onMaster, ...onImageSets],
     group: "Cluster",
     inFile: true,
+  },
+  {
+    key: "enabledAddons",
+    flag: "--addon",
+    argument: "NAME",
+    type: "choices",
+    choices: addonNames.filter((name) => name !== "coredns"),
+    description: "add-on that is to be turned on in the cluster, so that its image is needed, too; repeatable",
+    commands: onImageSets,
+    group: "Cluster",
+    inFile: false,
   },
   {
     key: "apiserverSans",
@@ -800,5 +812,5 @@ export function propertyOf(row: OptionRow): string {
 
 /** Whether the flag can be given several times. */
 export function isRepeatable(row: OptionRow): boolean {
-  return ["names", "labels", "taints", "extraArgs", "registryMirrors"].includes(row.type);
+  return ["names", "choices", "labels", "taints", "extraArgs", "registryMirrors"].includes(row.type);
 }

@@ -6,6 +6,7 @@ import { readRegistryMirrors } from "./readRegistryMirrors.js";
 import {
   readBoolean,
   readChoice,
+  readChoices,
   readCount,
   readDockerHost,
   readDuration,
@@ -23,6 +24,7 @@ export const readers: Readonly<Record<OptionType, Reader>> = {
   boolean: readBoolean,
   text: readText,
   choice: readChoice,
+  choices: readChoices,
   count: readCount,
   mtu: readMtu,
   interface: readInterface,

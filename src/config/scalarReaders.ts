@@ -1,7 +1,7 @@
 import { parseDockerEndpoint } from "../docker/dockerEndpoint.js";
 import { defaultVersion, resolveVersion } from "../kubernetes/versions.js";
 import { nearest } from "./nearest.js";
-import { ownProblems, patternReader, quote, type Reader, textReader } from "./reader.js";
+import { listItems, ownProblems, patternReader, quote, type Reader, textReader, within } from "./reader.js";
 
 const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
@@ -57,6 +57,12 @@ export const readChoice: Reader = textReader((text, complain, { choices = [] }) 
   });
   return undefined;
 });
+
+/** Some of the row's choices, each once. */
+export const readChoices: Reader = (raw, complain, row) => {
+  const items = listItems(raw).map(({ item, path }) => readChoice(item, within(complain, path), row));
+  return [...new Set(items.filter((item) => item !== undefined))];
+};
 
 /** Any text but none. */
 export const readText: Reader = patternReader(/\S/, "a value: it is empty");

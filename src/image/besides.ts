@@ -3,7 +3,7 @@ import type { ImageDetails } from "../model/dockerObjects.js";
 import { imageLabels } from "../model/imageLabels.js";
 import type { NetworkName } from "../model/podNetwork.js";
 import { fitsCoredns } from "./corednsVersion.js";
-import { servesAsPause, type SideImageNames } from "./sideImages.js";
+import { type ImagePlace, servesAsPause, type SideImageNames } from "./sideImages.js";
 
 /** What of a cluster decides which programs it runs. */
 export interface ClusterParts {
@@ -14,6 +14,15 @@ export interface ClusterParts {
 
 /** What may be in the hyperkube image, or in an image of its own beside it. */
 export type Beside = keyof SideImageNames;
+
+/** An image that no hyperkube image holds, and what it is for. */
+export interface FurtherImage {
+  readonly what: string;
+  readonly reference: string;
+}
+
+/** Those that a cluster of a version needs; may throw a TsdeployError of kind usage. */
+export type FurtherImages = (features: VersionFeatures, place: ImagePlace) => readonly FurtherImage[];
 
 /** What a cluster needs besides Kubernetes, whatever is in which image. */
 export function neededBesides({ network, dns }: ClusterParts): readonly Beside[] {

@@ -5,7 +5,7 @@ import { TsdeployError } from "../model/errors.js";
 import { imageLabels } from "../model/imageLabels.js";
 import type { ImageSetOptions } from "../model/options.js";
 import type { RunContext } from "../report/runContext.js";
-import { besides } from "./besides.js";
+import { besides, type FurtherImages } from "./besides.js";
 import { chooseImage } from "./chooseImage.js";
 import { ensureImage, pullImage } from "./ensureImage.js";
 import { servesAsPause, sideImageNames } from "./sideImages.js";
@@ -30,19 +30,18 @@ export interface ImageSet {
  *
  * Images of another architecture have the same names as this machine's own, which get them back when `use` has ended.
  *
- * @throws TsdeployError as `ensureImage` and `resolveVersion` do; `usage` with `IMAGE_BY_DIGEST` or
+ * @throws TsdeployError as `ensureImage`, `resolveVersion` and `further` do; `usage` with `IMAGE_BY_DIGEST` or
  * `IMAGE_VERSION_UNKNOWN`, `environment` with `IMAGE_ARCHITECTURE` or `IMAGE_VERSION`
  */
 export async function withImageSet<T>(
   engine: ContainerEngine,
-  options: ImageSetOptions,
-  architecture: string,
+  { architecture, further, ...options }: WantedSet,
   context: RunContext,
   use: (set: ImageSet) => Promise<T>,
 ): Promise<T> {
   const displaced: Displaced[] = [];
   try {
-    return await use(await ensureImageSet(engine, options, architecture, context, displaced));
+    return await use(await ensureImageSet(engine, { ...options, architecture, further }, context, displaced));
   } finally {
     for (const { reference, id } of displaced) {
       // Else a node of this machine would take the other's for its own.
@@ -50,6 +49,12 @@ export async function withImageSet<T>(
       await back.catch(() => undefined);
     }
   }
+}
+
+/** The images of a cluster of these options. */
+export interface WantedSet extends ImageSetOptions {
+  readonly architecture: string;
+  readonly further: FurtherImages;
 }
 
 /** A name that an image of another architecture has for a while; `id`: what had it before. */
@@ -60,12 +65,11 @@ interface Displaced {
 
 async function ensureImageSet(
   engine: ContainerEngine,
-  options: ImageSetOptions,
-  architecture: string,
+  options: WantedSet,
   context: RunContext,
   displaced: Displaced[],
 ): Promise<ImageSet> {
-  const { image, registry, registryMirrors } = options;
+  const { image, registry, registryMirrors, architecture, further } = options;
   if (image?.includes("@") === true) {
     throw new TsdeployError("usage", {
       code: "IMAGE_BY_DIGEST",
@@ -77,6 +81,9 @@ async function ensureImageSet(
     options.k8sVersion ??
     (image === undefined ? defaultVersion : await versionOfImage(engine, image, { ...options, context }));
   const features = featuresOf(version);
+  const place = { architecture, registry, registryMirrors };
+  // What is wrong with it is said before anything is pulled.
+  const others = further(features, place).map(({ reference }) => reference);
   const choice = await chooseImage(engine, { requested: { image, registry, registryMirrors }, version, architecture });
   const hyperkube = await ensureImage(engine, choice, { ...options, version, architecture, context });
   const holds = servesAsPause(hyperkube) ? hyperkube.labels[imageLabels.version] : undefined;
@@ -92,9 +99,10 @@ async function ensureImageSet(
     throw wrongArchitecture({ reference: choice.reference, image: hyperkube }, architecture, hint);
   }
   const set: NamedImage[] = [{ reference: choice.reference, image: hyperkube }];
-  const names = sideImageNames(features, { architecture, registry, registryMirrors });
-  for (const part of besides(hyperkube, features, options)) {
-    set.push(await sideImage(engine, names[part], architecture, { ...options, context }, displaced));
+  const names = sideImageNames(features, place);
+  const sides = besides(hyperkube, features, options).map((part) => names[part]);
+  for (const reference of new Set([...sides, ...others])) {
+    set.push(await sideImage(engine, reference, architecture, { ...options, context }, displaced));
   }
   return { version, images: set };
 }

@@ -4,7 +4,7 @@ import { defaultVersion, featuresOf, type VersionFeatures } from "../kubernetes/
 import { TsdeployError } from "../model/errors.js";
 import type { Architecture, ImageListOptions } from "../model/options.js";
 import { type Artifact, artifactsFor, isDownloadable } from "./artifacts.js";
-import { type Beside, besides, neededBesides } from "./besides.js";
+import { type Beside, besides, type FurtherImages, neededBesides } from "./besides.js";
 import { asArchitecture } from "./buildImage.js";
 import { chooseImage } from "./chooseImage.js";
 import { chooseSources } from "./chooseSources.js";
@@ -30,7 +30,8 @@ export interface Needed {
 
 export interface NeededImage {
   readonly reference: string;
-  readonly what: "Kubernetes" | "base" | Beside;
+  /** `Kubernetes`, the `base` of an image that is built, what may be beside it, or an add-on. */
+  readonly what: string;
   /** Whether this Docker has it. */
   readonly here: boolean;
   /** An image that is not here, and that may hold it: this one is then not needed. */
@@ -47,17 +48,22 @@ export interface NeededFile {
 /**
  * Finds out what is needed, and changes nothing: neither here nor anywhere is anything pulled, built or started.
  *
- * @throws TsdeployError `usage` with `IMAGE_VERSION_UNKNOWN`, and as `artifactsFor` and `resolveVersion` do
+ * @throws TsdeployError `usage` with `IMAGE_VERSION_UNKNOWN`, and as `artifactsFor`, `resolveVersion` and `further` do
  */
-export async function neededFor(engine: ContainerEngine, options: ImageListOptions): Promise<Needed> {
+export async function neededFor(
+  engine: ContainerEngine,
+  options: ImageListOptions,
+  further: FurtherImages,
+): Promise<Needed> {
   const { image, registry, registryMirrors } = options;
   const architecture = options.arch ?? (await engine.version()).architecture;
   const version = options.k8sVersion ?? (await impliedVersion(engine, options));
   const features = featuresOf(version);
-  const names = sideImageNames(features, { architecture, registry, registryMirrors });
+  const place = { architecture, registry, registryMirrors };
+  const names = sideImageNames(features, place);
   const isHere = async (reference: string): Promise<boolean> =>
     (await engine.inspectImage(reference))?.architecture === architecture;
-  const named = async (what: NeededImage["what"], reference: string): Promise<NeededImage> => {
+  const named = async (what: string, reference: string): Promise<NeededImage> => {
     return { reference, what, here: await isHere(reference) };
   };
   const beside = async (parts: readonly Beside[]): Promise<NeededImage[]> =>
@@ -68,22 +74,26 @@ export async function neededFor(engine: ContainerEngine, options: ImageListOptio
     version,
     architecture,
   });
+  const others = await Promise.all(further(features, place).map((one) => named(one.what, one.reference)));
   const hyperkube = await named("Kubernetes", reference);
   const none = { version, architecture, files: [], packages: [] };
   const details = hyperkube.here ? await engine.inspectImage(reference) : undefined;
-  if (details) return { ...none, images: [hyperkube, ...(await beside(besides(details, features, options)))] };
+  if (details) {
+    return { ...none, images: [hyperkube, ...(await beside(besides(details, features, options))), ...others] };
+  }
   if (how !== "build") {
-    const others = await beside(neededBesides(options));
+    const parts = await beside(neededBesides(options));
     // The published ones are known to hold nothing else.
     const isKnown = image === undefined && registry === undefined;
-    return { ...none, images: [hyperkube, ...others.map((one) => (isKnown ? one : { ...one, unlessIn: reference }))] };
+    const unseen = parts.map((one) => (isKnown ? one : { ...one, unlessIn: reference }));
+    return { ...none, images: [hyperkube, ...unseen, ...others] };
   }
   const { artifacts, holds } = filesFor(features, asArchitecture(architecture), options);
   const at = mirrorOf(options.mirror);
   const base = await named("base", mirrored(defaultBase, registryMirrors));
   return {
     ...none,
-    images: [base, ...(await beside(neededBesides(options).filter((part) => !holds.has(part))))],
+    images: [base, ...(await beside(neededBesides(options).filter((part) => !holds.has(part)))), ...others],
     files: artifacts.map((artifact) => neededFile(artifact, at)),
     packages: allPackages(),
   };

@@ -40,16 +40,16 @@ export function sideImages(
   };
 }
 
+/** For which machines images are, and where those pull them from. */
+export interface ImagePlace {
+  readonly architecture: string;
+  readonly registry?: string | undefined;
+  readonly registryMirrors: RegistryMirrors;
+}
+
 /** Where the projects' images are, as machines of an architecture pull them. */
-export function sideImageNames(
-  { images }: VersionFeatures,
-  of: {
-    readonly architecture: string;
-    readonly registry?: string | undefined;
-    readonly registryMirrors: RegistryMirrors;
-  },
-): SideImageNames {
-  const { architecture, registry, registryMirrors } = of;
+export function sideImageNames({ images }: VersionFeatures, place: ImagePlace): SideImageNames {
+  const { architecture, registry, registryMirrors } = place;
   const at = (name: string): string => registryImage(name, { registry }, architecture, registryMirrors);
   return {
     pause: at(images.pause),

@@ -217,6 +217,10 @@ export interface NeededOptions extends CommonOptions {
   readonly network: NetworkName;
   /** Whether the cluster has CoreDNS. */
   readonly dns: boolean;
+  /** Further add-ons that the cluster has. */
+  readonly enabledAddons?: readonly AddonName[];
+  /** The person's own. */
+  readonly addons?: readonly UserAddon[];
 }
 
 export interface ImageListOptions extends NeededOptions {

@@ -433,6 +433,13 @@ describe("add-ons", () => {
     expect((await load("addon disable", { flags: { addon: "coredns" } })).addon).toBe("coredns");
   });
 
+  it("takes several add-ons for the images that they need, and no other names", async () => {
+    const flags = { enabledAddons: ["metrics-server,dashboard", "dashboard"] };
+    expect(await load("image list", { flags })).toMatchObject({ enabledAddons: ["metrics-server", "dashboard"] });
+    const [message] = await messages("image list", { flags: { enabledAddons: ["coredns"] } });
+    expect(message).toContain('--addon: "coredns" is not one of dashboard, metrics-server');
+  });
+
   it("of the person's own are read from a folder, and all that is wrong in it is told", async () => {
     mkdirSync(join(folder, "own"));
     const flags = { addons: "own" };

@@ -1,5 +1,6 @@
 import { PassThrough } from "node:stream";
 import { describe, expect, it } from "vitest";
+import { furtherImages } from "../../src/addons/furtherImages.js";
 import { mirrored, publishedImage } from "../../src/config/imageReference.js";
 import type { ContainerEngine } from "../../src/docker/containerEngine.js";
 import { type ImageSet, withImageSet } from "../../src/image/ensureImageSet.js";
@@ -24,7 +25,8 @@ const context = { report: () => undefined, signal: new AbortController().signal,
 
 async function ensure(engine: ReturnType<typeof fakeEngine>, asked: ImageSetOptions, architecture: string) {
   const same = (set: ImageSet): Promise<ImageSet> => Promise.resolve(set);
-  return withImageSet(engine, asked, architecture, context as RunContext, same);
+  const wanted = { ...asked, architecture, further: furtherImages(asked) };
+  return withImageSet(engine, wanted, context as RunContext, same);
 }
 
 async function references(engine: ReturnType<typeof fakeEngine>, asked: ImageSetOptions, architecture = "amd64") {
@@ -86,6 +88,28 @@ describe("all images of a cluster are", () => {
     expect(await pulled({ "io.tsdeploy.image.coredns": "1.14.2" }, {})).toEqual([flannel]);
     const both = { "io.tsdeploy.image.coredns": "unknown", "io.tsdeploy.image.flannel": "0.28.9" };
     expect(await pulled(both, {})).toEqual([]);
+  });
+
+  it("those of add-ons that are to be turned on, and of the person's own", async () => {
+    const metrics = "registry.k8s.io/metrics-server/metrics-server:v0.8.0";
+    const engine = fakeEngine({
+      images: [fakeImage("tsdeploy/hyperkube:v1.36.2", { labels: hyperkubeLabels("v1.36.2") })],
+      registry: Object.fromEntries([metrics, "lab/web:1", "busybox:latest"].map((name) => [name, fakeImage(name)])),
+    });
+    const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "web" }, spec: {
+      initContainers: [{ name: "first", image: "busybox" }], containers: [{ name: "web", image: "lab/web:1" }] } };
+    const asked = { enabledAddons: ["metrics-server"], addons: [{ name: "web.json", content: JSON.stringify(pod) }] } as const;
+    await references(engine, options({ k8sVersion: "v1.36.2", ...asked }));
+    expect(engine.pulls).toEqual([metrics, "busybox:latest", "lab/web:1"]);
+  });
+
+  it("none at all if one of the add-ons is not for that version", async () => {
+    const engine = fakeEngine({ registry });
+    await expect(references(engine, options({ enabledAddons: ["dashboard"], k8sVersion: "v1.18.0" }))).rejects.toMatchObject({
+      kind: "usage",
+      problems: [{ code: "ADDON_UNAVAILABLE" }],
+    });
+    expect(engine.pulls).toEqual([]);
   });
 
   it("those of a mirror, by the names under which nodes with that mirror look for them", async () => {
@@ -158,7 +182,8 @@ describe("images for machines of another architecture", () => {
       images: [fakeImage(pause)],
       registry: Object.fromEntries([arm64, ...sides].map((name) => [name, foreign(name)])),
     });
-    const architectures = await withImageSet(engine, options(), "arm64", context as RunContext, ({ images }) =>
+    const wanted = { ...options(), architecture: "arm64", further: () => [] };
+    const architectures = await withImageSet(engine, wanted, context as RunContext, ({ images }) =>
       Promise.all(images.map(async ({ reference }) => (await engine.inspectImage(reference))?.architecture)),
     );
     expect(architectures).toEqual(["arm64", "arm64", "arm64"]);

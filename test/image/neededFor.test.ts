@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { furtherImages } from "../../src/addons/furtherImages.js";
 import { neededFor } from "../../src/image/neededFor.js";
 import { featuresOf } from "../../src/kubernetes/versions.js";
 import type { ImageListOptions } from "../../src/model/options.js";
@@ -11,7 +12,7 @@ function options(more: Partial<ImageListOptions> = {}): ImageListOptions {
 
 async function needed(more: Partial<ImageListOptions>, engine: FakeEngineInput = {}) {
   const docker = fakeEngine(engine);
-  const all = await neededFor(docker, options(more));
+  const all = await neededFor(docker, options(more), furtherImages(more));
   expect(docker.pulls).toEqual([]);
   const files = Object.fromEntries(all.files.map((file) => [file.name, file]));
   return { ...all, files, references: all.images.map(({ reference }) => reference) };
@@ -91,6 +92,27 @@ describe("what a cluster needs is", () => {
       { reference: "mine:1", what: "Kubernetes", here: true },
       { reference: flannel, what: "flannel", here: true },
     ]);
+  });
+
+  it("what its add-ons run from, whatever holds the rest", async () => {
+    const dashboard = "lab.example:5000/k8s/kubernetes-dashboard-arm64:v1.10.1";
+    const metrics = "lab.example:5000/k8s/metrics-server/metrics-server:v0.3.7";
+    const asked = {
+      arch: "arm64",
+      enabledAddons: ["dashboard", "metrics-server"],
+      registryMirrors: { "registry.k8s.io": "lab.example:5000/k8s" },
+    } as const;
+    const published = await needed({ k8sVersion: "v1.13.0", ...asked });
+    expect(published.images.slice(-2)).toEqual([
+      { reference: dashboard, what: "dashboard", here: false },
+      { reference: metrics, what: "metrics-server", here: false },
+    ]);
+    const own = fakeImage("mine:1", { labels: hyperkubeLabels("v1.13.0"), architecture: "arm64" });
+    const here = await needed({ image: "mine:1", network: "none", dns: false, ...asked }, { images: [own] });
+    expect(here.references).toEqual(["mine:1", dashboard, metrics]);
+    expect(here.images[1]).not.toHaveProperty("unlessIn");
+    const built = await needed({ k8sVersion: "v1.36.2", enabledAddons: ["metrics-server"] });
+    expect(built.references.at(-1)).toBe("registry.k8s.io/metrics-server/metrics-server:v0.8.0");
   });
 
   it("not told of an image whose version only a pull would tell", async () => {
