@@ -212,7 +212,9 @@ export const optionTable: readonly OptionRow[] = [
     flag: "--registry",
     argument: "REGISTRY",
     type: "registry",
-    description: "where images come from, such as registry.example.com/kubernetes",
+    description:
+      "where all images come from, such as registry.example.com/kubernetes: each by the last part of its name, so " +
+      "`coredns/coredns` is REGISTRY/coredns; for a registry that keeps the paths take --registry-mirror",
     otherwise: "the projects' own registries; workers follow the master",
     commands: [...onNodes, ...onImageSets],
     group: "Cluster",

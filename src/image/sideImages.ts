@@ -59,14 +59,22 @@ export function sideImageNames({ images }: VersionFeatures, place: ImagePlace): 
   };
 }
 
-/** An image of the cluster's registry, or where a mirror has it. @param name may have `{arch}` in it */
+/**
+ * An image of the cluster's registry, or where a mirror has it. A registry of one's own has each by the last part of
+ * its name, as kubeadm's `imageRepository` (`GetDNSImage` in cmd/kubeadm/app/images): `coredns/coredns` is
+ * `REGISTRY/coredns`.
+ *
+ * @param name may have `{arch}` in it
+ */
 export function registryImage(
   name: string,
-  { registry }: { readonly registry?: string | undefined },
+  { registry = defaultRegistry }: { readonly registry?: string | undefined },
   architecture: string,
   mirrors: RegistryMirrors,
 ): string {
-  return mirrored(`${registry ?? defaultRegistry}/${name.replace("{arch}", architecture)}`, mirrors);
+  const full = name.replace("{arch}", architecture);
+  const image = registry === defaultRegistry ? full : full.slice(full.lastIndexOf("/") + 1);
+  return mirrored(`${registry}/${image}`, mirrors);
 }
 
 /** A sandbox is started without a command, so that the image's own has to be a pause. */

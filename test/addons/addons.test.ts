@@ -76,7 +76,7 @@ describe("CoreDNS", () => {
 
   test("comes from the cluster's registry, or where a mirror has that", () => {
     const mirrors = { "registry.k8s.io": "mirror.example.com/k8s" };
-    expect(textOf("coredns", "v1.36.2", { registry: "example.com/k" })).toContain("image: example.com/k/coredns/coredns:v1.14.2");
+    expect(textOf("coredns", "v1.36.2", { registry: "example.com/k" })).toContain("image: example.com/k/coredns:v1.14.2");
     expect(textOf("coredns", "v1.36.2", { mirrors })).toContain("image: mirror.example.com/k8s/coredns/coredns:v1.14.2");
   });
 

@@ -115,6 +115,17 @@ describe("what a cluster needs is", () => {
     expect(built.references.at(-1)).toBe("registry.k8s.io/metrics-server/metrics-server:v0.8.0");
   });
 
+  it("all in one folder of a registry of the person's own, by the last part of their names", async () => {
+    const asked = { k8sVersion: "v1.13.0", arch: "amd64", enabledAddons: ["dashboard", "metrics-server"] } as const;
+    const { references } = await needed({ ...asked, registry: "lab.example:5000/k8s" });
+    const names = ["hyperkube:v1.13.0", "pause:3.1", "etcd:3.2.24", "flannel:v0.28.9", "coredns:v1.10.1"];
+    const addons = ["kubernetes-dashboard-amd64:v1.10.1", "metrics-server:v0.3.7"];
+    expect(references).toEqual([...names, ...addons].map((name) => `lab.example:5000/k8s/${name}`));
+    // Where Kubernetes' own are, said in so many words.
+    const own = await needed({ ...asked, image: "mine:v1.13.0", registry: "registry.k8s.io" });
+    expect(own.references).toContain("registry.k8s.io/coredns/coredns:v1.10.1");
+  });
+
   it("not told of an image whose version only a pull would tell", async () => {
     await expect(needed({ image: "mine:latest" })).rejects.toMatchObject({
       problems: [{ code: "IMAGE_VERSION_UNKNOWN" }],

@@ -60,7 +60,7 @@ describe("flannel and CoreDNS come", () => {
   it("from the cluster's registry, or from the mirror of theirs", () => {
     expect(sides({ registry: "lab:5000/k8s" })).toMatchObject({
       flannel: "lab:5000/k8s/flannel:v0.28.9",
-      coredns: "lab:5000/k8s/coredns/coredns:v1.14.2",
+      coredns: "lab:5000/k8s/coredns:v1.14.2",
     });
     const mirrors = { "docker.io": "lab:5000/hub", "registry.k8s.io": "lab:5000/k8s" };
     expect(sides({ mirrors })).toMatchObject({
