@@ -2,6 +2,7 @@ import { ApiError, type KubernetesClient } from "../api/kubernetesClient.js";
 import type { Helper } from "../host/helperSession.js";
 import { messageOf, TsdeployError } from "../model/errors.js";
 import { apiserverPort } from "../model/hostLayout.js";
+import type { PodsOfNode } from "../network/podNetwork.js";
 import { getIfThere } from "./getIfThere.js";
 import type { Sight } from "./waitFor.js";
 
@@ -23,6 +24,13 @@ export interface Node {
     readonly addresses?: readonly { readonly type: string; readonly address: string }[];
     readonly nodeInfo?: { readonly kubeletVersion: string };
   };
+}
+
+/** Where a node's pods are; undefined before it has its pod CIDR. */
+export function podsOf({ metadata, spec, status }: Node): PodsOfNode | undefined {
+  const address = status?.addresses?.find(({ type }) => type === "InternalIP")?.address;
+  if (spec?.podCIDR === undefined || address === undefined) return undefined;
+  return { node: metadata.name, podCidr: spec.podCIDR, address };
 }
 
 /** @returns undefined if there is no such node */

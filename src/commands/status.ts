@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { fromKubeconfig } from "../api/fromKubeconfig.js";
 import type { KubernetesClient } from "../api/kubernetesClient.js";
 import { openDirectly } from "../api/openDirectly.js";
-import type { Node } from "../apply/probes.js";
+import { type Node, podsOf } from "../apply/probes.js";
 import { isMasterOptions, parseAcceptedOptions } from "../config/acceptedOptions.js";
 import { type AddonState, addonStates } from "../deploy/addonStates.js";
 import { componentsOf } from "../deploy/components.js";
@@ -15,6 +15,7 @@ import type { ExistingFile } from "../model/hostFacts.js";
 import { labels, paths } from "../model/hostLayout.js";
 import type { StatusOptions } from "../model/options.js";
 import { isOurs } from "../model/ownership.js";
+import { podNetworkOf } from "../network/podNetworks.js";
 import { certificateExpiries, type CertificateExpiry } from "../pki/certificateExpiries.js";
 import type { CommandResult } from "../report/events.js";
 import type { RunContext } from "../report/runContext.js";
@@ -56,7 +57,7 @@ export async function status(options: StatusOptions, context: RunContext): Promi
         path,
         expires: new Date(notAfterMs).toISOString(),
       })),
-      nodes: cluster.nodes,
+      nodes: cluster.nodes?.map(rowOf),
       routes: neededRoutes(files, cluster.nodes),
       addons: cluster.addons,
     };
@@ -71,7 +72,7 @@ interface ClusterView {
   /** `ok`, or what is wrong; undefined if this host has no credential for it. */
   readonly health?: string;
   /** Undefined without an administrator's credential. */
-  readonly nodes?: readonly NodeRow[];
+  readonly nodes?: readonly Node[];
   /** Those that are on, on a master. */
   readonly addons?: readonly AddonState[];
 }
@@ -93,7 +94,7 @@ async function lookAtCluster(
     await api.healthz({ signal });
     const nodes = isMaster || kubeconfig !== undefined ? await api.list<Node>("/api/v1/nodes", { signal }) : undefined;
     const addons = isMaster && kubeconfig === undefined ? await addonStates(api, files, signal) : undefined;
-    return { server: api.server, health: "ok", ...(nodes && { nodes: nodes.map(rowOf) }), ...defined({ addons }) };
+    return { server: api.server, health: "ok", ...defined({ nodes, addons }) };
   } catch (error) {
     return { ...(api && { server: api.server }), health: messageOf(error) };
   } finally {
@@ -120,12 +121,11 @@ function rowOf({ metadata, spec, status: state }: Node): NodeRow {
   };
 }
 
-/** What `--network bridge` wants of every machine: a route to each other node's pods, as `ip route add` takes it. */
-function neededRoutes(files: ReadonlyMap<string, ExistingFile>, nodes: readonly NodeRow[] = []): string[] {
+/** What the owner's network has to have, of a master's cluster. */
+function neededRoutes(files: ReadonlyMap<string, ExistingFile>, nodes: readonly Node[] = []): string[] {
   const accepted = files.get(paths.options)?.content;
   if (accepted === undefined || !isMasterOptions(accepted)) return [];
-  if (parseAcceptedOptions(accepted).network !== "bridge") return [];
-  return nodes.flatMap(({ podCidr, address }) => (podCidr === undefined ? [] : [`${podCidr} via ${address}`]));
+  return podNetworkOf(parseAcceptedOptions(accepted)).routes(nodes.flatMap((node) => podsOf(node) ?? []));
 }
 
 interface HostView {
@@ -157,7 +157,7 @@ function describe({ first, components, certificates, cluster, routes, nowMs, end
       : []),
     ...(cluster.addons && cluster.addons.length > 0 ? ["", ...table(cluster.addons.map(addonCells))] : []),
     ...(cluster.nodes
-      ? ["", ...table(cluster.nodes.map((node) => [node.name, node.ready ? "Ready" : "NotReady", node.version, node.address]))]
+      ? ["", ...table(cluster.nodes.map(rowOf).map((node) => [node.name, node.ready ? "Ready" : "NotReady", node.version, node.address]))]
       : []),
     ...(routes.length > 0
       ? ["", "Routes to pods that the other machines need:", ...routes.map((route) => `  ip route add ${route}`)]

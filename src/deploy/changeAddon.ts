@@ -18,9 +18,9 @@ import { isOurs } from "../model/ownership.js";
 import { refuseForeignFiles } from "../plan/foreignFiles.js";
 import { planAddon } from "../plan/planAddon.js";
 import type { RunContext } from "../report/runContext.js";
+import { clusterNodes, hasOthers } from "./clusterNodes.js";
 import { adminApi, notAMaster } from "./hostApi.js";
 import { lockOf } from "./lockOf.js";
-import { otherNodes } from "./otherNodes.js";
 import { systemPullSecret } from "./systemPullSecret.js";
 import { withEngine } from "./withEngine.js";
 import { nothingHere, withHelper } from "./withHelper.js";
@@ -117,7 +117,7 @@ async function carryOut(change: Change): Promise<void> {
       features,
       pullSecret: isOn ? await systemPullSecret(settled, observed, api, context) : undefined,
       observed,
-      hasOtherNodes: (await otherNodes(api, accepted.nodeName, signal)).length > 0,
+      hasOtherNodes: hasOthers(await clusterNodes(api, signal), accepted.nodeName),
       options: accepted,
       nodeName: accepted.nodeName,
       optionsFile: acceptedOptionsFile(accepted),

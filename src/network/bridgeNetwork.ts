@@ -1,9 +1,11 @@
+import { nodeCidrMaskSize } from "../kubernetes/networks.js";
 import type { VersionFeatures } from "../kubernetes/versions.js";
+import type { ClusterConfig } from "../model/clusterConfig.js";
 import type { HostFile } from "../model/hostFile.js";
 import { bridgeName, paths, podNetworkName } from "../model/hostLayout.js";
 import { bridgeFindings } from "./bridgeFindings.js";
 import { interfaceMtu } from "./interfaceMtu.js";
-import type { PodNetwork } from "./podNetwork.js";
+import type { PodNetwork, PodsOfNode } from "./podNetwork.js";
 
 /** Pods on each node's own bridge; the routes between nodes are the owner's network's. */
 export const bridgeNetwork: PodNetwork = {
@@ -15,13 +17,28 @@ export const bridgeNetwork: PodNetwork = {
   files: () => [],
   agent: () => undefined,
   objects: () => [],
-  notes: () => [
-    "With --network bridge your own network has to have a route to each node's pods; `tsdeploy status` on the master shows them.",
-  ],
+  notes: bridgeNotes,
+  routes,
   findings: bridgeFindings,
   traces: { links: [], paths: [] },
   routedNetwork: () => undefined,
 };
+
+function routes(known: readonly PodsOfNode[]): string[] {
+  return known.map(({ podCidr, address }) => `${podCidr} via ${address}`);
+}
+
+function bridgeNotes({ podCidr }: ClusterConfig, known: readonly PodsOfNode[]): string[] {
+  const each = known.length === 0 ? "Each node" : "A node that joins";
+  return [
+    [
+      "With --network bridge your own network has to have a route to each node's pods",
+      ...(known.length === 0 ? [] : [`: ${routes(known).map((route) => `\`ip route add ${route}\``).join(", ")}`]),
+      `. ${each} gets a free /${nodeCidrMaskSize(podCidr)} of ${podCidr} when it registers; `,
+      "`tsdeploy status` on the master shows all routes.",
+    ].join(""),
+  ];
+}
 
 /** What differs between nodes in their bridges' configuration. */
 export interface BridgeSettings {

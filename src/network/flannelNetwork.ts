@@ -41,6 +41,7 @@ export const flannelNetwork: PodNetwork = {
   agent: flannelAgent,
   objects: (_, features) => flannelObjects(features),
   notes: () => [],
+  routes: () => [],
   findings: flannelFindings,
   traces: { links: ["flannel.1", "flannel0", "flannel-wg"], paths: [runFolder] },
   routedNetwork: (files) => readConfiguration(files)?.Network,

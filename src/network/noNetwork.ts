@@ -10,6 +10,7 @@ export const noNetwork: PodNetwork = {
   agent: () => undefined,
   objects: () => [],
   notes: () => ["With --network none nodes are not Ready before you bring a pod network of your own."],
+  routes: () => [],
   findings: () => [],
   traces: { links: [], paths: [] },
   routedNetwork: () => undefined,

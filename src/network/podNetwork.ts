@@ -60,6 +60,15 @@ export interface NetworkWish {
   readonly networkInterface?: string | undefined;
 }
 
+/** Where a node's pods are. */
+export interface PodsOfNode {
+  /** Name of the node. */
+  readonly node: string;
+  readonly podCidr: string;
+  /** The node's own. */
+  readonly address: string;
+}
+
 /** All that a pod network is: a further one is one more file of this folder and a line of `podNetworks.ts`. */
 export interface PodNetwork {
   readonly name: NetworkName;
@@ -78,8 +87,10 @@ export interface PodNetwork {
   agent(node: NetworkNode, image: string): NetworkAgent | undefined;
   /** What the cluster has to have for it, in the order in which it is to be made. */
   objects(config: ClusterConfig, features: VersionFeatures): KubernetesObject[];
-  /** What whoever runs the command has to know of it. */
-  notes(config: ClusterConfig): string[];
+  /** What whoever runs the command has to know of it. @param known nodes whose pods have their place already */
+  notes(config: ClusterConfig, known: readonly PodsOfNode[]): string[];
+  /** Routes to these nodes' pods that the owner's own network has to have, each as `ip route add` takes it. */
+  routes(known: readonly PodsOfNode[]): string[];
   /** What stands against it on this host. */
   findings(observed: ObservedHost, wish: NetworkWish): Finding[];
   readonly traces: NetworkTraces;

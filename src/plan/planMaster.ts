@@ -16,6 +16,7 @@ import type { MasterOptions } from "../model/options.js";
 import type { Plan, PlanWarning, Step } from "../model/plan.js";
 import { specDigest } from "../model/specDigest.js";
 import { serverNames } from "../pki/wantedCertificates.js";
+import type { PodsOfNode } from "../network/podNetwork.js";
 import { podNetworkOf } from "../network/podNetworks.js";
 import { type AddonPart, addonPart, type PullSecret } from "./addonSteps.js";
 import { etcdContainer } from "./etcdContainer.js";
@@ -53,6 +54,8 @@ export interface MasterPlanInput {
   readonly isUp?: boolean;
   /** And that it has nodes besides this one. */
   readonly hasOtherNodes?: boolean;
+  /** Where its nodes' pods are. */
+  readonly podsOfNodes?: readonly PodsOfNode[];
 }
 
 const masterManifest = `${paths.manifests}/master-multi.json`;
@@ -127,7 +130,7 @@ export function planMaster(input: MasterPlanInput): Plan {
       ]),
       ...addons.steps("api", when(podNetworkOf(config).makesNodesReady, "node-ready")),
     ],
-    warnings: [...warningsOf(config, features.tried), ...addons.warnings],
+    warnings: [...warningsOf(config, features.tried, knownPods(input, node)), ...addons.warnings],
   };
 }
 
@@ -281,8 +284,17 @@ function masterNodeSteps({ input, features, node, common }: MasterParts): Step[]
   ];
 }
 
-/** For whoever runs the command. */
-export function warningsOf(config: ClusterConfig, tried: boolean): PlanWarning[] {
+/** What the cluster says; in a new one, the place that its first node gets. */
+function knownPods(
+  { podsOfNodes = [], config, observed }: MasterPlanInput,
+  { nodeName, nodeIp }: NodeIdentity,
+): readonly PodsOfNode[] {
+  if (podsOfNodes.length > 0 || observed.host.etcdData) return podsOfNodes;
+  return [{ node: nodeName, podCidr: firstNodeCidr(config.podCidr), address: nodeIp }];
+}
+
+/** For whoever runs the command. @param known nodes whose pods have their place already */
+export function warningsOf(config: ClusterConfig, tried: boolean, known: readonly PodsOfNode[] = []): PlanWarning[] {
   return [
     ...(config.insecureApi
       ? [
@@ -295,7 +307,7 @@ export function warningsOf(config: ClusterConfig, tried: boolean): PlanWarning[]
         ]
       : []),
     ...(tried ? [] : [{ message: `Kubernetes ${config.version} was not tried with tsdeploy: its neighbours were.` }]),
-    ...podNetworkOf(config).notes(config).map((message) => ({ message })),
+    ...podNetworkOf(config).notes(config, known).map((message) => ({ message })),
   ];
 }
 
