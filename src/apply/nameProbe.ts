@@ -4,6 +4,7 @@ import type { KubernetesClient } from "../api/kubernetesClient.js";
 import type { Helper } from "../host/helperSession.js";
 import { messageOf } from "../model/errors.js";
 import type { Probe } from "../model/plan.js";
+import { isReady, type Pod, sightOf } from "./podState.js";
 import { tolerant } from "./probes.js";
 import type { Sight } from "./waitFor.js";
 
@@ -16,27 +17,6 @@ const dnsSelector = "k8s-app=kube-dns";
 /** How long one answer may take: it comes from the same machine, or from a neighbour. */
 const answerMs = 5_000;
 
-/** What we read of a pod. */
-interface Pod {
-  readonly metadata: { readonly name: string };
-  readonly status?: {
-    readonly phase?: string;
-    readonly conditions?: readonly {
-      readonly type: string;
-      readonly status: string;
-      readonly message?: string;
-    }[];
-    readonly containerStatuses?: readonly {
-      readonly state?: {
-        readonly waiting?: { readonly reason?: string; readonly message?: string };
-        readonly terminated?: { readonly reason?: string; readonly exitCode: number };
-      };
-      readonly restartCount?: number;
-      readonly lastState?: { readonly terminated?: { readonly reason?: string; readonly exitCode: number } };
-    }[];
-  };
-}
-
 /** Asks DNS only when a pod of it is ready: each question is a program started on the host. */
 export async function probeNameResolves(
   api: KubernetesClient,
@@ -46,34 +26,11 @@ export async function probeNameResolves(
 ): Promise<Sight> {
   return tolerant("the cluster's DNS", async () => {
     const pods = await api.list<Pod>(dnsPods, { signal, query: { labelSelector: dnsSelector } });
-    if (!pods.some(isReady)) {
-      const states = pods.map((pod) => `pod ${pod.metadata.name} ${stateOf(pod)}`);
-      return { done: false, seen: states.length === 0 ? "there is no pod of the cluster's DNS" : states.join("; ") };
-    }
+    if (!pods.some(isReady)) return sightOf(pods, "there is no pod of the cluster's DNS");
     const answer = await ask(helper, { name, server }, signal);
     if (answer === address) return { done: true };
     return { done: false, seen: `DNS at ${server} says of ${name}: ${answer}` };
   });
-}
-
-function isReady({ status }: Pod): boolean {
-  return status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True") ?? false;
-}
-
-/** What keeps a pod from being ready, as far as it is known. */
-function stateOf({ status }: Pod): string {
-  const [container] = status?.containerStatuses ?? [];
-  const { waiting, terminated } = container?.state ?? {};
-  const before = container?.lastState?.terminated;
-  const ended = terminated ?? before;
-  const reasons = [
-    waiting?.reason,
-    waiting?.message,
-    ended && `ended with status ${ended.exitCode}${(container?.restartCount ?? 0) > 1 ? ` ${container?.restartCount ?? 0} times` : ""}`,
-    ...(container ? [] : [status?.conditions?.find(({ type }) => type === "PodScheduled")?.message]),
-  ].filter((reason) => reason !== undefined && reason !== "");
-  if (reasons.length > 0) return `is not ready: ${reasons.join(", ")}`;
-  return status?.phase === "Running" ? "runs, but is not ready" : `is ${status?.phase ?? "new"}`;
 }
 
 /** The address by which the server knows the name, or in words what it says instead. */

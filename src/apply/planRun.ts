@@ -79,7 +79,8 @@ export class PlanRun {
     } catch (error) {
       throwIfAborted(signal);
       if (!(error instanceof DeadlineError)) throw error;
-      throw await waitInVain({ phase: step.phase, seen: error.seen, timeoutMs }, engine, this.#watch);
+      const { seen, trouble } = error;
+      throw await waitInVain({ phase: step.phase, seen, trouble, timeoutMs }, engine, this.#watch);
     } finally {
       ended.abort();
     }

@@ -2,7 +2,12 @@ import { setTimeout as delay } from "node:timers/promises";
 import { TsdeployError } from "../model/errors.js";
 
 /** What a probe saw: `done`, or a few words on how far it is. */
-export type Sight = { readonly done: true } | { readonly done: false; readonly seen: string };
+export type Sight =
+  | { readonly done: true }
+  | { readonly done: false; readonly seen: string; readonly trouble?: Trouble };
+
+/** Why pods are not ready that are more than slow: a kubelet cannot pull their image, or they end. */
+export type Trouble = "image" | "crash";
 
 export interface WaitOptions {
   readonly timeoutMs: number;
@@ -15,11 +20,13 @@ export interface WaitOptions {
 /** Thrown at the deadline, with what was seen last; the caller adds what it knows (logs, next steps). */
 export class DeadlineError extends Error {
   readonly seen: string;
+  readonly trouble: Trouble | undefined;
 
-  constructor(seen: string) {
+  constructor(seen: string, trouble?: Trouble) {
     super(seen);
     this.name = "DeadlineError";
     this.seen = seen;
+    this.trouble = trouble;
   }
 }
 
@@ -34,20 +41,21 @@ export async function waitFor(probe: (signal: AbortSignal) => Promise<Sight>, op
   const deadline = AbortSignal.timeout(options.timeoutMs);
   const signal = AbortSignal.any([deadline, options.signal]);
   let seen = nothing;
+  let trouble: Trouble | undefined;
   for (;;) {
     throwIfAborted(options.signal);
     try {
       const sight = await probe(signal);
       if (sight.done) return;
       // A look that the deadline has cut short says nothing of what it looked at.
-      if (deadline.aborted && seen !== nothing) throw new DeadlineError(seen);
+      if (deadline.aborted && seen !== nothing) throw new DeadlineError(seen, trouble);
       if (sight.seen !== seen) options.onSeen?.(sight.seen);
-      seen = sight.seen;
+      ({ seen, trouble } = sight);
     } catch (error) {
       throwIfAborted(options.signal);
       if (!deadline.aborted || error instanceof DeadlineError) throw error;
     }
-    if (deadline.aborted) throw new DeadlineError(seen);
+    if (deadline.aborted) throw new DeadlineError(seen, trouble);
     await delay(options.intervalMs ?? 100, undefined, { signal }).catch(() => undefined);
   }
 }

@@ -96,7 +96,8 @@ export const commandTable: readonly CommandRow[] = [
     name: "addon enable",
     summary: "have an add-on in the cluster",
     description:
-      "On the master's host. Later runs of `master` keep it, and bring its release for the version that they change to.",
+      "On the master's host. Ends when its pods take requests, or says what keeps them. Later runs of `master` keep it, " +
+      "and bring its release for the version that they change to.",
     examples: [
       ["tsdeploy addon enable metrics-server", "for kubectl top"],
       ["tsdeploy addon enable coredns", "as `tsdeploy master --dns`"],
@@ -106,7 +107,7 @@ export const commandTable: readonly CommandRow[] = [
     name: "addon disable",
     summary: "take an add-on out of the cluster",
     description:
-      "On the master's host. Deletes what tsdeploy has made for it. A ConfigMap that you have edited stays, and so does " +
+      "On the master's host. Deletes what tsdeploy has made for it, and ends when that is gone. A ConfigMap that you have edited stays, and so does " +
       "a file that you have.",
     examples: [["tsdeploy addon disable dashboard", ""]],
   },

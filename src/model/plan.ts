@@ -21,8 +21,19 @@ export type Probe =
       readonly node: string;
       readonly annotations: Readonly<Record<string, string>>;
     }
+  /** Deployments and DaemonSets have all their pods, and those take requests. */
+  | { readonly kind: "workloads-available"; readonly workloads: readonly ObjectReference[] }
+  /** These objects are gone, but for configuration that a person has edited, and the pods of these Deployments. */
+  | { readonly kind: "objects-gone"; readonly objects: readonly ObjectReference[]; readonly pods: readonly PodsOfDeployment[] }
   /** The cluster's DNS at the address `server` knows the name by that address. */
   | { readonly kind: "name-resolves"; readonly name: string; readonly address: string; readonly server: string };
+
+/** By what a Deployment's pods are known when it is gone. */
+export interface PodsOfDeployment {
+  readonly deployment: string;
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
 
 /** By what a container shows that it works: a port of the host's loopback, or a socket file, that accepts. */
 export type Health = { readonly port: number } | { readonly socket: string };

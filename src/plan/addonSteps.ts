@@ -12,7 +12,7 @@ import type { HostFile } from "../model/hostFile.js";
 import { paths } from "../model/hostLayout.js";
 import type { KubernetesObject, ObjectReference } from "../model/kubernetesObject.js";
 import type { RegistryMirrors, Taint, UserAddon } from "../model/options.js";
-import type { PlanWarning, Step } from "../model/plan.js";
+import type { PlanWarning, PodsOfDeployment, Step } from "../model/plan.js";
 import { sha256 } from "../model/specDigest.js";
 import { podNetworkOf } from "../network/podNetworks.js";
 import { imageStep } from "./nodePlan.js";
@@ -94,6 +94,8 @@ export function addonPart(input: AddonPartInput): AddonPart {
           objects,
         }),
         ...when(name === "coredns" && obstacle === undefined, ...dnsWait(context, ready)),
+        // A master is one without them; who turns one on wants to have it.
+        ...when(only !== undefined && name !== "coredns", availability(name, objects)),
       ]),
       ...deletions(gone, after, input),
     ],
@@ -102,6 +104,14 @@ export function addonPart(input: AddonPartInput): AddonPart {
 
 function phaseOf(name: AddonName): string {
   return name === "coredns" ? "dns" : "add-ons";
+}
+
+function availability(name: AddonName, objects: readonly KubernetesObject[]): Step {
+  const workloads = objects.filter(({ kind }) => kind === "Deployment" || kind === "DaemonSet").map(referenceTo);
+  return step(`available-${name}`, phaseOf(name), [`addon-${name}`], {
+    kind: "wait",
+    probe: { kind: "workloads-available", workloads },
+  });
 }
 
 /** Until a name resolves; its image comes meanwhile, so that a pull that fails says so. */
@@ -159,24 +169,36 @@ function deletions(stale: readonly string[], after: string, { observed, features
   return addonNames.flatMap((name) => {
     const path = addonPath(name);
     if (!stale.includes(path)) return [];
-    const objects = referencesIn(observed.files.get(path)?.content ?? "").filter(
-      ({ kind }) => features.deletionPropagation || kind !== "Deployment",
-    );
+    const all = objectsIn(observed.files.get(path)?.content ?? "");
+    const objects = all
+      .filter(({ kind }) => features.deletionPropagation || kind !== "Deployment")
+      .map(referenceTo)
+      .reverse();
     const phase = phaseOf(name);
     return [
-      step(`delete-${name}`, phase, [after], { kind: "delete-objects", objects: objects.reverse() }),
+      step(`delete-${name}`, phase, [after], { kind: "delete-objects", objects }),
       step(`remove-${name}`, phase, [`delete-${name}`], { kind: "remove-files", paths: [path] }),
+      step(`gone-${name}`, phase, [`remove-${name}`], {
+        kind: "wait",
+        probe: { kind: "objects-gone", objects: all.map(referenceTo), pods: all.flatMap(podsOfDeployment) },
+      }),
     ];
   });
 }
 
 /** The objects of a file that we have written. */
-function referencesIn(text: string): ObjectReference[] {
+function objectsIn(text: string): KubernetesObject[] {
   const documents = parseAllDocuments(text);
-  if (!Array.isArray(documents)) return [];
-  return documents.map((document) => {
-    const { apiVersion, kind, metadata } = document.toJS() as ObjectReference;
-    const { name, namespace } = metadata;
-    return { apiVersion, kind, metadata: { name, ...(namespace !== undefined && { namespace }) } };
-  });
+  return Array.isArray(documents) ? documents.map((document) => document.toJS() as KubernetesObject) : [];
+}
+
+function referenceTo({ apiVersion, kind, metadata: { name, namespace } }: KubernetesObject): ObjectReference {
+  return { apiVersion, kind, metadata: { name, ...(namespace !== undefined && { namespace }) } };
+}
+
+function podsOfDeployment({ kind, metadata, spec }: KubernetesObject): PodsOfDeployment[] {
+  if (kind !== "Deployment") return [];
+  const { selector } = spec as { readonly selector: { readonly matchLabels: Readonly<Record<string, string>> } };
+  const { name: deployment, namespace = "default" } = metadata;
+  return [{ deployment, namespace, labels: selector.matchLabels }];
 }

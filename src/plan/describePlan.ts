@@ -184,6 +184,10 @@ function describeProbe(probe: Probe): string {
       return `node ${probe.node} has its pod CIDR`;
     case "node-annotated":
       return `node ${probe.node} has the annotations ${pairs(probe.annotations)}`;
+    case "workloads-available":
+      return `all pods of ${probe.workloads.map(describeObject).join(", ")} take requests`;
+    case "objects-gone":
+      return `${probe.objects.map(describeObject).join(", ")} and their pods are gone`;
     case "name-resolves":
       return `DNS at ${probe.server} knows ${probe.name} as ${probe.address}`;
     default:

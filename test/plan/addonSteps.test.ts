@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { hostBeforeFile } from "../../src/host/hostBefore.js";
 import { writtenFilesRecord } from "../../src/host/writtenFiles.js";
+import { featuresOf } from "../../src/kubernetes/versions.js";
 import type { ExistingFile } from "../../src/model/hostFacts.js";
 import type { HostFile } from "../../src/model/hostFile.js";
 import { paths } from "../../src/model/hostLayout.js";
@@ -10,6 +11,7 @@ import { pullSecret } from "../../src/kubernetes/pullSecret.js";
 import { describePlan } from "../../src/plan/describePlan.js";
 import { filesOf } from "../../src/plan/diff.js";
 import { refuseForeignFiles } from "../../src/plan/foreignFiles.js";
+import { planAddon } from "../../src/plan/planAddon.js";
 import { planMaster } from "../../src/plan/planMaster.js";
 import { masterInputOf, observed } from "./fixtures.js";
 
@@ -139,6 +141,17 @@ describe("an add-on that nobody wants any more", () => {
     expect(plan.steps.find(({ id }) => id === "remove-coredns")?.needs).toEqual(["delete-coredns"]);
   });
 
+  test("is gone when all of its objects are, and its pods", () => {
+    const plan = planOf({ dns: false, files: earlier({ path: corednsPath, content }) });
+    expect(plan.steps.find(({ id }) => id === "gone-coredns")?.needs).toEqual(["remove-coredns"]);
+    const { probe } = actionOf(plan, "gone-coredns") as Extract<Action, { readonly kind: "wait" }>;
+    expect(probe).toMatchObject({
+      kind: "objects-gone",
+      objects: expect.arrayContaining([expect.objectContaining({ kind: "Deployment" })]) as unknown,
+      pods: [{ deployment: "coredns", namespace: "kube-system", labels: { "k8s-app": "kube-dns" } }],
+    });
+  });
+
   test.each(["v1.3.6", "v1.6.13"])("leaves a Deployment of %s to the add-on manager, which takes the pods too", (version) => {
     const [old = ""] = filesOf(planOf({ version })).flatMap(({ path, content: text }) => (path === corednsPath ? [text] : []));
     const plan = planOf({ version, dns: false, files: earlier({ path: corednsPath, content: old }) });
@@ -157,6 +170,20 @@ describe("an add-on that nobody wants any more", () => {
     const files = [{ path: corednsPath, mode: 0o644, content, secret: false }];
     expect(actionOf(planOf({ dns: false, files }), "remove-coredns")).toBeUndefined();
   });
+});
+
+test("an add-on that is turned on is waited for, one that a master has is not", () => {
+  const { config, options } = masterInputOf({ version: "v1.20.2", config: { addons: ["coredns", "metrics-server"] } });
+  const optionsFile = { path: paths.options, mode: 0o600, content: "", secret: true };
+  const features = featuresOf("v1.20.2");
+  const input = { config, features, observed, options, hasOtherNodes: false, nodeName: "machine-1", optionsFile };
+  const plan = planAddon({ ...input, name: "metrics-server" });
+  expect(plan.steps.find(({ id }) => id === "available-metrics-server")?.needs).toEqual(["addon-metrics-server"]);
+  const { probe } = actionOf(plan, "available-metrics-server") as Extract<Action, { readonly kind: "wait" }>;
+  expect(probe).toMatchObject({ workloads: [{ kind: "Deployment", metadata: { name: "metrics-server" } }] });
+  const whole = planMaster(masterInputOf({ version: "v1.20.2", config: { addons: ["metrics-server"] } }));
+  expect(actionOf(whole, "addon-metrics-server")).toBeDefined();
+  expect(actionOf(whole, "available-metrics-server")).toBeUndefined();
 });
 
 describe("the person's own add-ons", () => {

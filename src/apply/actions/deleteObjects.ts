@@ -31,7 +31,8 @@ async function deleteObject(reference: ObjectReference, { run, leave }: StepTool
   });
 }
 
-function isKept({ kind, metadata, ...object }: KubernetesObject): boolean {
+/** Whether it is configuration that a person has edited. */
+export function isKept({ kind, metadata, ...object }: KubernetesObject): boolean {
   return kind === "ConfigMap" && metadata.annotations?.[labels.spec] !== undefined && isEditedMap({ metadata, ...object });
 }
 

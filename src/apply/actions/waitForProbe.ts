@@ -12,6 +12,7 @@ import {
 } from "../probes.js";
 import { probeRestarted } from "../staticPods.js";
 import type { Sight } from "../waitFor.js";
+import { probeObjectsGone, probeWorkloads } from "../workloadProbes.js";
 
 export async function waitForProbe({ probe }: ActionOf<"wait">, { run, step }: StepTools): Promise<void> {
   await run.wait(step, (signal) => look(probe, run, signal));
@@ -38,6 +39,10 @@ async function look(probe: Probe, run: PlanRun, signal: AbortSignal): Promise<Si
       return probeNodeCidr(api, probe.node, signal);
     case "node-annotated":
       return probeNodeAnnotations(api, probe.node, probe.annotations, signal);
+    case "workloads-available":
+      return probeWorkloads(api, probe.workloads, signal);
+    case "objects-gone":
+      return probeObjectsGone(api, probe, signal);
     case "name-resolves":
       return probeNameResolves(api, helper, probe, signal);
     default:

@@ -28,6 +28,9 @@ export function memoryApi(state: HostState, faults: Faults): KubernetesClient {
   const existing = (path: string): KubernetesObject => {
     const object = state.objects.get(path);
     if (!object) throw new ApiError(404, "NotFound", `${path} not found`);
+    if (path.includes("/deployments/")) {
+      return { ...object, status: { observedGeneration: 1, replicas: 1, updatedReplicas: 1, availableReplicas: 1 } };
+    }
     if (!path.startsWith(nodes)) return object;
     allocateInTime(state, path);
     return { ...(state.objects.get(path) ?? object), status: nodeStatus(state, path) };
@@ -36,7 +39,7 @@ export function memoryApi(state: HostState, faults: Faults): KubernetesClient {
     // As JSON: what is undefined is not there.
     const saved = JSON.parse(JSON.stringify(object)) as KubernetesObject & { status?: unknown };
     // Told anew at each look.
-    if (path.startsWith(nodes)) delete saved.status;
+    if (path.startsWith(nodes) || path.includes("/deployments/")) delete saved.status;
     state.objects.set(path, saved);
     return object;
   };
