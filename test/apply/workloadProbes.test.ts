@@ -42,7 +42,9 @@ function apiOf(...objects: readonly KubernetesObject[]): KubernetesClient {
   return { get, list } as unknown as KubernetesClient;
 }
 
-const waiting = (reason: string, message?: string) => ({ containerStatuses: [{ state: { waiting: { reason, message } } }] });
+const waiting = (reason: string, message?: string) => ({
+  containerStatuses: [{ state: { waiting: { reason, message } } }],
+});
 
 describe("an add-on is available", () => {
   test.each([

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { hostBeforeFile } from "../../src/host/hostBefore.js";
 import { writtenFilesRecord } from "../../src/host/writtenFiles.js";
 import { featuresOf } from "../../src/kubernetes/versions.js";
+import type { TsdeployError } from "../../src/model/errors.js";
 import type { ExistingFile } from "../../src/model/hostFacts.js";
 import type { HostFile } from "../../src/model/hostFile.js";
 import { paths } from "../../src/model/hostLayout.js";
@@ -213,5 +214,34 @@ describe("the person's own add-ons", () => {
     expect(check).toThrow(`${paths.addons}/one.yaml would be overwritten`);
     present.set(`${paths.addons}/one.yaml`, { mode: 0o644, content: "one" });
     expect(check).not.toThrow();
+  });
+});
+
+describe("what is in the way is named, with the ways out", () => {
+  function problemsWith(path: string, before: boolean) {
+    const plan = planOf({ options: { addons: [{ name: "mine.yaml", content: "one" }] } });
+    const edited = { mode: 0o644, content: "edited" };
+    const record = hostBeforeFile(observed.host, new Map(before ? [[path, edited]] : []));
+    const files = new Map([[path, edited], ...(record ? [[record.path, record] as const] : [])]);
+    try {
+      refuseForeignFiles(plan, { ...observed, files });
+    } catch (error) {
+      return (error as TsdeployError).problems;
+    }
+    return [];
+  }
+
+  test.each([
+    ["an add-on of ours", corednsPath, false, ["Remove it", "addon disable coredns", "--addons"]],
+    ["a file of --addons", `${paths.addons}/mine.yaml`, false, ["Remove it", "folder of --addons"]],
+    ["a manifest", `${paths.manifests}/master-multi.json`, true, ["--extra-arg", "--patches"]],
+    ["a PKI", `${paths.pki}/apiserver.crt`, true, ["ca.key"]],
+    ["another file", paths.kubeletConfig, true, ["move it away"]],
+  ] as const)("%s", (_, path, before, words) => {
+    const [problem, ...more] = problemsWith(path, before);
+    expect(more).toEqual([]);
+    expect(problem?.message).toContain(path);
+    for (const word of words) expect(problem?.hint).toContain(word);
+    if (!path.startsWith(paths.pki)) expect(problem?.hint).not.toContain("PKI");
   });
 });
