@@ -2,6 +2,7 @@ import type { Component, ContainerSpec } from "./containerSpec.js";
 import type { CleanupScope } from "./cleanupScope.js";
 import type { HostFile } from "./hostFile.js";
 import type { KubernetesObject, ObjectReference } from "./kubernetesObject.js";
+import type { NetworkName } from "./podNetwork.js";
 
 /** Something to wait for. Each has a deadline, and says what it saw last. */
 export type Probe =
@@ -25,8 +26,18 @@ export type Probe =
   | { readonly kind: "workloads-available"; readonly workloads: readonly ObjectReference[] }
   /** These objects are gone, but for configuration that a person has edited, and the pods of these Deployments. */
   | { readonly kind: "objects-gone"; readonly objects: readonly ObjectReference[]; readonly pods: readonly PodsOfDeployment[] }
-  /** The cluster's DNS at the address `server` knows the name by that address. */
-  | { readonly kind: "name-resolves"; readonly name: string; readonly address: string; readonly server: string };
+  /**
+   * The cluster's DNS at the address `server` knows the name by that address, as `node` sees it. Where pods' packets
+   * need routes of the owner's, DNS on other nodes that lack them is a warning.
+   */
+  | {
+      readonly kind: "name-resolves";
+      readonly name: string;
+      readonly address: string;
+      readonly server: string;
+      readonly node: string;
+      readonly network: NetworkName;
+    };
 
 /** By what a Deployment's pods are known when it is gone. */
 export interface PodsOfDeployment {

@@ -28,6 +28,7 @@ export interface AddonPartInput {
   readonly config: ClusterConfig;
   readonly features: VersionFeatures;
   readonly observed: ObservedHost;
+  readonly nodeName: string;
   /** Of this cluster, besides this one: pods that may not run here may run there. */
   readonly hasOtherNodes: boolean;
   readonly options: {
@@ -93,7 +94,7 @@ export function addonPart(input: AddonPartInput): AddonPart {
           kind: "apply-objects",
           objects,
         }),
-        ...when(name === "coredns" && obstacle === undefined, ...dnsWait(context, ready)),
+        ...when(name === "coredns" && obstacle === undefined, ...dnsWait(context, input.nodeName, ready)),
         // A master is one without them; who turns one on wants to have it.
         ...when(only !== undefined && name !== "coredns", availability(name, objects)),
       ]),
@@ -115,7 +116,7 @@ function availability(name: AddonName, objects: readonly KubernetesObject[]): St
 }
 
 /** Until a name resolves; its image comes meanwhile, so that a pull that fails says so. */
-function dnsWait(context: AddonContext, ready: readonly string[]): Step[] {
+function dnsWait(context: AddonContext, node: string, ready: readonly string[]): Step[] {
   const { config } = context;
   const image = imageStep("coredns-image", addons.coredns.image(context).reference, config);
   return [
@@ -127,6 +128,8 @@ function dnsWait(context: AddonContext, ready: readonly string[]): Step[] {
         name: `kubernetes.default.svc.${config.clusterDomain}`,
         address: addressAt(config.serviceCidr, 1),
         server: config.clusterDns,
+        node,
+        network: config.network,
       },
     }),
   ];

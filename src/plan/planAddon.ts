@@ -34,6 +34,7 @@ export function planAddon(input: AddonPlanInput): Plan {
     observed,
     options,
     hasOtherNodes,
+    nodeName: input.nodeName,
     bundled: [],
     ...defined({ pullSecret: input.pullSecret }),
   });

@@ -88,6 +88,7 @@ export function planMaster(input: MasterPlanInput): Plan {
     features,
     observed,
     options,
+    nodeName: node.nodeName,
     hasOtherNodes: input.hasOtherNodes ?? false,
     bundled: addonFiles(bundled),
     ...defined({ pullSecret: input.pullSecret }),

@@ -52,6 +52,8 @@ describe("DNS", () => {
         name: "kubernetes.default.svc.cluster.local",
         address: "10.96.0.1",
         server: "10.96.0.10",
+        node: "machine-1",
+        network: "bridge",
       },
     });
     expect(plan.steps.find(({ id }) => id === "dns")?.phase).toBe("dns");

@@ -44,7 +44,7 @@ async function look(probe: Probe, run: PlanRun, signal: AbortSignal): Promise<Si
     case "objects-gone":
       return probeObjectsGone(api, probe, signal);
     case "name-resolves":
-      return probeNameResolves(api, helper, probe, signal);
+      return probeNameResolves({ api, helper, report: context.report, timeoutMs: context.timeoutMs }, probe, signal);
     default:
       return unreachable(probe);
   }
