@@ -112,13 +112,19 @@ function flannelAgent(node: NetworkNode, image: string): NetworkAgent {
       // An API server before v1.19 does not know lists that are streamed, and a client would wait for the end of one.
       KUBE_FEATURE_WatchListClient: "false",
     },
+    // Not their folder: a master's has the cluster's keys, and the image may be somebody else's.
     binds: [
-      { source: paths.kubernetes, target: paths.kubernetes, readOnly: true },
+      { source: paths.kubeletConf, target: paths.kubeletConf, readOnly: true },
+      { source: paths.flannelConfig, target: paths.flannelConfig, readOnly: true },
+      ...(isOwnImage ? [{ source: paths.scripts, target: paths.scripts, readOnly: true }] : []),
+      // A kubelet renews its certificate there, by a rename.
       ...(bootstraps ? [{ source: kubeletPki, target: kubeletPki, readOnly: true }] : []),
       { source: "/lib/modules", target: "/lib/modules", readOnly: true },
       { source: runFolder, target: runFolder },
     ],
     files: [paths.kubeletConf, ...(bootstraps ? [`${kubeletPki}/${features.kubeletClientCertificate}`] : [])],
+    // A kubelet writes its kubeconfig when it is given a token, and else never.
+    restartsWith: bootstraps ? paths.bootstrapKubeletConf : paths.kubeletConf,
     modules: ["br_netfilter", ...[backendDriver(config.networkBackend)].filter((driver) => driver !== undefined)],
     api: apiserverOf(role, config),
     healthPort: flannelHealthPort,

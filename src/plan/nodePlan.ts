@@ -68,6 +68,7 @@ export interface NodePlan {
 /** A pod network's program as a container, and how the Node shows that it works. */
 interface NetworkRun {
   readonly container: ContainerSpec;
+  readonly restartsWith: string;
   readonly healthPort: number;
   readonly readyAnnotations: Readonly<Record<string, string>>;
 }
@@ -107,6 +108,7 @@ export function nodePlan(input: NodePlanInput): NodePlan {
     podNetworkFile: hasOwnFile ? cniFile : undefined,
     network: agent && {
       container: networkContainer({ role, config, options, agent, files: networkFiles }),
+      restartsWith: agent.restartsWith,
       healthPort: agent.healthPort,
       readyAnnotations: agent.readyAnnotations,
     },
@@ -177,7 +179,7 @@ export function networkSteps(
 ): Step[] {
   if (!network) return [];
   const phase = "pod network";
-  const { container, healthPort, readyAnnotations: annotations } = network;
+  const { container, restartsWith, healthPort, readyAnnotations: annotations } = network;
   const { component } = container;
   const image = imageStep(`${component}-image`, images.flannel, config);
   return [
@@ -187,6 +189,7 @@ export function networkSteps(
       kind: "run-container",
       container,
       health: { port: healthPort },
+      restartsWith,
     }),
     step(`${component}-ready`, phase, [component], { kind: "wait", probe: { kind: "node-annotated", node, annotations } }),
   ];

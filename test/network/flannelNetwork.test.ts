@@ -88,6 +88,26 @@ describe("flanneld", () => {
     expect(JSON.stringify(agent)).not.toContain("admin.conf");
   });
 
+  test.each(["master", "worker"] as const)("sees of a %s's files the ones that it needs, whoever's image it runs", (role) => {
+    const seen = (image: string) =>
+      (flannelNetwork.agent(node({}, {}, { role }), image)?.binds ?? [])
+        .map(({ source }) => source)
+        .filter((path) => /^\/(etc|var)\//.test(path));
+    // A folder, in which a kubelet renews its certificate.
+    const pki = role === "worker" ? ["/var/lib/kubelet/pki"] : [];
+    const own = ["/etc/kubernetes/kubelet.conf", "/etc/kubernetes/flannel.json"];
+    expect(seen("docker.io/flannel/flannel:v0.28.9")).toEqual([...own, ...pki]);
+    expect(seen(clusterConfig.image)).toEqual([...own, "/etc/kubernetes/scripts", ...pki]);
+  });
+
+  test("starts anew with a kubeconfig that a run has written: the file that is bound is the old one", () => {
+    const restartsWith = (role: "master" | "worker", version: string): string | undefined =>
+      flannelNetwork.agent(node({}, {}, { role, features: featuresOf(version) }), clusterConfig.image)?.restartsWith;
+    expect(restartsWith("master", "v1.36.2")).toBe("/etc/kubernetes/kubelet.conf");
+    expect(restartsWith("worker", "v1.36.2")).toBe("/etc/kubernetes/bootstrap-kubelet.conf");
+    expect(restartsWith("worker", "v1.3.6")).toBe("/etc/kubernetes/kubelet.conf");
+  });
+
   test("may see the nodes by a role, where there are roles", () => {
     expect(flannelNetwork.objects(clusterConfig, featuresOf("v1.36.2")).map(({ kind }) => kind)).toEqual([
       "ClusterRole",
