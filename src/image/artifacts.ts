@@ -4,7 +4,7 @@ import { type Problem, TsdeployError } from "../model/errors.js";
 import type { Architecture } from "../model/options.js";
 import { hyperkubePath, hyperkubeScripts } from "./hyperkubeScripts.js";
 import { imagePaths, type KubernetesProgram, kubernetesPrograms, type OptionalPart, type Part } from "./imageContents.js";
-import { criDockerdArchives, flannelArchives, hyperkubePrograms, serverArchives, wholeArchives } from "./pinnedChecksums.js";
+import { criDockerdArchives, flannelPrograms, hyperkubePrograms, serverArchives, wholeArchives } from "./pinnedChecksums.js";
 
 export type HashAlgorithm = "sha512" | "sha256";
 
@@ -90,7 +90,7 @@ const corednsRows: readonly ReleaseRow[] = [
   },
 ];
 
-const flannelUrl = `${github}/flannel-io/flannel/releases/download/v{version}/flannel-v{version}-linux-{arch}.tar.gz`;
+const flannelUrl = `${github}/flannel-io/flannel/releases/download/v{version}/flanneld-{arch}`;
 const criDockerdUrl = `${github}/Mirantis/cri-dockerd/releases/download/v{version}/cri-dockerd-{version}.{arch}.tgz`;
 
 /**
@@ -128,8 +128,8 @@ export function artifactsFor(
     }
   }
   if (parts.has("flannel")) {
-    const value = flannelArchives[flannel]?.[architecture];
-    const contents = { kind: "archive", members: { flanneld: inPrograms("flanneld") } } as const;
+    const value = flannelPrograms[flannel]?.[architecture];
+    const contents = { kind: "program", target: inPrograms("flanneld") } as const;
     if (value === undefined) problems.push(unknownChecksum("flannel", flannel, architecture, "flanneld"));
     else {
       const url = fill(flannelUrl, flannel, architecture);
@@ -146,7 +146,7 @@ export function artifactsFor(
 
 /** Whether a download of it could be trusted. */
 export function isDownloadable(part: OptionalPart, features: VersionFeatures, architecture: Architecture): boolean {
-  return part !== "flannel" || flannelArchives[features.components.flannel]?.[architecture] !== undefined;
+  return part !== "flannel" || flannelPrograms[features.components.flannel]?.[architecture] !== undefined;
 }
 
 function kubernetesArtifacts(

@@ -460,7 +460,12 @@ export const criDockerdArchives: Sums = {
 };
 
 /**
- * Version of flannel -> `flannel-v<version>-linux-<arch>.tar.gz`. The project publishes none, and no reviewed table has
- * those of 0.28: a row here is all that a download takes.
+ * Version of flannel -> `flanneld-<arch>`. The project publishes none; these are from the pillar of the Salt formula
+ * sysoperator/kubernetes-formula, which installs that file and checks it. It has none of 0.28.
  */
-export const flannelArchives: Sums = {};
+export const flannelPrograms: Sums = {
+  "0.27.4": {
+    amd64: "fc1233aac3ad2707d14c9ae42016b5402753f755f0d07cc5c41dc4190e95d299",
+    arm64: "aa4f59bff09603ad10634c5a930afa57631dd99d8da0b7baeaadc655f00831b7",
+  },
+};

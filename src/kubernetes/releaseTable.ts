@@ -9,6 +9,9 @@ export const defaultRegistry = "registry.k8s.io";
  */
 export const flannelVersion = "0.28.9";
 
+/** The one that images are built with: the newest of which a checksum is known. */
+export const packedFlannelVersion = "0.27.4";
+
 /** Where flannel's own image is without `--registry`. */
 export const flannelImage = `docker.io/flannel/flannel:v${flannelVersion}`;
 

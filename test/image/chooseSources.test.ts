@@ -156,7 +156,7 @@ describe("flannel and CoreDNS", () => {
     const left = withoutFailed(sources, new Map([["coredns", "no way there"]]));
     expect([...left.leftOut]).toEqual([["coredns", "no way there"]]);
     const versions = versionsOf(features, given(), parseProbe(debian), left);
-    expect(versions).toMatchObject({ flannel: "0.28.9" });
+    expect(versions).toMatchObject({ flannel: features.components.flannel });
     expect(versions.coredns).toBeUndefined();
   });
 });

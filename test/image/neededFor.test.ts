@@ -21,12 +21,13 @@ async function needed(more: Partial<ImageListOptions>, engine: FakeEngineInput =
 const flannel = "docker.io/flannel/flannel:v0.28.9";
 
 describe("what a cluster needs is", () => {
-  it("a base and release files where an image has to be built, and an image of what has no file", async () => {
+  it("a base and release files where an image has to be built", async () => {
     const { references, files, packages } = await needed({ k8sVersion: "v1.36.2", arch: "arm64" });
-    expect(references).toEqual(["debian:trixie-slim", flannel]);
+    expect(references).toEqual(["debian:trixie-slim"]);
     expect(Object.keys(files)).toEqual(
-      expect.arrayContaining(["kubelet", "kube-apiserver", "etcd", "cni-plugins", "cri-dockerd", "coredns"]),
+      expect.arrayContaining(["kubelet", "kube-apiserver", "etcd", "cni-plugins", "cri-dockerd", "flannel", "coredns"]),
     );
+    expect(files["flannel"]?.url).toMatch(/\/flannel-io\/flannel\/releases\/download\/v[0-9.]+\/flanneld-arm64$/);
     expect(files["kubelet"]).toEqual({
       name: "kubelet",
       url: "https://dl.k8s.io/release/v1.36.2/bin/linux/arm64/kubelet",
@@ -46,6 +47,7 @@ describe("what a cluster needs is", () => {
     const { references, files } = await needed({ k8sVersion: "v1.36.2", network: "bridge", dns: false });
     expect(references).toEqual(["debian:trixie-slim"]);
     expect(Object.keys(files)).not.toContain("coredns");
+    expect(Object.keys(files)).not.toContain("flannel");
   });
 
   it("named as it is on mirrors, without their passwords", async () => {
@@ -54,10 +56,7 @@ describe("what a cluster needs is", () => {
       mirror: "https://user:secret@lab.example/files",
       registryMirrors: { "docker.io": "lab.example:5000/hub" },
     });
-    expect(references).toEqual([
-      "lab.example:5000/hub/library/debian:trixie-slim",
-      "lab.example:5000/hub/flannel/flannel:v0.28.9",
-    ]);
+    expect(references).toEqual(["lab.example:5000/hub/library/debian:trixie-slim"]);
     expect(files["etcd"]?.url).toMatch(/^https:\/\/lab\.example\/files\/github\.com\/etcd-io\/etcd\/releases\//);
     expect(JSON.stringify(files)).not.toContain("secret");
   });
