@@ -5,6 +5,7 @@ import { type AcceptedOptions, acceptedOptionsFile, parseAcceptedOptions } from 
 import type { ContainerEngine } from "../docker/containerEngine.js";
 import { collectEngineFacts } from "../host/engineFacts.js";
 import { openHelper } from "../host/helperSession.js";
+import { ownCoredns } from "../image/corednsVersion.js";
 import { helperImage } from "../image/helperImage.js";
 import { clusterConfigPath, parseClusterConfig } from "../kubernetes/bootstrapObjects.js";
 import { featuresOf } from "../kubernetes/versions.js";
@@ -104,11 +105,10 @@ async function carryOut(change: Change): Promise<void> {
   const observed = await observe(change);
   const api = await adminApi(helper, files);
   try {
-    const config = {
-      ...parseClusterConfig(await api.get(clusterConfigPath, { signal })),
-      addons: addonsOf(accepted),
-    };
-    const features = featuresOf(config.version);
+    const known = parseClusterConfig(await api.get(clusterConfigPath, { signal }));
+    const features = featuresOf(known.version);
+    const dnsFromImage = accepted.dns && ownCoredns(features, observed) !== undefined;
+    const config = { ...known, addons: addonsOf(accepted), dnsFromImage };
     const isOn = config.addons.includes(options.addon);
     const settled = { config, features, options: accepted };
     const plan = planAddon({

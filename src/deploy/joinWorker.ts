@@ -15,6 +15,7 @@ import { kubeletOf } from "../model/ownership.js";
 import { describePlan } from "../plan/describePlan.js";
 import { runPreflight } from "../preflight/runPreflight.js";
 import type { RunContext } from "../report/runContext.js";
+import { bringDnsImage } from "./bringDnsImage.js";
 import { type ChangedNode, changeNode, type PlannedNode } from "./changeNode.js";
 import { clusterConfigurations } from "./clusterConfigurations.js";
 import { checkTier, type HostSession, openSession } from "./hostSession.js";
@@ -143,6 +144,10 @@ async function join(joining: Joining): Promise<JoinedWorker | PlannedNode> {
   checkTier(runPreflight("host", observed, { ...wanted, ...validityOf(api) }), context);
   const plan = await planWorkerHost(settled, observed);
   if (!hasJoined) await refuseTakenName(api, plan.nodeName, context.signal);
+  if (!options.dryRun) {
+    const { architecture } = engineFacts.version;
+    await bringDnsImage(engine, { config, image: image.reference, architecture, options }, context);
+  }
   const change = { plan, session, api, options: { ...options, overwrite: false }, keepsData: false, context };
   const outcome = await changeNode(change);
   return outcome.kind === "planned" ? outcome : { ...outcome, config, version };

@@ -7,6 +7,7 @@ import {
 } from "../config/acceptedOptions.js";
 import { namedRegistries } from "../config/imageReference.js";
 import { hostBeforeFile } from "../host/hostBefore.js";
+import { ownCoredns } from "../image/corednsVersion.js";
 import { etcdToRun } from "../image/etcdVersion.js";
 import { addressAt } from "../kubernetes/networks.js";
 import { checkProxyMode } from "../kubernetes/proxyConfiguration.js";
@@ -75,6 +76,7 @@ export function settle(requested: MasterOptions, observed: ObservedHost, image: 
     insecureApi: options.insecureApi,
     proxyMode: options.proxyMode,
     addons: addonsOf(options),
+    dnsFromImage: options.dns && ownCoredns(features, observed) !== undefined,
     extraArgs: { ...(kubelet && { kubelet }), ...(proxy && { proxy }) },
   };
   checkProxyMode(config.proxyMode, features);

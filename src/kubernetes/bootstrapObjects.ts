@@ -121,6 +121,7 @@ const clusterConfigSchema: z.ZodType<ClusterConfig> = z.object({
   insecureApi: z.boolean().default(false),
   proxyMode: z.enum(["iptables", "ipvs", "nftables"]).default("iptables"),
   addons: z.array(z.enum(addonNames)).default([]),
+  dnsFromImage: z.boolean().exactOptional(),
   extraArgs: z.object({
     etcd: extraArgs,
     apiserver: extraArgs,

@@ -26,6 +26,8 @@ export interface ClusterConfig {
   readonly proxyMode: "iptables" | "ipvs" | "nftables";
   /** Those that come with tsdeploy and are on, in the order of their names. */
   readonly addons: readonly AddonName[];
+  /** CoreDNS's pods run from `image`: each node that they may run on has to have it. */
+  readonly dnsFromImage?: boolean;
   /** Those of the node components, `kubelet` and `proxy`. */
   readonly extraArgs: ExtraArgs;
 }
