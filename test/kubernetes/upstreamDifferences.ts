@@ -208,6 +208,10 @@ export const differences: readonly Difference[] = [
     at([flannel], "restart", { upstream: "unless-stopped" }),
   ),
   ...because(
+    "With `unless-stopped` a crash of dockerd would be the end of the cluster: Docker takes its containers for stopped.",
+    at(["master: etcd", ...kubelets, "worker: proxy"], "restart", { ours: "always", upstream: "unless-stopped" }),
+  ),
+  ...because(
     "Nodes get their pod CIDRs from the controller-manager, where upstream's flannel gives them out.",
     added(controllerManager, {
       "--allocate-node-cidrs": "true",

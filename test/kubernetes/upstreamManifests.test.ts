@@ -100,7 +100,7 @@ test("all else is there on both sides, and the same", () => {
       "master: kubelet: --api-servers",
       "master: kubelet: --config",
       "master: kubelet: bind /var/lib/docker",
-      "worker: kubelet: restart",
+      "worker: kubelet: privileged",
       "worker: proxy: --master",
     ]),
   );
