@@ -1,0 +1,62 @@
+import { apiClient } from "./apiClient.mjs";
+
+/**
+ * The two sides of a ratio, each a cluster of the same programs from the same image: tsdeploy's, and the one of bare
+ * `docker run`s and ready-made manifests. Both have flannel of that backend, kube-proxy, and CoreDNS where the image
+ * has it. `prepare` does what is not measured, `master` and `worker` are what a person would run.
+ */
+export function sidesOf(testbed, backend) {
+  const { machines } = testbed;
+  const [first] = machines;
+  const dns = testbed.lack("coredns") === undefined ? "--dns" : "--no-dns";
+  let address;
+  const tsdeploy = {
+    name: "tsdeploy",
+    prepare: async () => undefined,
+    /** @returns the node's name, and when it was Ready */
+    async master() {
+      const result = await testbed.master("--network", "flannel", "--network-backend", backend, dns);
+      ({ address } = result);
+      return result;
+    },
+    worker: (n) => testbed.tsdeploy(n, "worker", "--master", address),
+    api: () => apiClient(testbed.kubeconfigs.tsdeploy),
+  };
+  const bare = {
+    name: "bare",
+    async prepare(workers) {
+      await testbed.bare(first, "prepare", "up", "--network", backend);
+      for (const n of workers) await testbed.bare(n, "prepare", "join");
+    },
+    master: () => testbed.bare(first, "run", "up"),
+    worker: (n) => testbed.bare(n, "run", "join"),
+    api: () => apiClient(testbed.kubeconfigs.bare),
+  };
+  return [bare, tsdeploy];
+}
+
+/** The backend that a cluster gets where nobody asks for another, as far as this kernel has it. */
+export function usualBackend({ backends }) {
+  return backends.includes("vxlan") ? "vxlan" : "host-gw";
+}
+
+/** A side's cluster while it is there: its objects are looked at by one connection, and it is removed at the end. */
+export async function withCluster(testbed, machines, use) {
+  const apis = [];
+  try {
+    return await use(async (side) => {
+      const api = await side.api();
+      apis.push(api);
+      return api;
+    });
+  } finally {
+    for (const api of apis) api.close();
+    await Promise.all(machines.map((n) => testbed.cleanUp(n, { always: true })));
+  }
+}
+
+/**
+ * v1.20's CIDR allocator waits 10 s before its first look at nodes. Workers are timed on a master that is past it, both
+ * sides alike.
+ */
+export const allocatorMs = 12_000;
