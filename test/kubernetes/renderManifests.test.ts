@@ -49,6 +49,13 @@ test("pod CIDRs are given by a process of their own, unless a person says someth
   expect(commandOf("controller-manager", { extraArgs })).toContain("--controllers=*");
 });
 
+test("controllers are not held up by their own rate limit when they start, unless a person wants another", () => {
+  expect(commandOf("controller-manager")).toContain("--kube-api-qps=100");
+  expect(commandOf("controller-manager")).toContain("--kube-api-burst=200");
+  const command = commandOf("controller-manager", { extraArgs: { "controller-manager": { "kube-api-qps": "5" } } });
+  expect(command.filter((word) => word.startsWith("--kube-api-qps"))).toEqual(["--kube-api-qps=5"]);
+});
+
 test("the node CIDR mask is the same for both controller-managers, and ports are the first one's", () => {
   const extraArgs = { "controller-manager": { "node-cidr-mask-size": "25", "secure-port": "10999", v: "3" } };
   expect(commandOf("node-ipam", { extraArgs })).toContain("--node-cidr-mask-size=25");
