@@ -4,7 +4,18 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "./support/eventually.js";
 import { differences, footprint, savedFootprint } from "./support/footprint.js";
 import { type Machine, machine1, machine2 } from "./support/machine.js";
-import { apply, hasCoredns, kubectl, said, tryKubectl, tryTsdeploy, tsdeploy, workFolder } from "./support/operator.js";
+import {
+  apply,
+  hasCoredns,
+  image,
+  kubectl,
+  said,
+  tryKubectl,
+  tryTsdeploy,
+  tsdeploy,
+  version,
+  workFolder,
+} from "./support/operator.js";
 import { nodesReady, routePods, toolbox, unroutePods } from "./support/workload.js";
 
 const both = [machine1, machine2];
@@ -34,6 +45,33 @@ async function isGone(name: string): Promise<void> {
 async function resolved({ name }: Machine, what: string): Promise<string> {
   const [address = ""] = (await kubectl(["exec", `tools-${name}`, "--", "getent", "hosts", what])).split(/\s+/);
   return address;
+}
+
+/** The image that metrics-server's pods run from here. */
+async function metricsImage(): Promise<string> {
+  const asked = ["image", "list", "--needed", "--addon", "metrics-server", "--k8s-version", version, "--output", "json"];
+  const { images } = JSON.parse((await tsdeploy(asked, { machine: machine1 })).stdout) as {
+    readonly images: readonly { readonly reference: string; readonly what: string }[];
+  };
+  return images.find(({ what }) => what === "metrics-server")?.reference ?? "";
+}
+
+/** A script that makes an image of that name: a server that says over TLS that it is ready, as its probes ask. */
+function makeMetrics(reference: string): string {
+  const serve =
+    'for word; do case $word in --secure-port=*) port=${word#*=};; esac; done; exec socat ' +
+    'OPENSSL-LISTEN:$port,cert=/cert.pem,verify=0,reuseaddr,fork ' +
+    'SYSTEM:"echo HTTP/1.1 200 OK; echo Content-Length: 0; echo"';
+  return `
+    made=$(mktemp -d)
+    openssl req -x509 -newkey rsa:2048 -nodes -days 9 -subj /CN=metrics -keyout $made/key -out $made/crt
+    cat $made/key $made/crt >$made/cert.pem
+    chmod 644 $made/cert.pem
+    id=$(docker create ${image})
+    docker cp $made/cert.pem $id:/cert.pem
+    docker commit --change 'ENTRYPOINT ${JSON.stringify(["bash", "-c", serve, "metrics"])}' $id ${reference}
+    docker rm $id
+    rm -r $made`;
 }
 
 beforeAll(() => {
@@ -124,15 +162,22 @@ describe("add-ons that come with tsdeploy", () => {
 
   it("are turned on, which later runs follow, and off again", async () => {
     const service = ["get", "service", "-n", "kube-system", "metrics-server", "-o", "name"];
+    const standIn = await metricsImage();
+    for (const machine of both) await machine.sh(makeMetrics(standIn));
     await tsdeploy(["addon", "enable", "metrics-server"], { machine: machine1 });
+    const available = ["-o", "jsonpath={.status.availableReplicas}"];
+    expect(await kubectl(["get", "deployment", "-n", "kube-system", "metrics-server", ...available])).toBe("1");
     expect(await kubectl(service)).toContain("metrics-server");
     await tsdeploy(["master"], { machine: machine1 });
     expect(await kubectl(service)).toContain("metrics-server");
     expect((await tsdeploy(["status"], { machine: machine1 })).stdout).toContain("metrics-server");
     await tsdeploy(["addon", "disable", "metrics-server"], { machine: machine1 });
-    await eventually("it is gone", async () => {
-      expect((await tryKubectl(service)).exitCode).toBe(1);
-    });
+    expect((await tryKubectl(service)).exitCode).toBe(1);
+    expect(await kubectl(["get", "pods", "-n", "kube-system", "-l", "k8s-app=metrics-server", "-o", "name"])).toBe("");
+    for (const machine of both) {
+      // The kubelet removes containers of a pod after the pod.
+      await eventually(`${machine.name} has no stand-in`, () => machine.sh(`docker rmi ${standIn}`));
+    }
     expect(said(await tsdeploy(["master"], { machine: machine1 }))).toContain("Nothing to change");
     // The add-on manager may have been in the middle of a pass that still had its file.
     await eventually("it stays away", async () => {
