@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "./support/eventually.js";
 import { differences, footprint, savedFootprint } from "./support/footprint.js";
 import { type Machine, machine1, machine2, machine3 } from "./support/machine.js";
@@ -142,6 +142,10 @@ END
 
 describe("worker on a fresh machine", () => {
   const join = ["worker", "--master", machine1.address];
+
+  beforeAll(async () => {
+    await tsdeploy(["master"], { machine: machine1 });
+  });
 
   it.each(ofWorker)("killed at step %s: the same command goes on", async (step) => {
     await cutShort(join, machine2, step, "SIGKILL");
