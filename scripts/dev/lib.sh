@@ -83,3 +83,38 @@ put() {
   install -D -m "$1" "$2" "$3.$BASHPID"
   mv "$3.$BASHPID" "$3"
 }
+
+# debian_mirror prints where this machine has its own packages from, if from a Debian.
+debian_mirror() {
+  # shellcheck disable=SC2016
+  apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(LABEL) $(COMPONENT)' 'Created-By: Packages' |
+    awk '$2 == "Debian" && $3 == "Debian" && $4 == "main" { print $1; exit }'
+}
+
+# debian_tarball NAME SUITE PACKAGES [ARCH] has the root file system of a machine of that suite as $cache/NAME.tar. What
+# went wrong is said, but bash switches errexit off where an exit code is looked at: hence the returns.
+debian_tarball() {
+  local tarball=$cache/$1.tar tree mirror
+  [[ ! -e $tarball ]] || return 0
+  apt_install debootstrap
+  mirror=$(debian_mirror)
+  tree=$(mktemp -d "$cache/$1.XXXXXX") || return
+  timeout 45m debootstrap --variant=minbase ${4:+--arch="$4"} --include="$3" "$2" "$tree" \
+    ${mirror:+"$mirror"} >"$cache/$1.log" 2>&1 </dev/null || {
+    tail -n 20 "$cache/$1.log" >&2
+    rm -rf --one-file-system "$tree"
+    log "debootstrap of $2 failed; its log is $cache/$1.log"
+    return 1
+  }
+  rm -rf "${tree:?}"/var/cache/apt/* "$tree"/var/lib/apt/lists/* "$tree"/var/log/* "$tree"/etc/ssh/ssh_host_* \
+    "$tree"/usr/share/{doc,locale,man}/*
+  tar -C "$tree" --numeric-owner -cf "$tarball.part" . && mv "$tarball.part" "$tarball" || return
+  rm -rf "$tree"
+}
+
+# write_ssh_wrapper DIR has DIR/bin/ssh read DIR/ssh_config: the docker CLI's ssh:// takes no -F, but goes by the PATH.
+write_ssh_wrapper() {
+  mkdir -p "$1/bin"
+  printf '#!/bin/sh\nexec /usr/bin/ssh -F %q "$@"\n' "$1/ssh_config" >"$1/bin/ssh"
+  chmod 0755 "$1/bin/ssh"
+}
