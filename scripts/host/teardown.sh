@@ -353,6 +353,20 @@ clean_sysctls() {
   done
 }
 
+# Where Docker's cgroup driver is systemd, a kubelet has systemd make them. Who removes their folders alone leaves systemd
+# with units that it calls active for ever, and whose folders come back with the next thing that systemd does to them.
+units() {
+  [[ -d $host/run/systemd/system ]] && chroot $host sh -c 'command -v systemctl' >/dev/null || return 0
+  chroot $host systemctl list-units --all --full --plain --no-legend 'kubepods.slice' 'kubepods-*.slice' </dev/null |
+    while read -r unit _; do echo "$unit"; done
+}
+
+clean_units() {
+  local found
+  mapfile -t found < <(units)
+  ((${#found[@]} == 0)) || chroot $host systemctl stop "${found[@]}" </dev/null || true
+}
+
 # A kubelet makes one for each pod: folders that only the kernel fills.
 cgroups() {
   local roots=("$host"/sys/fs/cgroup/kubepods{,.slice} "$host"/sys/fs/cgroup/*/kubepods{,.slice}) root
@@ -445,6 +459,7 @@ if [[ $mode == clean ]]; then
   clean_links
   clean_routes
   clean_sysctls
+  clean_units
   mapfile -t found < <(cgroups)
   ((${#found[@]} == 0)) || rmdir "${found[@]}" 2>/dev/null || true
   clean_paths
@@ -465,6 +480,7 @@ for setting in "${sysctls[@]}"; do
   if [[ -r $file ]] && read -r value <"$file"; then echo "sysctl $name $value"; fi
 done
 cgroups | while IFS= read -r path; do echo "cgroup ${path#"$host"}"; done
+units | while IFS= read -r unit; do echo "unit $unit"; done
 show_paths
 show_kubelets
 # An undo that was cut off may have left the copy alone.

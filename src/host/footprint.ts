@@ -24,6 +24,8 @@ export interface Footprint {
   readonly sysctls: Readonly<Record<string, string>>;
   /** The kubelet's cgroups. */
   readonly cgroups: readonly string[];
+  /** The same, where systemd made them: `kubepods-besteffort.slice`. */
+  readonly units: readonly string[];
   readonly paths: readonly string[];
   readonly emptyFolders: readonly string[];
   /** Links to logs of containers that are no more. */
@@ -55,6 +57,7 @@ export function parseFootprint(output: string): Footprint {
       }),
     ),
     cgroups: all("cgroup"),
+    units: all("unit"),
     paths: all("path"),
     emptyFolders: all("empty-folder"),
     deadLogs: all("dead-log"),

@@ -221,6 +221,8 @@ export function describeFootprint(footprint: Footprint, { sysctls }: CleanupScop
       ([name, value]) => `sysctl ${name} from ${footprint.sysctls[name] ?? "?"} back to ${value}`,
     ),
     ...footprint.cgroups.filter((path) => /\/kubepods(\.slice)?$/.test(path)).map((path) => `cgroup ${path}`),
+    // The same again, while their folders are there.
+    ...(footprint.cgroups.length > 0 ? [] : footprint.units.map((name) => `systemd unit ${name}`)),
     ...footprint.paths.map((path) => `file or folder ${path}`),
     ...footprint.emptyFolders.map((path) => `empty folder ${path}`),
     ...footprint.deadLogs.map((path) => `log link ${path}`),

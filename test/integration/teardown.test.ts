@@ -29,6 +29,19 @@ const owners = `
   # To pods that the owner has elsewhere, as it happens among our addresses.
   ip route add 10.244.200.0/24 via 10.77.0.1
 `;
+const fakeSystemd = `
+  mkdir -p /run/systemd/system /run/fake-units
+  cd /run/fake-units && touch kubepods.slice kubepods-besteffort.slice kubepods.service system.slice
+  cat >/usr/local/bin/systemctl <<'END'
+#!/bin/sh
+cd /run/fake-units
+case $1 in
+  list-units) for name; do case $name in -* | list-units) ;; *) ls $name | sed 's/$/ loaded active active x/' ;; esac; done ;;
+  stop) shift && rm "$@" ;;
+esac
+END
+  chmod +x /usr/local/bin/systemctl
+`;
 const removeOwners = `
   docker rm -fv owners-container >/dev/null && docker volume rm owners-volume >/dev/null
   umount /srv/owners && rm -rf /srv/owners /etc/cni /opt/cni /var/lib/cni
@@ -369,6 +382,21 @@ describe("teardown", () => {
       ...["KUBE-OWN", "owners-set"],
       ...["-t 10.77.0.16:30080", "-t 10.77.0.16:81", "-t 10.77.0.16:82", "-f 1"].map((server) => `-A ${server} -s rr`),
     ]);
+  });
+
+  it("has systemd take back the units that it made for pods, and no others", async () => {
+    // A machine has no systemd: its systemctl here is one that knows units by files.
+    await sh(fakeSystemd);
+    try {
+      await recordBefore();
+      const { plan } = await teardown();
+      expect(plan.leftovers).toEqual(
+        expect.arrayContaining(["systemd unit kubepods.slice", "systemd unit kubepods-besteffort.slice"]),
+      );
+      expect(await sh("ls /run/fake-units")).toBe("kubepods.service\nsystem.slice");
+    } finally {
+      await sh("rm -r /run/systemd /run/fake-units /usr/local/bin/systemctl");
+    }
   });
 
   it("takes rules out of both of iptables' backends, and leaves tables alone that hold anything else", async () => {

@@ -149,6 +149,16 @@ describe("containers of a worker", () => {
   });
 });
 
+describe("systemd's units of a kubelet's cgroups", () => {
+  it("are named where their folders are gone, and go with them where they are there", () => {
+    const units = "unit kubepods.slice\nunit kubepods-besteffort.slice\n";
+    const left = (footprint: string): readonly string[] =>
+      plan([], { footprint: parseFootprint(footprint) }).leftovers.filter((line) => /kubepods/.test(line));
+    expect(left(units)).toEqual(["systemd unit kubepods.slice", "systemd unit kubepods-besteffort.slice"]);
+    expect(left(`${units}cgroup /sys/fs/cgroup/kubepods.slice\n`)).toEqual(["cgroup /sys/fs/cgroup/kubepods.slice"]);
+  });
+});
+
 describe("what is not ours", () => {
   it("is not touched on a host that tsdeploy never used", () => {
     const footprint = parseFootprint("chain iptables-nft nat KUBE-SERVICES\npath /etc/kubernetes/pki\nlink cni0\n");
