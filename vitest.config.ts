@@ -17,7 +17,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/integration/**", "test/e2e/**"],
+          exclude: ["test/integration/**", "test/e2e/**", "test/vm/**"],
           // A busy machine is no failure: some cases make hundreds of plans or keys.
           testTimeout: 60_000,
         },
@@ -39,6 +39,7 @@ export default defineConfig({
           hookTimeout: 600_000,
         },
       },
+      { test: { name: "vm", include: ["test/vm/**/*.test.ts"] } },
     ],
   },
 });

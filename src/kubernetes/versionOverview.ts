@@ -1,6 +1,7 @@
 import { minor as minorOf } from "semver";
 import type { Components, Images } from "./releaseTable.js";
 import { defaultVersion, featuresOf, rangeName, supportedMinors, type VersionFeatures } from "./versions.js";
+import { triedVersions } from "./triedRuns.js";
 import { supportedRanges } from "./versionTable.js";
 
 /** What `tsdeploy versions` shows. */
@@ -34,10 +35,11 @@ export interface MinorOverview {
 
 /** All that is supported, from the version table. */
 export function versionOverview(): VersionOverview {
-  const tried = supportedRanges.flatMap((range) => range.tried);
+  const triedOf = (minor: string): string[] =>
+    triedVersions.filter((version) => minorOf(version) === minorOf(`${minor}.0`));
   return {
     defaultVersion,
-    ranges: supportedRanges.map(({ range, tried: here }) => {
+    ranges: supportedRanges.map(({ range }) => {
       const minors = supportedMinors(range);
       const features = minors.map((minor) => featuresOf(`${minor}.0`));
       const all = (value: (one: VersionFeatures) => string): string => [...new Set(features.map(value))].join(" | ");
@@ -47,14 +49,14 @@ export function versionOverview(): VersionOverview {
         nodeCredentials: all(({ nodeCredentials }) => nodeCredentials),
         authorization: all(({ authorizationMode }) => authorizationMode),
         etcd: all(({ etcdApi }) => etcdApi),
-        tried: here,
+        tried: minors.flatMap(triedOf),
       };
     }),
     minors: supportedMinors().map((minor) => {
       const { images, components, published } = featuresOf(`${minor}.0`);
       return {
         minor,
-        tried: tried.filter((version) => minorOf(version) === minorOf(`${minor}.0`)),
+        tried: triedOf(minor),
         published: published !== undefined,
         images,
         components,

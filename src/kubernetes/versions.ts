@@ -13,6 +13,7 @@ import {
   type Images,
   published,
 } from "./releaseTable.js";
+import { triedVersions } from "./triedRuns.js";
 import * as table from "./versionTable.js";
 
 export { defaultVersion };
@@ -189,7 +190,7 @@ export function readFeatures(
   const coredns = pick(corednses);
   return {
     version,
-    tried: table.supportedRanges.some(({ tried }) => tried.includes(version)),
+    tried: triedVersions.includes(version),
     programs: pick(table.programNames),
     runtime: pick(table.runtimes),
     nodeCredentials: pick(table.nodeCredentials),
@@ -298,8 +299,7 @@ function nearest(version: string): string {
   const closest = (versions: readonly string[]): string | undefined =>
     [...versions].sort((one, other) => distance(one) - distance(other))[0];
   const minor = closest(supportedMinors().map((name) => `${name}.0`)) ?? "";
-  const tried = table.supportedRanges.flatMap((supported) => supported.tried);
-  return closest(tried.filter((one) => semver.minor(one) === semver.minor(minor))) ?? minor;
+  return closest(triedVersions.filter((one) => semver.minor(one) === semver.minor(minor))) ?? minor;
 }
 
 /** Orders versions on a line: a minor release is farther than any patch. */

@@ -33,6 +33,9 @@ for save in iptables-nft-save iptables-legacy-save ip6tables-nft-save ip6tables-
     /^-/ { print table, $0 }' | section "$save"
 done
 
+# What kube-proxy's IPVS mode serves.
+{ grep -E '^(TCP|UDP|SCTP|FWM) ' /proc/net/ip_vs 2>/dev/null || true; } | section ipvs
+
 # These change by themselves, or with the interfaces of the moment.
 volatile='_count =|tcp_fastopen_key|\.(veth|cni|docker|br-)[^ ]*|stable_secret|\.neigh\.|ipv[46]\.route\.'
 {
@@ -42,11 +45,20 @@ volatile='_count =|tcp_fastopen_key|\.(veth|cni|docker|br-)[^ ]*|stable_secret|\
     kernel.keys.root_maxbytes
 } | section sysctl
 
-# Without ourselves and sshd's sessions.
-ps -e -o comm= | { grep -vE '^(bash|sh|ps|sort|sed|grep|sleep|docker|runc|awk|tail)$' || true; } | section process
+# Without ourselves and sshd's sessions, and on a machine with its own kernel without that kernel's threads.
+kernel=0
+[[ $(cat /proc/2/comm 2>/dev/null) != kthreadd ]] || kernel=2
+ps -e -o ppid=,pid=,comm= | awk -v kernel=$kernel '!kernel || ($1 != kernel && $2 != kernel) { $1 = $2 = ""; print substr($0, 3) }' | { grep -vE '^(bash|sh|ps|sort|sed|grep|sleep|docker|runc|awk|tail)$' || true; } | section process
 
-find /sys/fs/cgroup -type d -printf '/%P\n' | sed -E 's|^/[a-z_,]+||' |
+# With cgroup v1 there is a tree for each controller.
+controller='^/[a-z_,]+'
+[[ ! -e /sys/fs/cgroup/cgroup.controllers ]] || controller='^$'
+find /sys/fs/cgroup -type d -printf '/%P\n' | sed -E "s|$controller||" |
   { grep -vE '^(/docker(/.*)?|)$' || true; } | section cgroup
+
+if [[ -d /run/systemd/system ]]; then
+  systemctl list-units --all --full --plain --no-legend | awk '$3 != "inactive" { print $1, $2, $3 }' | section unit
+fi
 
 # A disk of its own may be mounted here.
 disks=()

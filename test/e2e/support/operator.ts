@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import type { Machine, Via } from "./machine.js";
+import { patience } from "./patience.js";
 import { describe, run, type RunOptions, type RunResult } from "./run.js";
 
 /** Where one run of the suite keeps its own things. */
@@ -16,7 +17,7 @@ export const home = join(workFolder, "home");
 export const version = process.env["TSDEPLOY_E2E_VERSION"] ?? "v1.20.2";
 export const image = `tsdeploy/hyperkube:${version}`;
 
-/** How flannel brings packets to other nodes: `host-gw`, for which no kernel lacks anything, or another one. */
+/** How flannel brings packets to other nodes: `host-gw`, which every kernel has, or another. `bridge`: without. */
 export const networkBackend = process.env["TSDEPLOY_E2E_BACKEND"] ?? "host-gw";
 
 /** A version of the neighbouring minor, of which there is no image. */
@@ -26,9 +27,9 @@ export const otherVersion = version.replace(/\d+\.\d+$/, (rest) => `${Number(res
 export const programsFolder = join(workFolder, "programs");
 const kubectlProgram = join(programsFolder, "kubectl");
 
-/** Whether that image has flannel. Else the same cases run on `--network bridge`, and the machines get routes. */
+/** Whether flannel is wanted and in that image. Else cases run on `--network bridge`, and the machines get routes. */
 export function hasFlannel(): boolean {
-  return existsSync(join(programsFolder, "flanneld"));
+  return networkBackend !== "bridge" && existsSync(join(programsFolder, "flanneld"));
 }
 
 /** Whether that image has CoreDNS. Else clusters are made without DNS: there is no registry to pull it from. */
@@ -83,7 +84,7 @@ export function startKubectl(args: readonly string[]): ChildProcessByStdio<null,
 /** The same, to its end. */
 export async function tryKubectl(args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   const env = { PATH: process.env["PATH"], HOME: home, ...options.env };
-  return run(kubectlProgram, ["--request-timeout=20s", ...args], { ...options, env });
+  return run(kubectlProgram, [`--request-timeout=${20 * patience}s`, ...args], { ...options, env });
 }
 
 /** The same for what has to succeed. @returns its stdout */

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { patience } from "./patience.js";
 
 /** The root of the repository. */
 export const root = fileURLToPath(new URL("../../..", import.meta.url));
@@ -31,7 +32,7 @@ export interface RunResult {
 
 /** Runs a program in the repository's root, without a terminal, and collects what it says. No exit code is an error. */
 export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-  const { env = process.env, input, timeoutMs = 300_000, kill, killAt, whenSaid } = options;
+  const { env = process.env, input, timeoutMs = 300_000 * patience, kill, killAt, whenSaid } = options;
   const began = performance.now();
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd: root, env, timeout: timeoutMs, stdio: "pipe" });

@@ -46,7 +46,8 @@ async function removeOtherImages(machine: Machine): Promise<void> {
   await machine.docker("image", "prune", "--force");
 }
 
-async function copyPrograms(): Promise<void> {
+/** Takes the programs of the image out of it, for the tests. */
+export async function copyPrograms(): Promise<void> {
   const docker = async (...args: string[]): Promise<string> => runOk("docker", args, { env: hostDocker });
   const id = (await docker("create", image, "true")).trim();
   await docker("cp", `${id}:/usr/local/bin`, programsFolder);

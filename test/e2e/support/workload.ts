@@ -1,6 +1,7 @@
 import { eventually } from "./eventually.js";
 import { type Machine, machines } from "./machine.js";
 import { hasFlannel, image, kubectl, kubectlJson } from "./operator.js";
+import { patience } from "./patience.js";
 import { runOk } from "./run.js";
 
 export const replicas = 4;
@@ -48,7 +49,7 @@ const pod = {
         name: "web",
         image: "tsdeploy/workload:test",
         imagePullPolicy: "IfNotPresent",
-        readinessProbe: { httpGet: { path: "/", port: 8080 }, periodSeconds: 1 },
+        readinessProbe: { httpGet: { path: "/", port: 8080 }, periodSeconds: patience, timeoutSeconds: patience },
         volumeMounts: [
           { name: "scratch", mountPath: "/scratch" },
           { name: "secret", mountPath: "/secret" },
