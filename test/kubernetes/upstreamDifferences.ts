@@ -221,6 +221,10 @@ export const differences: readonly Difference[] = [
     at(proxies, "--cluster-cidr", { ours: "10.1.0.0/16" }),
   ),
   ...because(
+    "Controllers that start together are not held up by the usual 20 requests a second.",
+    added(controllerManager, { "--kube-api-burst": "200", "--kube-api-qps": "100" }),
+  ),
+  ...because(
     "Docker drops what is forwarded where it has turned forwarding on: our chains let the pod network through.",
     at(kubelets, "start.sh --forward", { ours: "10.1.0.0/16" }),
     at([proxyPod, "worker: proxy", ...kubelets], "start.sh --iptables", { ours: "legacy" }),

@@ -40,19 +40,25 @@ export function usualBackend({ backends }) {
   return backends.includes("vxlan") ? "vxlan" : "host-gw";
 }
 
-/** A side's cluster while it is there: its objects are looked at by one connection, and it is removed at the end. */
+/** Runs what needs a cluster, with connections to its API server by `open`, and removes it from those machines. */
 export async function withCluster(testbed, machines, use) {
   const apis = [];
+  const open = async (side) => {
+    const api = await side.api();
+    apis.push(api);
+    return api;
+  };
+  const remove = () => machines.map((n) => testbed.cleanUp(n, { always: true }));
   try {
-    return await use(async (side) => {
-      const api = await side.api();
-      apis.push(api);
-      return api;
-    });
+    await use(open);
+  } catch (error) {
+    // What went wrong first is what a person has to see.
+    await Promise.allSettled(remove());
+    throw error;
   } finally {
     for (const api of apis) api.close();
-    await Promise.all(machines.map((n) => testbed.cleanUp(n, { always: true })));
   }
+  await Promise.all(remove());
 }
 
 /**

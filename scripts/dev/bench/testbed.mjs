@@ -77,6 +77,7 @@ export async function prepareTestbed(options, home) {
   };
   const programs = await programsOf(image, environment("unix:///var/run/docker.sock"));
   const backends = await backendsOf(machines[0]);
+  const hasBare = semver.gte(version, "1.20.0");
   return {
     machines,
     version,
@@ -86,10 +87,10 @@ export async function prepareTestbed(options, home) {
     /** Of flannel, that this kernel has. */
     backends,
     /** The bare limit is v1.20's and newer ones'; what went before has upstream's own start to be measured against. */
-    hasBare: semver.gte(version, "1.20.0"),
+    hasBare,
     /** Why what a part needs is not here; undefined if it is. */
     lack(need) {
-      if (need === "bare") return semver.gte(version, "1.20.0") ? undefined : `the bare side is for v1.20 and later`;
+      if (need === "bare") return hasBare ? undefined : "the bare side is for v1.20 and later";
       return programs.has(need) ? undefined : `${image} has no ${need}`;
     },
     env,
