@@ -4,6 +4,7 @@ import type { KubernetesObject, ObjectReference } from "../model/kubernetesObjec
 import type { Probe } from "../model/plan.js";
 import { isKept } from "./actions/deleteObjects.js";
 import { getIfThere } from "./getIfThere.js";
+import { deleteIfThere } from "./leaveCluster.js";
 import { type Pod, sightOf } from "./podState.js";
 import { type Node, tolerant } from "./probes.js";
 import type { Sight } from "./waitFor.js";
@@ -74,9 +75,14 @@ async function podsWith(
   return api.list<Pod>(`/api/v1/namespaces/${namespace}/pods`, { signal, query: { labelSelector } });
 }
 
+interface Deletable extends KubernetesObject {
+  /** `deletionTimestamp` is there when it is being deleted. */
+  readonly metadata: KubernetesObject["metadata"] & { readonly deletionTimestamp?: string };
+}
+
 type GoneProbe = Extract<Probe, { readonly kind: "objects-gone" }>;
 
-/** Whether nothing is left of deleted objects, the pods of Deployments included. */
+/** Whether nothing is left of deleted objects, the pods of Deployments included; what has come back is deleted. */
 export async function probeObjectsGone(
   api: KubernetesClient,
   { objects, pods }: Pick<GoneProbe, "objects" | "pods">,
@@ -84,9 +90,12 @@ export async function probeObjectsGone(
 ): Promise<Sight> {
   return tolerant("the API server", async () => {
     for (const reference of objects) {
-      const left = await getIfThere<KubernetesObject>(api, pathOf(reference), signal);
+      const left = await getIfThere<Deletable>(api, pathOf(reference), signal);
       const { kind, metadata } = reference;
-      if (left && !isKept(left)) return { done: false, seen: `${kind} ${metadata.name} is still there` };
+      if (!left || isKept(left)) continue;
+      // The add-on manager, in the middle of a pass, may have made it again; what it only makes it never deletes.
+      if (left.metadata.deletionTimestamp === undefined) await deleteIfThere(api, pathOf(reference), signal);
+      return { done: false, seen: `${kind} ${metadata.name} is still there` };
     }
     for (const { deployment, namespace, labels } of pods) {
       const left = (await podsWith(api, namespace, labels, signal)).filter(({ metadata }) =>

@@ -39,7 +39,11 @@ function apiOf(...objects: readonly KubernetesObject[]): KubernetesClient {
     const kind = path.endsWith("/nodes") ? "Node" : "Pod";
     return Promise.resolve(objects.filter((object) => object.kind === kind));
   };
-  return { get, list } as unknown as KubernetesClient;
+  const remove = (path: string): Promise<void> => {
+    byPath.delete(path);
+    return Promise.resolve();
+  };
+  return { get, list, delete: remove } as unknown as KubernetesClient;
 }
 
 const waiting = (reason: string, message?: string) => ({
@@ -116,6 +120,12 @@ describe("an add-on is gone", () => {
     expect(await look(deployment({}))).toMatchObject({ seen: "Deployment metrics-server is still there" });
     const ending = pod("metrics-server-7d4b-x2x9z", {});
     expect(await look(ending, node("machine-1", "True"))).toMatchObject({ seen: "pod metrics-server-7d4b-x2x9z is ending" });
+  });
+
+  test("when what the add-on manager has made again is deleted again", async () => {
+    const api = apiOf(deployment({}));
+    expect(await probeObjectsGone(api, gone, never)).toMatchObject({ done: false });
+    expect(await probeObjectsGone(api, gone, never)).toEqual({ done: true });
   });
 
   test("though somebody else's pods have its labels, or a node that is gone has one of its own", async () => {

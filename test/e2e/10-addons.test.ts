@@ -61,7 +61,8 @@ function makeMetrics(reference: string): string {
   const serve =
     'for word; do case $word in --secure-port=*) port=${word#*=};; esac; done; exec socat ' +
     'OPENSSL-LISTEN:$port,cert=/cert.pem,verify=0,reuseaddr,fork ' +
-    'SYSTEM:"echo HTTP/1.1 200 OK; echo Content-Length: 0; echo"';
+    // Go takes an answer that comes before the question for an error.
+    'SYSTEM:"head -n 1 >/dev/null; echo HTTP/1.1 200 OK; echo Content-Length: 0; echo"';
   return `
     made=$(mktemp -d)
     openssl req -x509 -newkey rsa:2048 -nodes -days 9 -subj /CN=metrics -keyout $made/key -out $made/crt
