@@ -31,6 +31,7 @@ const hostTools: readonly HostTool[] = [
   { program: "openssl", package: "openssl", loss: "missing certificates are not made anew" },
   { program: "modprobe", package: "kmod", loss: "kernel modules have to be loaded on the host" },
   { program: "ipset", package: "ipset", loss: "kube-proxy cannot use ipvs", proxyMode: "ipvs" },
+  { program: "ipvsadm", package: "ipvsadm", loss: "a teardown leaves what kube-proxy has in ipvs", proxyMode: "ipvs" },
   { program: "nft", package: "nftables", loss: "kube-proxy cannot use nftables", proxyMode: "nftables" },
   { program: "ethtool", package: "ethtool", loss: "some network plugins do not work" },
   { program: "ebtables", package: "ebtables", loss: "some network plugins do not work" },
