@@ -156,7 +156,8 @@ describe("an image built of release files", () => {
       expect.stringContaining("tsdeploy-test"),
       expect.stringMatching(/^kube-apiserver, .*: not in .*:bare, so downloaded$/),
       expect.stringContaining("plain http"),
-      expect.stringMatching(/^flannel is left out of the image \(.*checksum.*\): nodes pull docker\.io\/flannel\//),
+      // Its checksum is that of the real one, which this mirror cannot have.
+      expect.stringMatching(/^flannel is left out of the image \(.*flanneld-.*404.*\): nodes pull docker\.io/),
     ]);
     const done = events.flatMap((event) => (event.kind === "download-progress" && event.done ? [event.file] : []));
     expect(done.sort()).toEqual([...kubernetesPrograms, "cni-plugins", "coredns", "etcd"].sort());
@@ -187,7 +188,7 @@ describe("an image built of release files", () => {
     const { layer, id: image } = await build({ base: bare, mirror: mirror.url, tag: `tsdeploy-test-${id}:again` });
     expect(layer).toBe(first.layer);
     expect(image).toBe(first.id);
-    expect(mirror.requests).toEqual([]);
+    expect(mirror.requests.filter((request) => !request.includes("/flanneld-"))).toEqual([]);
   });
 });
 
