@@ -14,6 +14,7 @@ import { clusterTolerations, deployment, serviceAccount } from "./podParts.js";
 export const dnsLabels = { "k8s-app": "kube-dns" } as const;
 
 const name = "coredns";
+const corefileName = "Corefile";
 
 /** Options of plugins by the release of CoreDNS that has them; an older one refuses the whole Corefile. */
 const since = {
@@ -42,10 +43,11 @@ export const coredns: Addon = {
   objects(context) {
     const { config, features } = context;
     const { reference, version, command } = image(context);
+    const key = features.upperCaseKeys ? corefileName : corefileName.toLowerCase();
     return [
       serviceAccount(name),
       ...rbac(features, version),
-      corefileMap(config, version),
+      corefileMap(config, key, version),
       deployment(
         name,
         {
@@ -54,7 +56,7 @@ export const coredns: Addon = {
           tolerations: clusterTolerations,
           affinity: apart,
           container: { ...container(version), image: reference, ...(command && { command }) },
-          volumes: [{ name: "config-volume", configMap: { name, items: [{ key: "Corefile", path: "Corefile" }] } }],
+          volumes: [{ name: "config-volume", configMap: { name, items: [{ key, path: corefileName }] } }],
           isCritical: true,
           // The node's own servers: its own Service it cannot ask.
           dnsPolicy: "Default",
@@ -93,8 +95,8 @@ function rbac({ apis }: VersionFeatures, version: string): KubernetesObject[] {
 }
 
 /** A person may edit it: the annotation tells. */
-function corefileMap({ clusterDomain }: ClusterConfig, version: string): KubernetesObject {
-  const data = { Corefile: corefile(clusterDomain, version) };
+function corefileMap({ clusterDomain }: ClusterConfig, key: string, version: string): KubernetesObject {
+  const data = { [key]: corefile(clusterDomain, version) };
   return {
     apiVersion: "v1",
     kind: "ConfigMap",
@@ -151,7 +153,7 @@ function container(version: string) {
   return {
     name,
     imagePullPolicy: "IfNotPresent",
-    args: ["-conf", "/etc/coredns/Corefile"],
+    args: ["-conf", `/etc/coredns/${corefileName}`],
     resources: { limits: { memory: "170Mi" }, requests: { cpu: "100m", memory: "70Mi" } },
     ports: [
       { name: "dns", containerPort: 53, protocol: "UDP" },

@@ -299,6 +299,12 @@ export const deletionPropagation: readonly Row<boolean>[] = [
   { range: ">=1.7", value: true },
 ];
 
+/** Whether keys of a ConfigMap may have upper-case letters (validation.IsConfigMapKey). */
+export const upperCaseKeys: readonly Row<boolean>[] = [
+  { range: "<1.4", value: false },
+  { range: ">=1.4", value: true },
+];
+
 /** `allowPrivilegeEscalation` of a container. */
 export const privilegeEscalation: readonly Row<boolean>[] = [
   { range: "<1.8", value: false },

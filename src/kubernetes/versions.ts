@@ -72,6 +72,7 @@ export interface VersionFeatures {
   readonly schedulingFields: boolean;
   /** Whether a deletion can take along what the object has made. */
   readonly deletionPropagation: boolean;
+  readonly upperCaseKeys: boolean;
   /** Whether a container can be kept from gaining privileges. */
   readonly privilegeEscalation: boolean;
   /** Whether a container can say its seccomp profile by a field. */
@@ -220,6 +221,7 @@ export function readFeatures(
     podPriorities: pick(table.podPriorities),
     schedulingFields: pick(table.schedulingFields),
     deletionPropagation: pick(table.deletionPropagation),
+    upperCaseKeys: pick(table.upperCaseKeys),
     privilegeEscalation: pick(table.privilegeEscalation),
     seccompProfiles: pick(table.seccompProfiles),
     osLabels: pick(table.osLabels),
