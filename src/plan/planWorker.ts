@@ -159,10 +159,12 @@ function nodeObject(
     "beta.kubernetes.io/os": engine.version.os,
     "beta.kubernetes.io/arch": engine.version.architecture,
   };
+  // Besides, flannel (0.13) ends where a Node has no annotation at all.
+  const ownAnnotations = { "volumes.kubernetes.io/controller-managed-attach-detach": "true" };
   return {
     apiVersion: "v1",
     kind: "Node",
-    metadata: { name: nodeName, labels: { ...own, ...nodeLabels }, ...(annotations && { annotations }) },
+    metadata: { name: nodeName, labels: { ...own, ...nodeLabels }, annotations: { ...ownAnnotations, ...annotations } },
     spec: { externalID: nodeName },
   };
 }
