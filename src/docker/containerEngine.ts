@@ -1,5 +1,5 @@
 import type { Duplex, Readable, Writable } from "node:stream";
-import type { ContainerSpec } from "../model/containerSpec.js";
+import type { ContainerSpec, RestartPolicy } from "../model/containerSpec.js";
 import type {
   ContainerDetails,
   ContainerEnd,
@@ -66,7 +66,7 @@ export interface ContainerEngine {
   startContainer(id: string): Promise<void>;
   /** SIGTERM, then SIGKILL after `graceSeconds`. */
   stopContainer(id: string, graceSeconds: number): Promise<void>;
-  setRestartPolicy(id: string, policy: ContainerSpec["restartPolicy"]): Promise<void>;
+  setRestartPolicy(id: string, policy: RestartPolicy): Promise<void>;
   /** Removes it with its anonymous volumes, running or not; with `unlessRunning` a running one is refused (409). */
   removeContainer(id: string, options?: { unlessRunning?: boolean }): Promise<void>;
   /** Resolves with the exit code when it is not running. */

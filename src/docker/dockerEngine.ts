@@ -6,7 +6,7 @@ import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { inspect } from "node:util";
 import Docker from "dockerode";
-import type { ContainerSpec } from "../model/containerSpec.js";
+import type { ContainerSpec, RestartPolicy } from "../model/containerSpec.js";
 import { defined } from "../model/defined.js";
 import type {
   ContainerDetails,
@@ -207,7 +207,7 @@ class DockerEngine implements ContainerEngine {
     await this.#done(this.#docker.getContainer(id).stop({ t: graceSeconds }), isStopped);
   }
 
-  async setRestartPolicy(id: string, policy: ContainerSpec["restartPolicy"]): Promise<void> {
+  async setRestartPolicy(id: string, policy: RestartPolicy): Promise<void> {
     await this.#ask(this.#docker.getContainer(id).update({ RestartPolicy: { Name: policy } }));
   }
 

@@ -12,6 +12,7 @@ const strings = z
   .array(z.string())
   .nullish()
   .transform((list) => list ?? []);
+const restartPolicy = z.object({ Name: z.enum(["", "no", "always", "unless-stopped", "on-failure"]) });
 const labels = z
   .record(z.string(), z.string())
   .nullish()
@@ -114,7 +115,7 @@ export const containerDetails = z
     Path: z.string(),
     Args: strings,
     Config: z.object({ Image: z.string(), Labels: labels }),
-    HostConfig: z.object({ Binds: strings, IpcMode: z.string().default(""), RestartPolicy: z.object({ Name: z.string() }) }),
+    HostConfig: z.object({ Binds: strings, IpcMode: z.string().default(""), RestartPolicy: restartPolicy }),
     RestartCount: z.number().default(0),
     State: z.object({
       Status: z.string(),

@@ -1,6 +1,9 @@
 /** The containers that tsdeploy starts itself; pods are the kubelet's. */
 export type Component = "etcd" | "cri" | "kubelet" | "proxy" | "flannel" | "helper";
 
+/** Docker's own words. */
+export type RestartPolicy = "no" | "always" | "unless-stopped" | "on-failure";
+
 /** A folder or file of the host inside a container. */
 export interface Bind {
   readonly source: string;
@@ -23,7 +26,7 @@ export interface ContainerSpec {
   /** `host` is said for every privileged one: on cgroup v2 Docker would give it a namespace of its own. */
   readonly hostCgroupNamespace: boolean;
   /** `no` makes Docker remove it when it ends. */
-  readonly restartPolicy: "no" | "always" | "unless-stopped" | "on-failure";
+  readonly restartPolicy: RestartPolicy;
   /** How long Docker waits between SIGTERM and SIGKILL. */
   readonly stopGraceSeconds?: number;
 }

@@ -1,3 +1,5 @@
+import type { RestartPolicy } from "./containerSpec.js";
+
 /** `GET /version`, as far as we use it. */
 export interface EngineVersion {
   /** Docker Engine's own version, such as `20.10.24+dfsg1`. */
@@ -70,8 +72,7 @@ export interface ContainerDetails {
   /** RFC 3339; `0001-01-01T00:00:00Z` if it never ran. */
   readonly startedAt: string;
   readonly ipcMode: string;
-  /** `no`, `always`, … */
-  readonly restartPolicy: string;
+  readonly restartPolicy: RestartPolicy;
 }
 
 /** How a container ended. */

@@ -1,4 +1,5 @@
 import { apiClient } from "./apiClient.mjs";
+import { podEnd } from "./workloads.mjs";
 
 /**
  * The two sides of a ratio, each a cluster of the same programs from the same image: tsdeploy's, and the one of bare
@@ -59,6 +60,25 @@ export async function withCluster(testbed, machines, use) {
     for (const api of apis) api.close();
   }
   await Promise.all(remove());
+}
+
+/**
+ * Each side in turn makes a cluster of the first two machines, in which a pod named caller, on the machine `callerOn`,
+ * ends well when it has reached another. `act` gets the side, `open` for its API, and `reached` to wait for that pod.
+ */
+export async function withCaller(testbed, callerOn, act) {
+  const [first, second] = testbed.machines;
+  for (const side of sidesOf(testbed, usualBackend(testbed))) {
+    await withCluster(testbed, [second, first], async (open) => {
+      await side.prepare([second]);
+      const end = podEnd(testbed, callerOn, "caller");
+      try {
+        await act({ side, open: () => open(side), reached: () => end.ended() });
+      } finally {
+        end.stop();
+      }
+    });
+  }
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { RestartPolicy } from "../../model/containerSpec.js";
 import type { ContainerSummary } from "../../model/dockerObjects.js";
 import { containerName, helperHostRoot, labels } from "../../model/hostLayout.js";
 import type { ActionOf, Health } from "../../model/plan.js";
@@ -22,11 +23,15 @@ export async function runContainer(action: ActionOf<"run-container">, tools: Ste
   const held = new HeldContainers(engine);
   const name = containerName(spec.component, newId());
   const wasRunning = same !== undefined && ran(same);
+  let policyBefore: RestartPolicy | undefined;
   leave({
     undo: async () => {
       // By name: where Docker's answer was lost, there is one that nobody knows the id of.
       if (!same) await engine.removeContainer(name);
-      else if (!wasRunning) await engine.stopContainer(same.id, spec.stopGraceSeconds ?? 10);
+      else if (!wasRunning) {
+        await engine.stopContainer(same.id, spec.stopGraceSeconds ?? 10);
+        if (policyBefore) await engine.setRestartPolicy(same.id, policyBefore);
+      }
     },
     // An old one reads its files when it starts, so they have to be the old ones again.
     resume: async () => {
@@ -40,8 +45,11 @@ export async function runContainer(action: ActionOf<"run-container">, tools: Ste
   // Before an old one stops: it may be that there cannot be a new one.
   const id = same?.id ?? (await engine.createContainer(name, spec));
   for (const one of others) await held.stop(one.id, spec.stopGraceSeconds ?? 10);
-  // An earlier run may have held it.
-  if (same) await engine.setRestartPolicy(id, spec.restartPolicy);
+  if (same) {
+    // An earlier run may have held it.
+    policyBefore = (await engine.inspectContainer(id))?.restartPolicy;
+    if (policyBefore !== spec.restartPolicy) await engine.setRestartPolicy(id, spec.restartPolicy);
+  }
   if (same && isOutdated) await engine.stopContainer(id, spec.stopGraceSeconds ?? 10);
   await engine.startContainer(id);
   if (!same) run.started.push(id);

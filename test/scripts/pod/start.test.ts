@@ -53,7 +53,10 @@ test("waits for a port", async () => {
   server.close();
 });
 
-test("waits for an API server to be healthy, not just to accept", async () => {
+test.each([
+  ["to be healthy", 200, "ok"],
+  ["to answer strangers, if only that it does not know them", 401, "Unauthorized"],
+])("waits for an API server %s, not just to accept", async (_, status, text) => {
   const { createServer: createHttps } = await import("node:https");
   const { execFileSync } = await import("node:child_process");
   execFileSync("openssl", [
@@ -65,7 +68,8 @@ test("waits for an API server to be healthy, not just to accept", async () => {
   const server = createHttps({ key: readFileSync(join(folder, "key")), cert: readFileSync(join(folder, "crt")) });
   server.on("request", (request, response) => {
     asked.push(request.url ?? "");
-    response.end(asked.length < 3 ? "not yet" : "ok");
+    const isUp = asked.length === 3;
+    response.writeHead(isUp ? status : 500).end(isUp ? text : "not yet");
   });
   const port = await listen(server);
   const result = await runScript("start", "--api", `https://127.0.0.1:${port}`, "--", "echo", "started");

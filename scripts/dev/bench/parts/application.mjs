@@ -1,5 +1,5 @@
-import { sidesOf, usualBackend, withCluster } from "../sides.mjs";
-import { caller, onNode, pod, podEnd, webService } from "../workloads.mjs";
+import { withCaller } from "../sides.mjs";
+import { caller, onNode, pod, webService } from "../workloads.mjs";
 
 const whole = (side) => `${side}: from nothing to a Service reached by name`;
 
@@ -16,37 +16,27 @@ export const application = {
     "tsdeploy: of that, worker": { against: "bare: of that, worker" },
     "tsdeploy: of that, pods": { against: "bare: of that, pods" },
   }),
+  /** One command after the other, as a person would: the second node has to be told by the first how to join. */
   async run(testbed, note) {
-    for (const side of sidesOf(testbed, usualBackend(testbed))) await measure(testbed, side, note);
-  },
-};
-
-/** One command after the other, as a person would: the second node has to be told by the first how to join. */
-async function measure(testbed, side, note) {
-  const [first, second] = testbed.machines;
-  await withCluster(testbed, [second, first], async (open) => {
-    await side.prepare([second]);
-    const reached = podEnd(testbed, second, "caller");
-    try {
+    const [, second] = testbed.machines;
+    await withCaller(testbed, second, async ({ side, open, reached }) => {
       const began = performance.now();
       const master = await side.master();
       const masterEnded = performance.now();
       const worker = await side.worker(second);
       const workerEnded = performance.now();
-      const api = await open(side);
+      const api = await open();
       await api.create(
         webService("web"),
         pod("web", { labels: { app: "web" }, ...onNode(master.node) }),
         caller("caller", "web", { image: testbed.image, ...onNode(worker.node) }),
       );
-      await reached.ended();
+      await reached();
       const ended = performance.now();
       note(`${side.name}: of that, master`, masterEnded - began);
       note(`${side.name}: of that, worker`, workerEnded - masterEnded);
       note(`${side.name}: of that, pods`, ended - workerEnded);
       note(whole(side.name), ended - began);
-    } finally {
-      reached.stop();
-    }
-  });
-}
+    });
+  },
+};

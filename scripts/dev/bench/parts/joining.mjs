@@ -1,6 +1,6 @@
 import { pause } from "../execute.mjs";
-import { allocatorMs, sidesOf, usualBackend, withCluster } from "../sides.mjs";
-import { caller, notOnNode, onNode, pod, podEnd, webService } from "../workloads.mjs";
+import { allocatorMs, withCaller } from "../sides.mjs";
+import { caller, notOnNode, onNode, pod, webService } from "../workloads.mjs";
 
 const reachedBy = (side) => `${side}: from worker to its pod reached by name`;
 
@@ -13,18 +13,10 @@ export const joining = {
   needs: ["bare", "flanneld", "coredns"],
   targets: () => ({ [reachedBy("tsdeploy")]: { against: reachedBy("bare") } }),
   async run(testbed, note) {
-    for (const side of sidesOf(testbed, usualBackend(testbed))) await measure(testbed, side, note);
-  },
-};
-
-async function measure(testbed, side, note) {
-  const [first, second] = testbed.machines;
-  await withCluster(testbed, [second, first], async (open) => {
-    await side.prepare([second]);
-    const reached = podEnd(testbed, first, "caller");
-    try {
+    const [first, second] = testbed.machines;
+    await withCaller(testbed, first, async ({ side, open, reached }) => {
       const { node } = await side.master();
-      const api = await open(side);
+      const api = await open();
       await api.create(
         webService("far"),
         pod("far", { labels: { app: "far" }, ...notOnNode(node) }),
@@ -33,10 +25,8 @@ async function measure(testbed, side, note) {
       await pause(allocatorMs);
       const began = performance.now();
       await side.worker(second);
-      await reached.ended();
+      await reached();
       note(reachedBy(side.name), performance.now() - began);
-    } finally {
-      reached.stop();
-    }
-  });
-}
+    });
+  },
+};

@@ -1,15 +1,11 @@
 // How fast TCP is between two places: `netspeed serve` in one, `stream` or `pingpong` in the other.
 #include <arpa/inet.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <signal.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "serve.h"
 
 enum { block = 128 * 1024, message = 64, most_round_trips = 1000000 };
 
@@ -68,33 +64,6 @@ static void answer(int connection) {
   send_all(connection, &total, sizeof total);
 }
 
-static void stop(int signal) {
-  (void)signal;
-  _exit(0);
-}
-
-static void serve(uint16_t port) {
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
-  int one = 1, listener = socket(AF_INET, SOCK_STREAM, 0);
-  // As a pod's first process it gets no default actions for signals; children are reaped by the kernel.
-  signal(SIGTERM, stop);
-  signal(SIGINT, stop);
-  signal(SIGCHLD, SIG_IGN);
-  if (listener < 0 || setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) ||
-      bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, SOMAXCONN))
-    fail("netspeed serve");
-  for (;;) {
-    int connection = accept(listener, NULL, NULL);
-    if (connection < 0) continue;
-    if (fork() == 0) {
-      close(listener);
-      answer(connection);
-      _exit(0);
-    }
-    close(connection);
-  }
-}
-
 static int connect_to(const char *host, uint16_t port, char mode) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
   int connection = socket(AF_INET, SOCK_STREAM, 0);
@@ -139,7 +108,7 @@ static void pingpong(int connection, double duration) {
 }
 
 int main(int argc, char **argv) {
-  if (argc == 3 && strcmp(argv[1], "serve") == 0) serve((uint16_t)atoi(argv[2]));
+  if (argc == 3 && strcmp(argv[1], "serve") == 0) return serve((uint16_t)atoi(argv[2]), "netspeed serve", answer);
   if (argc == 5 && strcmp(argv[1], "stream") == 0)
     stream(connect_to(argv[2], (uint16_t)atoi(argv[3]), 's'), atof(argv[4]));
   else if (argc == 5 && strcmp(argv[1], "pingpong") == 0)

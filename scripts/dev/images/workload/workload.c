@@ -1,17 +1,10 @@
 // Answers every HTTP request on port 8080 with the name of the pod (its hostname), a process for each connection.
-#include <netinet/in.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
+
+#include "serve.h"
 
 enum { port = 8080, idle_seconds = 10 };
-
-static void stop(int signal) {
-  (void)signal;
-  _exit(0);
-}
 
 static void answer(int connection) {
   char request[8192], host[256] = "", response[512];
@@ -43,27 +36,4 @@ static void answer(int connection) {
   }
 }
 
-int main(void) {
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
-  int one = 1, listener = socket(AF_INET, SOCK_STREAM, 0);
-  // As a pod's first process it gets no default actions for signals; children are reaped by the kernel.
-  signal(SIGTERM, stop);
-  signal(SIGINT, stop);
-  signal(SIGCHLD, SIG_IGN);
-  signal(SIGPIPE, SIG_IGN);
-  if (listener < 0 || setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) ||
-      bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, SOMAXCONN)) {
-    perror("workload: port 8080");
-    return 1;
-  }
-  for (;;) {
-    int connection = accept(listener, NULL, NULL);
-    if (connection < 0) continue;
-    if (fork() == 0) {
-      close(listener);
-      answer(connection);
-      _exit(0);
-    }
-    close(connection);
-  }
-}
+int main(void) { return serve(port, "workload: port 8080", answer); }
