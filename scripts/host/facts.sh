@@ -86,6 +86,8 @@ done </proc/meminfo
 swap=0
 while read -r _ _ size _; do [[ $size == Size ]] || swap=$((swap + size)); done </proc/swaps
 echo "swapBytes $((swap * 1024))"
+# This container's, so what Docker gives those that ask for nothing.
+echo "openFiles $(ulimit -Hn)"
 if [[ -e $host/sys/fs/cgroup/cgroup.controllers ]]; then echo "cgroupVersion 2"; else echo "cgroupVersion 1"; fi
 if [[ -e $host/var/lib/etcd/member ]]; then echo "etcdData true"; else echo "etcdData false"; fi
 

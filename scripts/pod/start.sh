@@ -6,7 +6,8 @@ usage() {
   cat <<END
 usage: start.sh [OPTION...] -- PROGRAM [ARGUMENT...]
 
-Waits for what PROGRAM needs and becomes it, so that nothing has to crash and be started again after a back-off.
+Waits for what PROGRAM needs and becomes it, so that nothing has to crash and be started again after a back-off. PROGRAM
+may open as many files as its container may.
 
   --iptables nft|legacy  use this backend of iptables: the one that Docker uses on the host
   --forward CIDR         let traffic of this pod network through, and masquerade what leaves it
@@ -19,6 +20,15 @@ Waits for what PROGRAM needs and becomes it, so that nothing has to crash and be
   --api URL              wait until the API server there says that it is healthy
   --socket PATH          wait until the socket PATH accepts, and kill PROGRAM when another one takes its place
 END
+}
+
+# Docker 29 gives containers a soft limit of 1024 open files, which Go programs raise by themselves only since Go 1.19.
+# What systemd has as hard limit is plenty; more than the hard limit here nobody may have.
+raise_open_files() {
+  local wanted=524288 hard soft
+  hard=$(ulimit -Hn) soft=$(ulimit -Sn)
+  if [[ $hard != unlimited && $hard -lt $wanted ]]; then wanted=$hard; fi
+  if [[ $soft != unlimited && $soft -lt $wanted ]]; then ulimit -Sn "$wanted"; fi
 }
 
 # A shell that is process 1 gets no signal that it does not handle.
@@ -201,5 +211,6 @@ for socket in "${sockets[@]}"; do
   first=$(identity "$socket")
   kill_without "$socket" "$first" &
 done
+raise_open_files
 trap - TERM INT
 exec "$@"

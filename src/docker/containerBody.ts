@@ -14,6 +14,7 @@ export function containerBody(spec: ContainerSpec) {
     RestartPolicy: { Name: spec.restartPolicy },
     AutoRemove: spec.component === "helper" && spec.restartPolicy === "no",
     ...(spec.hostPid ? { PidMode: "host" } : {}),
+    ...(spec.openFiles === undefined ? {} : { Ulimits: [openFilesLimit(spec.openFiles)] }),
     ...(spec.hostCgroupNamespace ? { CgroupnsMode: "host" } : {}),
   };
   return {
@@ -26,6 +27,10 @@ export function containerBody(spec: ContainerSpec) {
     ...defined({ StopTimeout: spec.stopGraceSeconds }),
     HostConfig: hostConfig,
   };
+}
+
+function openFilesLimit(limit: number) {
+  return { Name: "nofile", Soft: limit, Hard: limit };
 }
 
 function bindText({ source, target, readOnly, propagation }: Bind): string {

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { defined } from "../model/defined.js";
 import type {
   ContainerDetails,
   ContainerSummary,
@@ -115,7 +116,12 @@ export const containerDetails = z
     Path: z.string(),
     Args: strings,
     Config: z.object({ Image: z.string(), Labels: labels }),
-    HostConfig: z.object({ Binds: strings, IpcMode: z.string().default(""), RestartPolicy: restartPolicy }),
+    HostConfig: z.object({
+      Binds: strings,
+      IpcMode: z.string().default(""),
+      RestartPolicy: restartPolicy,
+      Ulimits: z.array(z.object({ Name: z.string(), Soft: z.number() })).nullish(),
+    }),
     RestartCount: z.number().default(0),
     State: z.object({
       Status: z.string(),
@@ -134,6 +140,7 @@ export const containerDetails = z
       command: [container.Path, ...container.Args],
       binds: container.HostConfig.Binds,
       labels: container.Config.Labels,
+      ...defined({ openFiles: container.HostConfig.Ulimits?.find(({ Name }) => Name === "nofile")?.Soft }),
       state: container.State.Status,
       running: container.State.Running,
       exitCode: container.State.ExitCode,

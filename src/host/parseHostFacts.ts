@@ -7,6 +7,7 @@ const schema = z.object({
   cpus: z.coerce.number().int().positive(),
   memoryBytes: z.coerce.number().int().positive(),
   swapBytes: z.coerce.number().int().nonnegative(),
+  openFiles: z.coerce.number().int().positive().optional().catch(undefined),
   cgroupVersion: z.enum(["1", "2"]),
   propagation: z.enum(["shared", "private", "slave"]),
   iptablesBackend: z.enum(["nft", "legacy"]),
@@ -32,7 +33,7 @@ export function parseHostFacts(output: string): Omit<HostFacts, "defaultIpcMode"
     });
   const all = (key: string): string[] => lines.filter((line) => line.key === key).map((line) => line.value);
 
-  const { clock, imageCniDir, imageEtcdVersion, imageCorednsVersion, ...single } = schema.parse(
+  const { clock, openFiles, imageCniDir, imageEtcdVersion, imageCorednsVersion, ...single } = schema.parse(
     Object.fromEntries(lines.map((line) => [line.key, line.value])),
   );
   const addresses = all("address").map(parseAddress);
@@ -56,7 +57,7 @@ export function parseHostFacts(output: string): Omit<HostFacts, "defaultIpcMode"
     readOnlyPaths: all("readOnly"),
     cniConfigurations: all("cni"),
     imagePrograms: Object.fromEntries(all("program").map(parsePair)),
-    ...defined({ imageCniDir, imageEtcdVersion, imageCorednsVersion }),
+    ...defined({ openFiles, imageCniDir, imageEtcdVersion, imageCorednsVersion }),
     sysctls: Object.fromEntries(all("sysctl").map(parsePair)),
     existingPaths: all("path"),
     symlinks: all("symlink").map(parseSymlink),

@@ -27,6 +27,8 @@ export interface ContainerSpec {
   readonly hostCgroupNamespace: boolean;
   /** `no` makes Docker remove it when it ends. */
   readonly restartPolicy: RestartPolicy;
+  /** How many files its program may have open, soft and hard limit; default: what Docker gives. */
+  readonly openFiles?: number;
   /** How long Docker waits between SIGTERM and SIGKILL. */
   readonly stopGraceSeconds?: number;
 }

@@ -63,6 +63,8 @@ export interface ContainerDetails {
   readonly command: readonly string[];
   readonly binds: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
+  /** The soft limit that it asks for; undefined: none. */
+  readonly openFiles?: number;
   /** `created`, `running`, `exited`, … */
   readonly state: string;
   readonly running: boolean;

@@ -66,6 +66,8 @@ export interface HostFacts {
   readonly cpus: number;
   readonly memoryBytes: number;
   readonly swapBytes: number;
+  /** The hard limit of open files that Docker gives containers which ask for none; undefined: no limit. */
+  readonly openFiles?: number;
   /** Milliseconds since 1970, read on the host. */
   readonly clockMs: number;
   readonly cgroupVersion: "1" | "2";

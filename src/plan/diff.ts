@@ -124,12 +124,17 @@ function containerChange(spec: ContainerSpec, containers: readonly ContainerDeta
     ...lineDifference([`image ${old.image}`], [`image ${spec.image}`]),
     ...lineDifference(old.command, spec.command),
     ...lineDifference(old.binds.map(normalBind).sort(), spec.binds.map(bindText).map(normalBind).sort()),
+    ...lineDifference([openFilesText(old)], [openFilesText(spec)]),
     ...[labels.cluster, labels.role, labels.version].flatMap((name) =>
       lineDifference([`${name}=${old.labels[name] ?? ""}`], [`${name}=${spec.labels[name] ?? ""}`]),
     ),
   ];
   if (old.labels[configLabel] !== spec.labels[configLabel]) lines.push("  its configuration file has changed");
   return { kind: "container", component, change: "replace", lines };
+}
+
+function openFilesText({ openFiles }: { readonly openFiles?: number }): string {
+  return `open files ${openFiles ?? "as Docker has it"}`;
 }
 
 /** Docker's engine writes `rw`, and options in any order. */

@@ -19,6 +19,9 @@ export interface EtcdInput {
 
 const peerPort = 2380;
 
+/** What systemd lets programs have at most. */
+const openFiles = 524_288;
+
 /** etcd on loopback alone, and even there only for client certificates: any pod on the host's network reaches it. */
 export function etcdContainer(input: EtcdInput): ContainerSpec {
   const pki = `${paths.pki}/etcd`;
@@ -56,6 +59,8 @@ export function etcdContainer(input: EtcdInput): ContainerSpec {
     hostPid: false,
     privileged: false,
     hostCgroupNamespace: false,
+    // start.sh does the same for what it starts. Not more than Docker gives: it may lack the right to.
+    openFiles: Math.min(openFiles, input.observed.host.openFiles ?? openFiles),
     restartPolicy: input.options.restartPolicy,
     stopGraceSeconds: 10,
   });

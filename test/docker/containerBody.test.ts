@@ -47,6 +47,13 @@ it("asks for nothing of the host's that the spec does not have", () => {
   expect(body.HostConfig.Privileged).toBe(false);
 });
 
+it("asks for a limit of open files, soft and hard", () => {
+  expect(containerBody({ ...spec, openFiles: 4096 }).HostConfig).toMatchObject({
+    Ulimits: [{ Name: "nofile", Soft: 4096, Hard: 4096 }],
+  });
+  expect(containerBody(spec).HostConfig).not.toHaveProperty("Ulimits");
+});
+
 it("has only helpers removed when they end", () => {
   expect(containerBody({ ...spec, restartPolicy: "no" }).HostConfig.AutoRemove).toBe(false);
   expect(containerBody({ ...spec, component: "helper", restartPolicy: "no" }).HostConfig.AutoRemove).toBe(true);

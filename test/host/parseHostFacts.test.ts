@@ -6,6 +6,7 @@ const output = `hostname machine-1
 cpus 2
 memoryBytes 4096000
 swapBytes 0
+openFiles 524288
 cgroupVersion 2
 etcdData false
 address eth0 10.0.0.5/24
@@ -56,6 +57,7 @@ describe("parseHostFacts", () => {
     expect(facts).toMatchObject({
       hostname: "machine-1",
       cpus: 2,
+      openFiles: 524_288,
       cgroupVersion: "2",
       propagation: "shared",
       iptablesBackend: "nft",
@@ -116,6 +118,10 @@ describe("parseHostFacts", () => {
     expect(bare).toMatchObject({ imageVersion: "", imagePrograms: {} });
     expect(bare.imageCniDir).toBeUndefined();
     expect(bare.imageEtcdVersion).toBeUndefined();
+  });
+
+  it("knows no limit of open files where there is none", () => {
+    expect(parseHostFacts(output.replace("openFiles 524288", "openFiles unlimited")).openFiles).toBeUndefined();
   });
 
   it("refuses output that broke off", () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { acceptedOptionsFile } from "../../src/config/acceptedOptions.js";
+import { defined } from "../../src/model/defined.js";
 import type { ContainerDetails } from "../../src/model/dockerObjects.js";
 import { paths } from "../../src/model/hostLayout.js";
 import type { MasterOptions } from "../../src/model/options.js";
@@ -8,7 +9,7 @@ import { describePlan } from "../../src/plan/describePlan.js";
 import { bindText, containersOf, diffPlan, filesOf, type PlanDiff, type Present } from "../../src/plan/diff.js";
 import { planMaster } from "../../src/plan/planMaster.js";
 import { planWorker } from "../../src/plan/planWorker.js";
-import { masterInput, masterOptions, secretText, workerInput } from "./fixtures.js";
+import { masterInput, masterOptions, observed, secretText, workerInput } from "./fixtures.js";
 
 const manifest = `${paths.manifests}/master-multi.json`;
 
@@ -25,6 +26,7 @@ function hostOf(plan: Plan): Present {
         // Docker's own order and words.
         binds: spec.binds.map((bind) => bindText(bind).replace(/^([^:]+:[^:]+)$/, "$1:rw")).reverse(),
         labels: spec.labels,
+        ...defined({ openFiles: spec.openFiles }),
         running: true,
         exitCode: 0,
         pid: 1,
@@ -90,6 +92,17 @@ test("a flag of the API server changes the manifest and no container of ours", (
   expect(changes).toMatchObject([{ kind: "file", path: manifest, change: "change" }]);
   expect(changes[0]?.lines.join("\n")).toContain("--max-requests-inflight=7");
   expect(changes[0]?.lines.length).toBeLessThan(8);
+});
+
+test("etcd may open as many files as Docker has to give, and a change of that shows", () => {
+  const with_ = (openFiles: number): Plan =>
+    planMaster({ ...masterInput, observed: { ...observed, host: { ...observed.host, openFiles } } });
+  const etcd = (of: Plan) => containersOf(of).find(({ component }) => component === "etcd")?.openFiles;
+  expect([etcd(plan), etcd(with_(1_073_741_816)), etcd(with_(4096))]).toEqual([524_288, 524_288, 4096]);
+  expect(diffPlan(with_(1_048_576), host, { overwrite: false }).changes).toEqual([]);
+  expect(diffPlan(with_(4096), host, { overwrite: false }).changes).toEqual([
+    { kind: "container", component: "etcd", change: "replace", lines: ["- open files 524288", "+ open files 4096"] },
+  ]);
 });
 
 test("a stopped container is started again", () => {

@@ -1,11 +1,12 @@
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { runScript, startScript } from "./runScript.js";
+import { runScript, scriptPath, startScript } from "./runScript.js";
 
 let folder: string;
 
@@ -26,6 +27,12 @@ function listen(server: Server): Promise<number> {
 test("becomes the program, with its arguments as they are and its exit code", async () => {
   const result = await runScript("start", "--", "bash", "-c", 'printf "%s|" "$@"; exit 7', "-", "a b", "--file", "*");
   expect(result).toEqual({ code: 7, stdout: "a b|--file|*|", stderr: "" });
+});
+
+test("lets the program open as many files as its container may", async () => {
+  const limits = 'ulimit -Sn 100; ulimit -Hn 4000; exec bash "$0" -- bash -c "ulimit -Sn; ulimit -Hn"';
+  const { stdout } = await promisify(execFile)("bash", ["-c", limits, scriptPath("start")]);
+  expect(stdout).toBe("4000\n4000\n");
 });
 
 test("waits for a file until it has content", async () => {
