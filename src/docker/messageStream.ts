@@ -9,6 +9,8 @@ const messageSchema = z.object({
   /** What a load or a build says; not always whole lines. */
   stream: z.string().optional(),
   error: z.string().optional(),
+  /** What later versions of the API say instead. */
+  errorDetail: z.object({ message: z.string().optional() }).nullish(),
 });
 
 /** One of Docker's messages about a pull, a load or a build. */
@@ -22,8 +24,9 @@ export type EngineMessage = z.infer<typeof messageSchema>;
 export async function* messageStream(body: Readable): AsyncGenerator<EngineMessage> {
   for await (const line of lines(body)) {
     const message = messageSchema.parse(JSON.parse(line));
-    if (message.error !== undefined) {
-      throw new EngineError(0, message.error);
+    const error = message.errorDetail?.message ?? message.error;
+    if (error !== undefined) {
+      throw new EngineError(0, error);
     }
     yield message;
   }

@@ -2,7 +2,7 @@ import type { EngineVersion } from "../model/dockerObjects.js";
 import { TsdeployError } from "../model/errors.js";
 
 /** The newest API version that we know; a daemon that knows less gets requests in its own. */
-const newestApiVersion = "1.47";
+const newestApiVersion = "1.49";
 
 /**
  * @returns min(ours, the daemon's)

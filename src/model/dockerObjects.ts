@@ -33,6 +33,8 @@ export interface EngineInfo {
   readonly securityOptions: readonly string[];
   readonly cpus: number;
   readonly memoryBytes: number;
+  /** `iptables`, `nftables`, or with `+firewalld` behind it; empty before API 1.49. */
+  readonly firewallBackend: string;
   readonly liveRestore: boolean;
   /** By which the daemon pulls; empty without one. */
   readonly httpProxy: string;

@@ -84,6 +84,22 @@ export const engineChecks: readonly Check<EngineFacts>[] = [
     },
   },
   {
+    name: "firewall-backend",
+    check({ info }) {
+      if (!info.firewallBackend.startsWith("nftables")) {
+        return undefined;
+      }
+      return {
+        kind: "environment",
+        code: "DOCKER_NFTABLES",
+        message:
+          "Docker writes its firewall rules with nftables, an experiment of its own: what Kubernetes lets through " +
+          "with iptables those may drop all the same, and Docker does not turn on IP forwarding",
+        hint: 'Remove "firewall-backend": "nftables" from /etc/docker/daemon.json and restart Docker.',
+      };
+    },
+  },
+  {
     name: "log-driver",
     check({ info }) {
       if (info.loggingDriver === "json-file") {

@@ -17,8 +17,8 @@ describe("a request to Docker", () => {
   it.each([
     ["20.10", { api: "1.41", min: "1.12" }, "v1.41"],
     ["26.1", { api: "1.45", min: "1.24" }, "v1.45"],
-    ["28.5", { api: "1.51", min: "1.24" }, "v1.47"],
-    ["29", { api: "1.52", min: "1.44" }, "v1.47"],
+    ["28.5", { api: "1.51", min: "1.24" }, "v1.49"],
+    ["29", { api: "1.52", min: "1.44" }, "v1.49"],
   ])("of %s is in the API version that both know", async (_docker, versions, expected) => {
     daemon = await fakeDaemon((_request, response) => response.end("[]"), versions);
     await daemon.engine.listImages([]);

@@ -95,8 +95,10 @@ describe("a daemon as it says what it is", () => {
       NCPU: 2,
       MemTotal: 25276502016,
       ServerVersion: "28.5.2+dfsg4",
+      FirewallBackend: { Driver: "iptables+firewalld", Info: [["ReloadedAt", "2026-11-21T11:51:51Z"]] },
     });
     expect(info).toMatchObject({ storageDriver: "overlayfs", cgroupDriver: "systemd", cgroupVersion: "2" });
+    expect(info.firewallBackend).toBe("iptables+firewalld");
   });
 
   it("29, which leaves out what it has no more", () => {

@@ -36,8 +36,11 @@ it("sums up all layers", async () => {
   expect(seen.at(-1)).toEqual({ layersDone: 3, layersTotal: 3, bytesDone: 1020, bytesTotal: 1020 });
 });
 
-it("ends with an error that is in the stream", async () => {
-  const error = '{"errorDetail":{"message":"unexpected EOF"},"error":"unexpected EOF"}\n';
+it.each([
+  '{"errorDetail":{"message":"unexpected EOF"},"error":"unexpected EOF"}\n',
+  '{"error":"unexpected EOF"}\n',
+  '{"errorDetail":{"message":"unexpected EOF"}}\n',
+])("ends with an error that is in the stream: %s", async (error) => {
   await expect(follow(`{"status":"Pulling fs layer","id":"aaaa"}\n${error}`)).rejects.toMatchObject({
     name: "EngineError",
     status: 0,

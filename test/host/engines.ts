@@ -20,6 +20,7 @@ function engineOf(version: string, apiVersion: string, minApiVersion: string, st
       operatingSystem: "Debian GNU/Linux 13 (trixie)",
       kernelVersion: "6.12.48+deb13-amd64",
       storageDriver,
+      firewallBackend: "iptables",
       cgroupDriver: "systemd",
       cgroupVersion: "2",
       securityOptions: ["name=apparmor", "name=seccomp,profile=builtin", "name=cgroupns"],

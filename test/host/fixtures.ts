@@ -26,6 +26,7 @@ export const engineFacts: EngineFacts = {
     securityOptions: ["name=seccomp,profile=default", "name=cgroupns"],
     cpus: 2,
     memoryBytes: 4e9,
+    firewallBackend: "",
     liveRestore: false,
     httpProxy: "",
     httpsProxy: "",
