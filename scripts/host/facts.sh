@@ -30,6 +30,10 @@ programs() {
   version=$(hyperkube kubelet --version 2>/dev/null || kubelet --version 2>/dev/null) || true
   echo "imageVersion ${version##* }"
   if version=$(etcd --version 2>/dev/null); then version=${version%%$'\n'*} && echo "imageEtcdVersion ${version##* }"; fi
+  if version=$(cri-dockerd --version 2>/dev/null); then
+    # cri-dockerd 0.4.3 (1a2b3c4d)
+    version=${version#* } && echo "imageCriDockerdVersion ${version%% *}"
+  fi
   if version=$(coredns --version 2>/dev/null); then version=${version%%$'\n'*} && echo "imageCorednsVersion ${version##*-}"; fi
 }
 exec {programs_fd}< <(programs)

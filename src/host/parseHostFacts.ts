@@ -18,6 +18,7 @@ const schema = z.object({
   imageVersion: z.union([z.literal(""), z.string().regex(/^v\d+\.\d+\.\d+/)]).catch(""),
   imageCniDir: z.string().optional(),
   imageEtcdVersion: z.string().regex(/^\d+\.\d+/).optional().catch(undefined),
+  imageCriDockerdVersion: z.string().regex(/^\d+\.\d+\.\d+/).optional().catch(undefined),
   imageCorednsVersion: z.string().regex(/^\d+\.\d+/).optional().catch(undefined),
   clock: z.string().transform(parseClock),
 });
@@ -33,9 +34,8 @@ export function parseHostFacts(output: string): Omit<HostFacts, "defaultIpcMode"
     });
   const all = (key: string): string[] => lines.filter((line) => line.key === key).map((line) => line.value);
 
-  const { clock, openFiles, imageCniDir, imageEtcdVersion, imageCorednsVersion, ...single } = schema.parse(
-    Object.fromEntries(lines.map((line) => [line.key, line.value])),
-  );
+  const { clock, openFiles, imageCniDir, imageEtcdVersion, imageCriDockerdVersion, imageCorednsVersion, ...single } =
+    schema.parse(Object.fromEntries(lines.map((line) => [line.key, line.value])));
   const addresses = all("address").map(parseAddress);
   const routes = all("route").flatMap(parseRoute);
   const defaultAddress = defaultRouteAddress(all("route"), addresses);
@@ -57,7 +57,7 @@ export function parseHostFacts(output: string): Omit<HostFacts, "defaultIpcMode"
     readOnlyPaths: all("readOnly"),
     cniConfigurations: all("cni"),
     imagePrograms: Object.fromEntries(all("program").map(parsePair)),
-    ...defined({ openFiles, imageCniDir, imageEtcdVersion, imageCorednsVersion }),
+    ...defined({ openFiles, imageCniDir, imageEtcdVersion, imageCriDockerdVersion, imageCorednsVersion }),
     sysctls: Object.fromEntries(all("sysctl").map(parsePair)),
     existingPaths: all("path"),
     symlinks: all("symlink").map(parseSymlink),

@@ -1,6 +1,7 @@
 import { isOlder } from "../docker/negotiateApiVersion.js";
 import type { EngineVersion } from "../model/dockerObjects.js";
-import type { VersionFeatures } from "./versions.js";
+import { criDockerdApis } from "./releaseTable.js";
+import { valueFor, type VersionFeatures } from "./versions.js";
 
 type Features = Pick<VersionFeatures, "dockerApi" | "flag">;
 
@@ -28,6 +29,17 @@ export function isDockerTooNew(features: Features, engine: EngineVersion): boole
 /** v1.6 still has what was before dockershim, and that looks at no image's size. */
 export function needsOldRuntime(features: Features, engine: EngineVersion): boolean {
   return isBeyond(features, engine) && features.flag("kubelet", "enable-cri")?.kind === "present";
+}
+
+/** Why this cri-dockerd and this daemon have no version of the API in common; undefined if they have one. */
+export function criDockerdMisfit(
+  criDockerd: string,
+  { apiVersion, minApiVersion }: EngineVersion,
+): { readonly docker: "too old" | "too new"; readonly bound: string } | undefined {
+  const { oldest, newest } = valueFor(criDockerd, criDockerdApis);
+  if (isOlder(apiVersion, oldest)) return { docker: "too old", bound: oldest };
+  if (newest !== undefined && isOlder(newest, minApiVersion)) return { docker: "too new", bound: newest };
+  return undefined;
 }
 
 function isBeyond(features: Features, engine: EngineVersion): boolean {

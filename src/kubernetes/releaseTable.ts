@@ -105,6 +105,27 @@ export const components: readonly Row<Omit<Components, "flannel" | "coredns">>[]
   { range: ">=1.36", value: { etcd: "3.6.8", cni: "1.9.1", criDockerd: "0.4.3" } },
 ];
 
+/** Versions of Docker's API: of a daemon's own, the newest has to be from `oldest` on, the oldest up to `newest`. */
+export interface ApiRange {
+  readonly oldest: string;
+  /** Undefined: not known. */
+  readonly newest?: string;
+}
+
+/**
+ * By version of cri-dockerd: what it asks for (MinimumDockerAPIVersion in libdocker/client.go), and what its client of
+ * Docker knows (DefaultVersion in github.com/docker/docker/api), from which it goes down to what the daemon has. 0.4.0
+ * and 0.4.1 were made of the main branch, which wants more than the later releases.
+ */
+export const criDockerdApis: readonly Row<ApiRange>[] = [
+  { range: "<0.3.3", value: { oldest: "1.26", newest: "1.41" } },
+  { range: ">=0.3.3 <0.3.8", value: { oldest: "1.26", newest: "1.42" } },
+  { range: ">=0.3.8 <0.3.12 || >=0.3.13 <0.3.16", value: { oldest: "1.26", newest: "1.43" } },
+  { range: ">=0.3.12 <0.3.13 || >=0.3.16 <0.4 || >=0.4.2 <0.5", value: { oldest: "1.26", newest: "1.44" } },
+  { range: ">=0.4 <0.4.2", value: { oldest: "1.42", newest: "1.46" } },
+  { range: ">=0.5", value: { oldest: "1.42" } },
+];
+
 /**
  * The official hyperkube image. A list of all architectures since v1.12; gone with v1.19. Those of 2016 are in a form
  * (schema 1) that Docker 26 and later refuse.

@@ -100,6 +100,8 @@ export interface HostFacts {
   readonly imagePrograms: Readonly<Record<string, string>>;
   /** Of the image's etcd: `3.4.23`. */
   readonly imageEtcdVersion?: string;
+  /** Of the image's cri-dockerd: `0.4.3`; undefined also for one that was built without a version. */
+  readonly imageCriDockerdVersion?: string;
   /** Of the image's CoreDNS: `1.14.2`. */
   readonly imageCorednsVersion?: string;
   /** Folder of CNI plugins inside the image; undefined if there are none. */

@@ -1,5 +1,5 @@
 import { isOlder } from "../docker/negotiateApiVersion.js";
-import { spokenDockerApi } from "../kubernetes/dockerApi.js";
+import { criDockerdMisfit, spokenDockerApi } from "../kubernetes/dockerApi.js";
 import { programFiles } from "../kubernetes/programCommands.js";
 import { featuresOf, type VersionFeatures } from "../kubernetes/versions.js";
 import type { EngineFacts, HostFacts, ObservedHost } from "../model/hostFacts.js";
@@ -87,6 +87,39 @@ export const systemChecks: readonly Check<ObservedHost>[] = [
         code: "KERNEL_IPVS_MISSING",
         message: "The host's kernel has no IPVS (module ip_vs), by which kube-proxy would have to balance Services",
         hint: "Leave out --proxy-mode ipvs, or install the kernel's modules.",
+      };
+    },
+  },
+  {
+    name: "cri-docker-api",
+    check({ engine, host }, { version }) {
+      const criDockerd = host.imageCriDockerdVersion;
+      if (version === undefined || criDockerd === undefined || featuresOf(version).runtime !== "cri-dockerd") {
+        return undefined;
+      }
+      const misfit = criDockerdMisfit(criDockerd, engine.version);
+      if (misfit === undefined) {
+        return undefined;
+      }
+      const { version: docker, apiVersion, minApiVersion } = engine.version;
+      const isOld = misfit.docker === "too old";
+      const packed = featuresOf(version).components.criDockerd ?? criDockerd;
+      const otherImage =
+        criDockerdMisfit(packed, engine.version) === undefined
+          ? `take an image with cri-dockerd ${packed}: \`tsdeploy image build --k8s-version ${version}\` makes one`
+          : undefined;
+      const otherDocker = isOld
+        ? "install Docker Engine 23 or later"
+        : `set DOCKER_MIN_API_VERSION=${misfit.bound} in dockerd's environment and restart Docker`;
+      const ways = [otherImage, otherDocker].filter((way) => way !== undefined).join(", or ");
+      return {
+        kind: "environment",
+        code: isOld ? "DOCKER_TOO_OLD" : "DOCKER_TOO_NEW",
+        message:
+          `The image's cri-dockerd ${criDockerd} speaks Docker's API ` +
+          `${isOld ? `from ${misfit.bound} on` : `up to ${misfit.bound}`}; ` +
+          `Docker Engine ${docker} has ${minApiVersion} to ${apiVersion}`,
+        hint: `${ways.charAt(0).toUpperCase()}${ways.slice(1)}.`,
       };
     },
   },

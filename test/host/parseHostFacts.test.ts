@@ -47,6 +47,7 @@ program etcd /usr/bin/etcd
 program hyperkube /hyperkube
 imageVersion v1.20.2
 imageEtcdVersion 3.4.23
+imageCriDockerdVersion 0.4.3
 clock 1700000000.123456
 `;
 
@@ -67,6 +68,7 @@ describe("parseHostFacts", () => {
       imageVersion: "v1.20.2",
       imagePrograms: { etcd: "/usr/bin/etcd", hyperkube: "/hyperkube" },
       imageEtcdVersion: "3.4.23",
+      imageCriDockerdVersion: "0.4.3",
       imageCniDir: "/usr/lib/cni",
       clockMs: 1700000000123,
       sysctls: { "net.ipv4.ip_forward": "1" },

@@ -119,6 +119,43 @@ describe("the Docker Engine", () => {
   });
 });
 
+describe("the image's cri-dockerd", () => {
+  const on = (imageCriDockerdVersion: string, [minApiVersion, apiVersion]: readonly [string, string], version = "v1.36.2") => {
+    const engine = { ...engineFacts, version: { ...engineFacts.version, minApiVersion, apiVersion } };
+    const facts = { imageVersion: version, imageCriDockerdVersion };
+    return onHost(facts, { ...master, version }, { engine }).errors;
+  };
+  const docker20 = ["1.12", "1.41"] as const;
+  const docker29 = ["1.44", "1.52"] as const;
+
+  it.each([
+    ["0.4.3", docker20, []],
+    ["0.4.3", docker29, []],
+    ["0.3.15", docker20, []],
+    ["0.3.15", docker29, ["DOCKER_TOO_NEW"]],
+    ["0.3.12", docker29, []],
+    ["0.2.6", ["1.42", "1.60"] as const, ["DOCKER_TOO_NEW"]],
+    ["0.4.1", docker20, ["DOCKER_TOO_OLD"]],
+    ["0.4.1", docker29, []],
+    ["0.5.0", docker20, ["DOCKER_TOO_OLD"]],
+    ["0.5.0", ["1.60", "1.70"] as const, []],
+  ])("%s, with a Docker of API %j", (criDockerd, api, expected) => {
+    expect(codes({ errors: on(criDockerd, api) })).toEqual(expected);
+  });
+
+  it("is replaced by a newer one where that helps, or Docker is told to speak an older API", () => {
+    const [old] = on("0.3.15", docker29);
+    expect(old?.message).toContain("cri-dockerd 0.3.15 speaks Docker's API up to 1.43");
+    expect(old?.hint).toContain("tsdeploy image build --k8s-version v1.36.2");
+    const [newer] = on("0.4.3", ["1.45", "1.60"]);
+    expect(newer?.hint).toBe("Set DOCKER_MIN_API_VERSION=1.44 in dockerd's environment and restart Docker.");
+  });
+
+  it("is of no concern where the kubelet speaks to Docker itself", () => {
+    expect(on("0.4.1", docker20, "v1.20.2")).toEqual([]);
+  });
+});
+
 describe("the image", () => {
   it("is of another architecture", () => {
     const result = runPreflight("image", { engine: engineFacts, image: { ...image, architecture: "arm64" } }, master);
