@@ -93,6 +93,12 @@ echo "swapBytes $((swap * 1024))"
 # This container's, so what Docker gives those that ask for nothing.
 echo "openFiles $(ulimit -Hn)"
 if [[ -e $host/sys/fs/cgroup/cgroup.controllers ]]; then echo "cgroupVersion 2"; else echo "cgroupVersion 1"; fi
+# By which cgroup driver pods run: kubelets name their cgroups by it. On cgroup v1 one controller's will do.
+for driver in cgroupfs:kubepods systemd:kubepods.slice; do
+  if grep -qs . "$host"/sys/fs/cgroup/{,memory/}"${driver#*:}"{,/*}{,/*}{,/*}/cgroup.procs; then
+    echo "podCgroups ${driver%:*}"
+  fi
+done
 if [[ -e $host/var/lib/etcd/member ]]; then echo "etcdData true"; else echo "etcdData false"; fi
 
 ip -4 -o addr show scope global | while read -r _ interface _ address _; do echo "address $interface $address"; done

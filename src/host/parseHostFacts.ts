@@ -47,6 +47,7 @@ export function parseHostFacts(output: string): Omit<HostFacts, "defaultIpcMode"
     routes,
     links: all("link"),
     mtus: Object.fromEntries(all("mtu").map(parsePair).map(([name, mtu]) => [name, Number(mtu)])),
+    podCgroups: all("podCgroups").map((driver) => z.enum(["cgroupfs", "systemd"]).parse(driver)),
     networkDrivers: all("networkDriver"),
     firewalls: all("firewall").map(parseFirewall),
     clockMs: clock,

@@ -38,6 +38,7 @@ export function unknownHost(engine: EngineFacts): ObservedHost {
       swapBytes: 0,
       clockMs: 0,
       cgroupVersion: info.cgroupVersion,
+      podCgroups: [],
       propagation: "shared",
       listeningPorts: [],
       iptablesBackend: "nft",

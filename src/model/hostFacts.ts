@@ -71,6 +71,8 @@ export interface HostFacts {
   /** Milliseconds since 1970, read on the host. */
   readonly clockMs: number;
   readonly cgroupVersion: "1" | "2";
+  /** Drivers by which cgroups of pods were made that have processes now. */
+  readonly podCgroups: readonly ("cgroupfs" | "systemd")[];
   /** Of the mount that holds /var/lib/kubelet. */
   readonly propagation: "shared" | "private" | "slave";
   readonly listeningPorts: readonly ListeningPort[];

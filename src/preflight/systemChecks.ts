@@ -4,7 +4,7 @@ import { programFiles } from "../kubernetes/programCommands.js";
 import { featuresOf, type VersionFeatures } from "../kubernetes/versions.js";
 import type { EngineFacts, HostFacts, ObservedHost } from "../model/hostFacts.js";
 import { criSocket, labels } from "../model/hostLayout.js";
-import { isOurs } from "../model/ownership.js";
+import { hasOurKubelet, isOurs } from "../model/ownership.js";
 import type { Check, Wanted } from "./check.js";
 
 const mebibyte = 1024 ** 2;
@@ -137,6 +137,27 @@ export const systemChecks: readonly Check<ObservedHost>[] = [
         code: "OTHER_RUNTIME",
         message: `Another cri-dockerd serves ${criSocket}, or left it`,
         hint: `Stop it (\`systemctl disable --now cri-docker.socket cri-docker.service\`) and remove ${criSocket}.`,
+      };
+    },
+  },
+  {
+    name: "cgroup-driver",
+    check({ engine, host }) {
+      const { cgroupDriver } = engine.info;
+      const old = host.podCgroups.find((driver) => driver !== cgroupDriver);
+      // Without pods the kubelet follows Docker: nothing is left that the old driver has made.
+      if (old === undefined || !hasOurKubelet(engine.containers)) {
+        return undefined;
+      }
+      return {
+        kind: "conflict",
+        code: "CGROUP_DRIVER_CHANGED",
+        message:
+          `Docker's cgroup driver is now ${cgroupDriver}, but pods run here in cgroups of ${old}: ` +
+          "a kubelet with the one cannot look after the pods of the other",
+        hint:
+          `Put Docker back ("exec-opts": ["native.cgroupdriver=${old}"] in /etc/docker/daemon.json, restart Docker), or run ` +
+          "`tsdeploy teardown` here, which drains the node and keeps a cluster's data, then this command again.",
       };
     },
   },

@@ -56,6 +56,7 @@ export const hostFacts: HostFacts = {
   swapBytes: 0,
   clockMs: Date.UTC(2026, 0, 1),
   cgroupVersion: "2",
+  podCgroups: [],
   propagation: "shared",
   listeningPorts: [{ port: 22, address: "0.0.0.0" }],
   iptablesBackend: "nft",

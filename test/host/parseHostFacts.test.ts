@@ -8,6 +8,7 @@ memoryBytes 4096000
 swapBytes 0
 openFiles 524288
 cgroupVersion 2
+podCgroups systemd
 etcdData false
 address eth0 10.0.0.5/24
 address eth1 192.168.1.5/16
@@ -60,6 +61,7 @@ describe("parseHostFacts", () => {
       cpus: 2,
       openFiles: 524_288,
       cgroupVersion: "2",
+      podCgroups: ["systemd"],
       propagation: "shared",
       iptablesBackend: "nft",
       conntrackMaxWritable: false,

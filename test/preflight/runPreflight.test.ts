@@ -156,6 +156,29 @@ describe("the image's cri-dockerd", () => {
   });
 });
 
+describe("the cgroup driver", () => {
+  const on = (podCgroups: HostFacts["podCgroups"], cgroupDriver: string, containers = [kubelet]): string[] => {
+    const engine = { ...engineFacts, info: { ...engineFacts.info, cgroupDriver }, containers };
+    return codes(onHost({ podCgroups }, master, { engine }));
+  };
+
+  it("may change as long as no pod runs by the old one", () => {
+    expect(on(["cgroupfs"], "systemd")).toEqual(["CGROUP_DRIVER_CHANGED"]);
+    expect(on(["cgroupfs", "systemd"], "systemd")).toEqual(["CGROUP_DRIVER_CHANGED"]);
+    expect(on(["systemd"], "cgroupfs")).toEqual(["CGROUP_DRIVER_CHANGED"]);
+    expect(on([], "systemd")).toEqual([]);
+    expect(on(["systemd"], "systemd")).toEqual([]);
+    // What another kubelet leaves is not told twice.
+    expect(on(["cgroupfs"], "systemd", [])).toEqual([]);
+  });
+
+  it("is told of with everything else that stands against the run", () => {
+    const engine = { ...engineFacts, containers: [kubelet] };
+    const found = codes(onHost({ podCgroups: ["cgroupfs"], swapBytes: 1024, propagation: "private" }, master, { engine }));
+    expect(found).toEqual(["CGROUP_DRIVER_CHANGED", "MOUNT_PROPAGATION", "SWAP_ON"]);
+  });
+});
+
 describe("the image", () => {
   it("is of another architecture", () => {
     const result = runPreflight("image", { engine: engineFacts, image: { ...image, architecture: "arm64" } }, master);
