@@ -75,7 +75,7 @@ kill_without() { # SOCKET IDENTITY
 }
 
 use_iptables() { # BACKEND
-  local name
+  local name real
   if [[ $(iptables --version) != *"(${1/nft/nf_tables})" ]]; then
     for name in iptables ip6tables; do
       update-alternatives --quiet --set "$name" "/usr/sbin/$name-$1" ||
@@ -85,13 +85,16 @@ use_iptables() { # BACKEND
   # kube-proxy v1.9 says -w5, which the restore of iptables-nft takes for -w -5.
   for name in iptables-restore ip6tables-restore; do
     if "$name" -w5 --test </dev/null 2>/dev/null; then continue; fi
+    # Where it does not work at all, as without IPv6, there is nothing to stand before; nor before what we have made.
+    real=$(command -v "$name") || continue
+    [[ $real != "/usr/local/sbin/$name" ]] || continue
     cat >"/usr/local/sbin/$name" <<END
 #!/usr/bin/env bash
 for word; do
   shift
   if [[ \$word == -w[0-9]* ]]; then set -- "\$@" "--wait=\${word#-w}"; else set -- "\$@" "\$word"; fi
 done
-exec "$(command -v "$name")" "\$@"
+exec "$real" "\$@"
 END
     chmod +x "/usr/local/sbin/$name"
   done

@@ -75,6 +75,12 @@ export const cgroupV2: readonly Row<boolean>[] = [
   { range: ">=1.19", value: true },
 ];
 
+/** Whether kubelets end where there is swap, unless told not to. Before v1.8 that was an experiment, and off. */
+export const swapRefusals: readonly Row<boolean>[] = [
+  { range: "<1.8", value: false },
+  { range: ">=1.8", value: true },
+];
+
 /** Which API of etcd the API server stores by; v1.6 made the third one the default. */
 export const etcdApis: readonly Row<"v2" | "v3">[] = [
   { range: "<1.6", value: "v2" },

@@ -206,8 +206,9 @@ export const systemChecks: readonly Check<ObservedHost>[] = [
   },
   {
     name: "swap",
-    check({ host }, { allowSwap }) {
-      if (host.swapBytes === 0 || allowSwap === true) {
+    check({ host }, { allowSwap, version }) {
+      const isRefused = version === undefined || featuresOf(version).refusesSwap;
+      if (host.swapBytes === 0 || allowSwap === true || !isRefused) {
         return undefined;
       }
       return {

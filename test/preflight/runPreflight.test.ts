@@ -286,6 +286,13 @@ describe("the host", () => {
     expect(codes(onHost({ swapBytes: 1e9 }, { ...master, allowSwap: true }))).toEqual([]);
   });
 
+  it("may have swap under kubelets of before v1.8, which have no word for it", () => {
+    const swapOn = (version: string) =>
+      codes(onHost({ swapBytes: 1e9, imageVersion: version, defaultIpcMode: "shareable" }, { ...master, version }));
+    expect(swapOn("v1.7.16")).toEqual([]);
+    expect(swapOn("v1.8.15")).toEqual(["SWAP_ON"]);
+  });
+
   it("may reach other nodes' pods through a gateway, and have our bridge", () => {
     const routes = [
       { destination: "10.244.1.0/24", interface: "eth0", gateway: "10.0.0.6" },
