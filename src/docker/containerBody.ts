@@ -15,6 +15,7 @@ export function containerBody(spec: ContainerSpec) {
     AutoRemove: spec.component === "helper" && spec.restartPolicy === "no",
     ...(spec.hostPid ? { PidMode: "host" } : {}),
     ...(spec.openFiles === undefined ? {} : { Ulimits: [openFilesLimit(spec.openFiles)] }),
+    ...(spec.unlabelled ? { SecurityOpt: ["label=disable"] } : {}),
     ...(spec.hostCgroupNamespace ? { CgroupnsMode: "host" } : {}),
   };
   return {

@@ -60,6 +60,8 @@ export interface RenderInput {
   /** What `setup-files.sh` makes server certificates for that are missing: DNS names and IP addresses. */
   readonly certificateNames: { readonly apiserver: readonly string[]; readonly etcdServer: readonly string[] };
   readonly iptablesBackend: "nft" | "legacy";
+  /** Docker confines containers by SELinux. */
+  readonly selinux: boolean;
   /** How the image's programs are called: `/hyperkube kube-apiserver`. */
   readonly programs: Readonly<Record<Program, readonly string[]>>;
   /** kube-proxy's are its whole command line, as `proxyFlags` makes it. */
@@ -125,7 +127,7 @@ export function renderManifests(input: RenderInput): RenderedManifest[] {
     const containers = pod.spec.containers
       .map((container) => withHealth(withCommand(container, input, values), input))
       .map((container) => withStartupTime(container, input.startupSeconds, input.features));
-    const spec = withUsedFiles(withPriority({ ...pod.spec, containers }, input.features));
+    const spec = withUsedFiles(withPriority(withSelinux({ ...pod.spec, containers }, input), input.features));
     const whole = withStartupMark({ ...withInputs(pod, input), spec }, input);
     return { file, pod: withDigest(patched(whole, input.patches)) };
   });
@@ -275,6 +277,14 @@ function isHealthKnown(name: string): name is keyof VersionFeatures["health"] {
 function withPriority(spec: Pod["spec"], { podPriorities }: VersionFeatures): Pod["spec"] {
   const isKept = ([field]: [string, unknown]): boolean => podPriorities || field !== "priorityClassName";
   return Object.fromEntries(Object.entries(spec).filter(isKept)) as Pod["spec"];
+}
+
+/**
+ * Files of the host are not for confined containers. Said of the pod, so that its sandbox has the same type: until v1.7
+ * kubeadm did so for etcd; it now wants SELinux to be permissive.
+ */
+function withSelinux(spec: Pod["spec"], { selinux }: RenderInput): Pod["spec"] {
+  return selinux ? { ...spec, securityContext: { seLinuxOptions: { type: "spc_t" } } } : spec;
 }
 
 /** Without single files of the host that no command names: nobody reads them in this version, or with these options. */

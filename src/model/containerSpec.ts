@@ -23,6 +23,8 @@ export interface ContainerSpec {
   readonly labels: Readonly<Record<string, string>>;
   readonly hostPid: boolean;
   readonly privileged: boolean;
+  /** SELinux lets it have the host's files that it binds, as it does privileged ones; for daemons that know SELinux. */
+  readonly unlabelled?: boolean;
   /** `host` is said for every privileged one: on cgroup v2 Docker would give it a namespace of its own. */
   readonly hostCgroupNamespace: boolean;
   /** `no` makes Docker remove it when it ends. */

@@ -91,6 +91,7 @@ function describeContainer(spec: ContainerSpec): string[] {
     ...(spec.hostPid ? ["host PIDs"] : []),
     ...(spec.hostCgroupNamespace ? ["host cgroup namespace"] : []),
     ...(spec.privileged ? ["privileged"] : []),
+    ...(spec.unlabelled ? ["not confined by SELinux"] : []),
     ...(spec.openFiles === undefined ? [] : [`${spec.openFiles} open files`]),
     `restart ${spec.restartPolicy}`,
   ];

@@ -5,6 +5,7 @@ import type { ContainerSpec } from "../model/containerSpec.js";
 import type { ObservedHost } from "../model/hostFacts.js";
 import { etcdPort, paths } from "../model/hostLayout.js";
 import type { ExtraArgs, NodeOptions } from "../model/options.js";
+import { hasSecurityOption } from "../model/securityOptions.js";
 import { withSpecLabel } from "../model/specDigest.js";
 import { containerLabels } from "./containerLabels.js";
 
@@ -58,6 +59,8 @@ export function etcdContainer(input: EtcdInput): ContainerSpec {
     labels: containerLabels("master", "etcd", input.config),
     hostPid: false,
     privileged: false,
+    // Its folders are the host's, and to label them anew would be to change the owner's files.
+    ...(hasSecurityOption(input.observed.engine.info, "selinux") && { unlabelled: true }),
     hostCgroupNamespace: false,
     // start.sh does the same for what it starts. Not more than Docker gives: it may lack the right to.
     openFiles: Math.min(openFiles, input.observed.host.openFiles ?? openFiles),

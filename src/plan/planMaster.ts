@@ -14,6 +14,7 @@ import { paths } from "../model/hostLayout.js";
 import type { KubernetesObject } from "../model/kubernetesObject.js";
 import type { MasterOptions } from "../model/options.js";
 import type { Plan, PlanWarning, Step } from "../model/plan.js";
+import { hasSecurityOption } from "../model/securityOptions.js";
 import { specDigest } from "../model/specDigest.js";
 import { serverNames } from "../pki/wantedCertificates.js";
 import type { PodsOfNode } from "../network/podNetwork.js";
@@ -215,6 +216,7 @@ function masterPods({ input, features, node, common }: MasterParts, scheduler: r
       extraSans: options.apiserverSans,
     }),
     iptablesBackend: observed.host.iptablesBackend,
+    selinux: hasSecurityOption(observed.engine.info, "selinux"),
     extraArgs: { ...common.extraArgs, proxy: common.proxyFlags },
     programs: programCommands(features, observed.host),
     patches: options.patches,

@@ -4,6 +4,7 @@ import type { Finding } from "../model/finding.js";
 import type { EngineFacts } from "../model/hostFacts.js";
 import { labels } from "../model/hostLayout.js";
 import { hasOurKubelet, isKubeletMade, isOurs } from "../model/ownership.js";
+import { hasSecurityOption } from "../model/securityOptions.js";
 import type { Check } from "./check.js";
 
 /** The first that says its cgroup version and starts containers in the host's cgroup namespace. */
@@ -58,7 +59,7 @@ export const engineChecks: readonly Check<EngineFacts>[] = [
   {
     name: "rootless",
     check({ info }) {
-      if (!hasSecurityOption(info.securityOptions, "rootless")) {
+      if (!hasSecurityOption(info, "rootless")) {
         return undefined;
       }
       return {
@@ -72,7 +73,7 @@ export const engineChecks: readonly Check<EngineFacts>[] = [
   {
     name: "user-namespaces",
     check({ info }) {
-      if (!hasSecurityOption(info.securityOptions, "userns")) {
+      if (!hasSecurityOption(info, "userns")) {
         return undefined;
       }
       return {
@@ -80,6 +81,24 @@ export const engineChecks: readonly Check<EngineFacts>[] = [
         code: "DOCKER_USERNS_REMAP",
         message: "Docker maps containers' users to others (userns-remap), so a kubelet cannot manage this host",
         hint: 'Remove "userns-remap" from /etc/docker/daemon.json and restart Docker.',
+      };
+    },
+  },
+  {
+    name: "selinux",
+    check({ info }) {
+      if (!hasSecurityOption(info, "selinux")) {
+        return undefined;
+      }
+      return {
+        kind: "warning",
+        code: "SELINUX",
+        message:
+          "Docker confines containers by SELinux, with which tsdeploy was never tried: etcd and the control plane run " +
+          "unconfined (spc_t), and pods of yours may be refused their volumes",
+        hint:
+          "`ausearch -m avc` shows what was refused; `seLinuxOptions` of a pod, or no \"selinux-enabled\" in " +
+          "/etc/docker/daemon.json, is the way out.",
       };
     },
   },
@@ -191,8 +210,3 @@ export const engineChecks: readonly Check<EngineFacts>[] = [
     },
   },
 ];
-
-/** Options read `name=seccomp,profile=default`. */
-function hasSecurityOption(options: readonly string[], name: string): boolean {
-  return options.some((option) => option.split(",").includes(`name=${name}`));
-}

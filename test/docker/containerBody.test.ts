@@ -54,6 +54,11 @@ it("asks for a limit of open files, soft and hard", () => {
   expect(containerBody(spec).HostConfig).not.toHaveProperty("Ulimits");
 });
 
+it("has no SELinux label if it is to have none", () => {
+  expect(containerBody({ ...spec, unlabelled: true }).HostConfig).toMatchObject({ SecurityOpt: ["label=disable"] });
+  expect(containerBody(spec).HostConfig).not.toHaveProperty("SecurityOpt");
+});
+
 it("has only helpers removed when they end", () => {
   expect(containerBody({ ...spec, restartPolicy: "no" }).HostConfig.AutoRemove).toBe(false);
   expect(containerBody({ ...spec, component: "helper", restartPolicy: "no" }).HostConfig.AutoRemove).toBe(true);

@@ -108,6 +108,7 @@ export function renderPods(
       extraSans: [],
     }),
     iptablesBackend: "nft",
+    selinux: false,
     programs: { ...programsOf(features), ...programs },
     extraArgs: { proxy: proxy.flags },
     patches: [],
