@@ -57,6 +57,23 @@ export const engineChecks: readonly Check<EngineFacts>[] = [
     },
   },
   {
+    name: "docker-snap",
+    check({ info }) {
+      if (!info.dockerRootDir.startsWith("/var/snap/")) {
+        return undefined;
+      }
+      return {
+        kind: "environment",
+        code: "DOCKER_SNAP",
+        // canonical/docker-snap#188
+        message:
+          `Docker is a snap (its data is in ${info.dockerRootDir}), which sees another root folder than the host: it cannot ` +
+          "give containers the host's /etc/kubernetes and /var/lib/kubelet",
+        hint: "`snap remove docker`, then install the distribution's package (`apt install docker.io`) or Docker's own.",
+      };
+    },
+  },
+  {
     name: "rootless",
     check({ info }) {
       if (!hasSecurityOption(info, "rootless")) {

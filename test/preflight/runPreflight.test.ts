@@ -62,6 +62,7 @@ describe("the Docker Engine", () => {
     ["DOCKER_DESKTOP", { operatingSystem: "Docker Desktop" }],
     ["DOCKER_ROOTLESS", { securityOptions: ["name=seccomp,profile=default", "name=rootless"] }],
     ["DOCKER_USERNS_REMAP", { securityOptions: ["name=userns"] }],
+    ["DOCKER_SNAP", { dockerRootDir: "/var/snap/docker/common/var-lib-docker" }],
     ["DOCKER_NFTABLES", { firewallBackend: "nftables" }],
     ["DOCKER_NFTABLES", { firewallBackend: "nftables+firewalld" }],
     ["LOG_DRIVER", { loggingDriver: "journald" }],
