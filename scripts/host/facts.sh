@@ -273,7 +273,20 @@ while read -r key value _; do
 done 2>/dev/null <"$host/etc/resolv.conf" || true
 echo "resolvConf $resolv_conf"
 
-for path in "$docker_root" /var/lib/kubelet /var/lib/etcd /etc; do
+# Where images are, by this container's own files: containerd's image store is not below Docker's root.
+image_root=''
+while read -r _ _ _ _ mount_point _ rest; do
+  if [[ $mount_point == / && $rest == *upperdir=* ]]; then
+    image_root=${rest##*upperdir=}
+    printf -v image_root %b "${image_root%%,*}"
+    image_root=${image_root%%/io.containerd.snapshotter.*} image_root=${image_root/%\/overlay2\/*//overlay2}
+  fi
+done </proc/self/mountinfo
+device() { stat -c %d "$host$1"; }
+if [[ ! -d $host$image_root || $(device "$image_root") == $(device "$docker_root") ]]; then image_root=''; fi
+[[ -z $image_root ]] || one_line "imageRoot $image_root"
+
+for path in "$docker_root" ${image_root:+"$image_root"} /var/lib/kubelet /var/lib/etcd /etc; do
   nearest "$path"
   [[ -w $nearest ]] || echo "readOnly $path"
   echo "free $(stat -f -c '%a %S' "$nearest") $path"

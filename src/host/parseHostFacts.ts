@@ -16,6 +16,7 @@ const schema = z.object({
   ipvs: z.enum(["true", "false"]).transform((value) => value === "true"),
   etcdData: z.enum(["true", "false"]).transform((value) => value === "true"),
   imageVersion: z.union([z.literal(""), z.string().regex(/^v\d+\.\d+\.\d+/)]).catch(""),
+  imageRoot: z.string().startsWith("/").optional(),
   imageCniDir: z.string().optional(),
   imageEtcdVersion: z.string().regex(/^\d+\.\d+/).optional().catch(undefined),
   imageCriDockerdVersion: z.string().regex(/^\d+\.\d+\.\d+/).optional().catch(undefined),
@@ -34,8 +35,10 @@ export function parseHostFacts(output: string): Omit<HostFacts, "defaultIpcMode"
     });
   const all = (key: string): string[] => lines.filter((line) => line.key === key).map((line) => line.value);
 
-  const { clock, openFiles, imageCniDir, imageEtcdVersion, imageCriDockerdVersion, imageCorednsVersion, ...single } =
-    schema.parse(Object.fromEntries(lines.map((line) => [line.key, line.value])));
+  const { clock, openFiles, imageRoot, ...parsed } = schema.parse(
+    Object.fromEntries(lines.map((line) => [line.key, line.value])),
+  );
+  const { imageCniDir, imageEtcdVersion, imageCriDockerdVersion, imageCorednsVersion, ...single } = parsed;
   const addresses = all("address").map(parseAddress);
   const routes = all("route").flatMap(parseRoute);
   const defaultAddress = defaultRouteAddress(all("route"), addresses);
@@ -58,7 +61,7 @@ export function parseHostFacts(output: string): Omit<HostFacts, "defaultIpcMode"
     readOnlyPaths: all("readOnly"),
     cniConfigurations: all("cni"),
     imagePrograms: Object.fromEntries(all("program").map(parsePair)),
-    ...defined({ openFiles, imageCniDir, imageEtcdVersion, imageCriDockerdVersion, imageCorednsVersion }),
+    ...defined({ openFiles, imageRoot, imageCniDir, imageEtcdVersion, imageCriDockerdVersion, imageCorednsVersion }),
     sysctls: Object.fromEntries(all("sysctl").map(parsePair)),
     existingPaths: all("path"),
     symlinks: all("symlink").map(parseSymlink),

@@ -87,8 +87,10 @@ export interface HostFacts {
   readonly kubeProxy: readonly string[];
   /** What kubelets should give pods: systemd-resolved's real file where /etc/resolv.conf is its stub. */
   readonly resolvConf: string;
-  /** Free bytes of the file systems below Docker's root, /var/lib/kubelet, /var/lib/etcd and /etc. */
+  /** Free bytes of the file systems below Docker's root, `imageRoot`, /var/lib/kubelet, /var/lib/etcd and /etc. */
   readonly diskFreeBytes: Readonly<Record<string, number>>;
+  /** Where Docker has images and containers' files, if that is on another file system than its root. */
+  readonly imageRoot?: string;
   readonly readOnlyPaths: readonly string[];
   /** False in a network namespace that is not the first: kube-proxy must leave nf_conntrack_max alone. */
   readonly conntrackMaxWritable: boolean;

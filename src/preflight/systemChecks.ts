@@ -205,6 +205,26 @@ export const systemChecks: readonly Check<ObservedHost>[] = [
     },
   },
   {
+    name: "image-file-system",
+    check({ engine, host }) {
+      const { imageRoot } = host;
+      if (imageRoot === undefined) {
+        return undefined;
+      }
+      const { dockerRootDir } = engine.info;
+      return {
+        kind: "warning",
+        code: "IMAGE_FILE_SYSTEM",
+        message:
+          `Docker has its images in ${imageRoot}, on another file system than ${dockerRootDir}: a kubelet that is told to ` +
+          `collect images or to evict pods for want of disk (imagefs) looks at ${dockerRootDir}`,
+        hint:
+          `Put both on one file system, or watch ${imageRoot} yourself; without thresholds of your own a kubelet does ` +
+          "neither.",
+      };
+    },
+  },
+  {
     name: "swap",
     check({ host }, { allowSwap, version }) {
       const isRefused = version === undefined || featuresOf(version).refusesSwap;

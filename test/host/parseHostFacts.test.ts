@@ -32,6 +32,7 @@ kubeProxy ipvs TCP 10.96.0.1:443
 iptablesBackend nft
 resolvConf /etc/resolv.conf
 free 100 4096 /var/lib/docker
+imageRoot /var/lib/containerd
 readOnly /etc
 free 5 1024 /etc
 conntrackMaxWritable false
@@ -76,6 +77,7 @@ describe("parseHostFacts", () => {
       sysctls: { "net.ipv4.ip_forward": "1" },
       cniConfigurations: ["05-weave.conf"],
       diskFreeBytes: { "/var/lib/docker": 409600, "/etc": 5120 },
+      imageRoot: "/var/lib/containerd",
       readOnlyPaths: ["/etc"],
       existingPaths: ["/etc/cni"],
       iptables: ["iptables-nft nat", "iptables-nft nat KUBE-SERVICES"],

@@ -157,6 +157,13 @@ describe("the image's cri-dockerd", () => {
   });
 });
 
+it("warns where a kubelet would look at another file system than that of the images, which has to have room as well", () => {
+  const imageRoot = "/var/lib/containerd";
+  const { errors, warnings } = onHost({ imageRoot, diskFreeBytes: { ...hostFacts.diskFreeBytes, [imageRoot]: 1e6 } });
+  expect(warnings).toEqual([expect.stringMatching(/images in \/var\/lib\/containerd.* than \/var\/lib\/docker/)]);
+  expect(errors).toEqual([expect.objectContaining({ code: "DISK_FULL", message: expect.stringContaining(imageRoot) as string })]);
+});
+
 describe("the cgroup driver", () => {
   const on = (podCgroups: HostFacts["podCgroups"], cgroupDriver: string, containers = [kubelet]): string[] => {
     const engine = { ...engineFacts, info: { ...engineFacts.info, cgroupDriver }, containers };
