@@ -23,7 +23,7 @@ END
 }
 
 # Docker 29 gives containers a soft limit of 1024 open files, which Go programs raise by themselves only since Go 1.19.
-# What systemd has as hard limit is plenty; more than the hard limit here nobody may have.
+# systemd's own hard limit is plenty; above the hard limit here nobody gets.
 raise_open_files() {
   local wanted=524288 hard soft
   hard=$(ulimit -Hn) soft=$(ulimit -Sn)

@@ -1,3 +1,4 @@
+import { coerce } from "semver";
 import { isOlder } from "../docker/negotiateApiVersion.js";
 import type { EngineVersion } from "../model/dockerObjects.js";
 import { criDockerdApis } from "./releaseTable.js";
@@ -36,7 +37,8 @@ export function criDockerdMisfit(
   criDockerd: string,
   { apiVersion, minApiVersion }: EngineVersion,
 ): { readonly docker: "too old" | "too new"; readonly bound: string } | undefined {
-  const { oldest, newest } = valueFor(criDockerd, criDockerdApis);
+  // Packages may say more: `0.3.15~3-0`.
+  const { oldest, newest } = valueFor(coerce(criDockerd)?.version ?? criDockerd, criDockerdApis);
   if (isOlder(apiVersion, oldest)) return { docker: "too old", bound: oldest };
   if (newest !== undefined && isOlder(newest, minApiVersion)) return { docker: "too new", bound: newest };
   return undefined;

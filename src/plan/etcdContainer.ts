@@ -20,7 +20,7 @@ export interface EtcdInput {
 
 const peerPort = 2380;
 
-/** What systemd lets programs have at most. */
+/** systemd's own hard limit for programs. */
 const openFiles = 524_288;
 
 /** etcd on loopback alone, and even there only for client certificates: any pod on the host's network reaches it. */

@@ -129,8 +129,8 @@ export const engineChecks: readonly Check<EngineFacts>[] = [
         kind: "environment",
         code: "DOCKER_NFTABLES",
         message:
-          "Docker writes its firewall rules with nftables, an experiment of its own: what Kubernetes lets through " +
-          "with iptables those may drop all the same, and Docker does not turn on IP forwarding",
+          "Docker writes its firewall rules with nftables, with which tsdeploy was never tried: they may drop what " +
+          "Kubernetes lets through with iptables, and Docker then does not turn on IP forwarding",
         hint: 'Remove "firewall-backend": "nftables" from /etc/docker/daemon.json and restart Docker.',
       };
     },

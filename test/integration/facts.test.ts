@@ -50,6 +50,8 @@ describe("facts", () => {
     expect(facts.addresses).toContainEqual({ interface: "eth0", address: machineAddress, prefixLength: 24 });
     expect(facts.sysctls["net.ipv4.ip_forward"]).toBe(await sh("cat /proc/sys/net/ipv4/ip_forward"));
     expect(facts.diskFreeBytes["/var/lib/docker"]).toBeGreaterThan(1e6);
+    expect(facts.openFiles).toBeGreaterThan(1000);
+    expect(facts.podCgroups).toEqual([]);
     expect(Math.abs(facts.clockMs - Date.now())).toBeLessThan(10_000);
     expect(Math.abs((await helper.clockMs()) - Date.now())).toBeLessThan(10_000);
     expect(facts.iptables).toContain("iptables-nft nat");

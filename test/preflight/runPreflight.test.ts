@@ -93,6 +93,8 @@ describe("the Docker Engine", () => {
     expect(on("v1.7.16", "1.51", "1.24")).toEqual(["DOCKER_TOO_NEW"]);
     expect(on("v1.20.2", "1.51", "1.24")).toEqual([]);
     expect(on("v1.20.2", "1.52", "1.44")).toEqual(["DOCKER_TOO_NEW"]);
+    // Docker 29.3 went back.
+    expect(on("v1.8.15", "1.54", "1.40")).toEqual([]);
     // Without dockershim, and v1.6, which can do without.
     expect(on("v1.36.2", "1.52", "1.44")).toEqual([]);
     expect(on("v1.6.13", "1.51", "1.24")).toEqual([]);
@@ -134,6 +136,7 @@ describe("the image's cri-dockerd", () => {
     ["0.4.3", docker29, []],
     ["0.3.15", docker20, []],
     ["0.3.15", docker29, ["DOCKER_TOO_NEW"]],
+    ["0.3.15~3-0", docker29, ["DOCKER_TOO_NEW"]],
     ["0.3.12", docker29, []],
     ["0.2.6", ["1.42", "1.60"] as const, ["DOCKER_TOO_NEW"]],
     ["0.4.1", docker20, ["DOCKER_TOO_OLD"]],
