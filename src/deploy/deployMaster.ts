@@ -8,6 +8,7 @@ import { unknownHost } from "../host/unknownHost.js";
 import { versionByImage } from "../image/versionByImage.js";
 import { bootstrapObjects } from "../kubernetes/bootstrapObjects.js";
 import { tokenSecret } from "../kubernetes/clusterInfo.js";
+import { readKubeconfig } from "../kubernetes/kubeconfig.js";
 import { defaultVersion, resolveVersion } from "../kubernetes/versions.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import { defined } from "../model/defined.js";
@@ -144,7 +145,8 @@ async function deploy(
     const outcome: NodeOutcome = await changeNode({ plan, session, api, options, keepsData, context });
     if (outcome.kind === "planned") return outcome;
     const token = isFirstRun ? (made.joinToken ?? tokens[0]) : undefined;
-    return { ...outcome, config, ...(await giveToOperator(settled, made, token, context)) };
+    const former = observed.files.get(paths.adminConf)?.content;
+    return { ...outcome, config, ...(await giveToOperator(settled, made, token, former, context)) };
   } finally {
     api.close();
   }
@@ -155,6 +157,7 @@ async function giveToOperator(
   { config, options }: Settled,
   made: MadeIdentity,
   joinToken: JoinToken | undefined,
+  formerAdminConf: string | undefined,
   context: RunContext,
 ): Promise<Pick<DeployedMaster, "joinCommand" | "kubeconfig">> {
   const warn = (what: string) => (error: unknown) => {
@@ -175,8 +178,16 @@ async function giveToOperator(
     kubeconfig:
       path === undefined
         ? undefined
-        : await mergeIntoKubeconfig(adminConf, config.clusterName, path, context).catch(
+        : await mergeIntoKubeconfig(adminConf, config.clusterName, path, context, serverOf(formerAdminConf)).catch(
             warn(`the cluster could not be added to ${path}`),
           ),
   });
+}
+
+function serverOf(kubeconfig: string | undefined): string | undefined {
+  try {
+    return kubeconfig === undefined ? undefined : readKubeconfig(kubeconfig).server;
+  } catch {
+    return undefined;
+  }
 }

@@ -71,7 +71,7 @@ export function parseClock(value: string): number {
 }
 
 /** `eth0 10.0.0.5/24` */
-function parseAddress(value: string): InterfaceAddress {
+export function parseAddress(value: string): InterfaceAddress {
   const [name = "", cidr = ""] = value.split(" ");
   const [address = "", prefixLength = "32"] = cidr.split("/");
   return { interface: name, address, prefixLength: Number(prefixLength) };

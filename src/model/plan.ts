@@ -59,14 +59,14 @@ export type Action =
   | { readonly kind: "pull-image"; readonly reference: string }
   /**
    * Start it, replacing one of its component whose spec differs; one that replaces another has to be healthy. One that
-   * runs as wanted starts anew if this run has written the file `restartsWith` or started the component
+   * runs as wanted starts anew if this run has written one of the files `restartsWith` or started the component
    * `restartsAfter`.
    */
   | {
       readonly kind: "run-container";
       readonly container: ContainerSpec;
       readonly health?: Health;
-      readonly restartsWith?: string;
+      readonly restartsWith?: readonly string[];
       readonly restartsAfter?: Component;
     }
   | { readonly kind: "wait"; readonly probe: Probe }

@@ -124,7 +124,7 @@ function flannelAgent(node: NetworkNode, image: string): NetworkAgent {
     ],
     files: [paths.kubeletConf, ...(bootstraps ? [`${kubeletPki}/${features.kubeletClientCertificate}`] : [])],
     // A kubelet writes its kubeconfig when it is given a token, and else never.
-    restartsWith: bootstraps ? paths.bootstrapKubeletConf : paths.kubeletConf,
+    restartsWith: [...(bootstraps ? [paths.bootstrapKubeletConf] : []), paths.kubeletConf],
     modules: ["br_netfilter", ...[backendDriver(config.networkBackend)].filter((driver) => driver !== undefined)],
     api: apiserverOf(role, config),
     healthPort: flannelHealthPort,

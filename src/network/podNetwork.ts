@@ -31,8 +31,8 @@ export interface NetworkAgent {
   readonly binds: readonly Bind[];
   /** Files that it needs, besides those that are written before anything is started. */
   readonly files: readonly string[];
-  /** When a run has written this file, it starts anew: a file that is bound by itself is the old one until then. */
-  readonly restartsWith: string;
+  /** When a run has written one of these files, it starts anew: what is bound by itself is the old one until then. */
+  readonly restartsWith: readonly string[];
   /** Modules of the kernel that it needs, where the kernel has them as modules. */
   readonly modules: readonly string[];
   /** The API server, which it ends without. */

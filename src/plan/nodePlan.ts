@@ -68,7 +68,7 @@ export interface NodePlan {
 /** A pod network's program as a container, and how the Node shows that it works. */
 interface NetworkRun {
   readonly container: ContainerSpec;
-  readonly restartsWith: string;
+  readonly restartsWith: readonly string[];
   readonly healthPort: number;
   readonly readyAnnotations: Readonly<Record<string, string>>;
 }
@@ -135,7 +135,7 @@ export function imageStep(id: string, reference: string, config: ClusterConfig):
 export function kubeletSteps(
   { cri, kubelet }: NodePlan,
   observed: ObservedHost,
-  more: { readonly phase: string; readonly needs: readonly string[]; readonly restartsWith?: string },
+  more: { readonly phase: string; readonly needs: readonly string[]; readonly restartsWith?: readonly string[] },
 ): Step[] {
   const { phase, needs, restartsWith } = more;
   // A kubelet waits for its cri-dockerd by itself; but one that runs has to go through its restart in order.

@@ -21,6 +21,7 @@ import { podNetworkOf } from "../network/podNetworks.js";
 import { type AddonPart, addonPart, type PullSecret } from "./addonSteps.js";
 import { etcdContainer } from "./etcdContainer.js";
 import { etcdSteps } from "./etcdSteps.js";
+import { moveOf } from "./movedNode.js";
 import { nodeIdentity, type NodeIdentity } from "./nodeIdentity.js";
 import {
   type BaseConfiguration,
@@ -131,7 +132,11 @@ export function planMaster(input: MasterPlanInput): Plan {
       ]),
       ...addons.steps("api", when(podNetworkOf(config).makesNodesReady, "node-ready")),
     ],
-    warnings: [...warningsOf(config, features.tried, knownPods(input, node)), ...addons.warnings],
+    warnings: [
+      ...moveWarnings(input, node),
+      ...warningsOf(config, features.tried, knownPods(input, node)),
+      ...addons.warnings,
+    ],
   };
 }
 
@@ -290,8 +295,25 @@ function knownPods(
   { podsOfNodes = [], config, observed }: MasterPlanInput,
   { nodeName, nodeIp }: NodeIdentity,
 ): readonly PodsOfNode[] {
-  if (podsOfNodes.length > 0 || observed.host.etcdData) return podsOfNodes;
+  if (podsOfNodes.length > 0 || observed.host.etcdData) {
+    // Its Node object may still have the address that it had before this run.
+    return podsOfNodes.map((pods) => (pods.node === nodeName ? { ...pods, address: nodeIp } : pods));
+  }
   return [{ node: nodeName, podCidr: firstNodeCidr(config.podCidr), address: nodeIp }];
+}
+
+/** Workers know their API server by the master's address. */
+function moveWarnings({ observed, isUp, hasOtherNodes }: MasterPlanInput, node: NodeIdentity): PlanWarning[] {
+  const move = moveOf(observed, node);
+  if (!move) return [];
+  const hasWorkers = isUp !== true || hasOtherNodes === true;
+  return [
+    {
+      message:
+        `The address of this master was ${move.was} and is ${move.is} now.` +
+        (hasWorkers ? ` When this has worked, run \`tsdeploy worker --master ${move.is}\` on each worker.` : ""),
+    },
+  ];
 }
 
 /** For whoever runs the command. @param known nodes whose pods have their place already */
