@@ -22,6 +22,7 @@ import { type AddonPart, addonPart, type PullSecret } from "./addonSteps.js";
 import { etcdContainer } from "./etcdContainer.js";
 import { etcdSteps } from "./etcdSteps.js";
 import { moveOf } from "./movedNode.js";
+import { networkChangeWarnings } from "./networkChange.js";
 import { nodeIdentity, type NodeIdentity } from "./nodeIdentity.js";
 import {
   type BaseConfiguration,
@@ -134,6 +135,7 @@ export function planMaster(input: MasterPlanInput): Plan {
     ],
     warnings: [
       ...moveWarnings(input, node),
+      ...networkChangeWarnings(common, observed, input.hasOtherNodes === true ? node.nodeIp : undefined),
       ...warningsOf(config, features.tried, knownPods(input, node)),
       ...addons.warnings,
     ],

@@ -11,6 +11,7 @@ import type { WorkerOptions } from "../model/options.js";
 import type { Plan, PlanWarning, Step } from "../model/plan.js";
 import { podNetworkOf } from "../network/podNetworks.js";
 import { moveOf } from "./movedNode.js";
+import { networkChangeWarnings } from "./networkChange.js";
 import { nodeIdentity, type NodeIdentity } from "./nodeIdentity.js";
 import {
   type BaseConfiguration,
@@ -128,7 +129,11 @@ export function planWorker(input: WorkerPlanInput): Plan {
     version: features.version,
     nodeName,
     steps,
-    warnings: [...moveWarnings(observed, node), ...warningsOf(nodeConfig, features.tried)],
+    warnings: [
+      ...moveWarnings(observed, node),
+      ...networkChangeWarnings(common, observed),
+      ...warningsOf(nodeConfig, features.tried),
+    ],
   };
 }
 
