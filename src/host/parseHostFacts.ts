@@ -52,6 +52,7 @@ export function parseHostFacts(output: string): Omit<HostFacts, "defaultIpcMode"
     listeningPorts: all("listening").flatMap(parseListening),
     iptables: all("iptables"),
     kubeProxy: all("kubeProxy"),
+    resolverLines: all("resolver").map((line) => line.split(/\s+/).join(" ")),
     diskFreeBytes: Object.fromEntries(all("free").map(parseFree)),
     readOnlyPaths: all("readOnly"),
     cniConfigurations: all("cni"),

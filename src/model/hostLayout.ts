@@ -40,6 +40,8 @@ export const paths = {
   addonManagerConf: "/etc/kubernetes/addon-manager.conf",
   kubeletConfig: "/etc/kubernetes/kubelet-config.yaml",
   proxyConfig: "/etc/kubernetes/kube-proxy-config.yaml",
+  /** What pods get in place of the host's /etc/resolv.conf, where that is of no use to them. */
+  resolvConf: "/etc/kubernetes/resolv.conf",
   schedulerConfig: "/etc/kubernetes/scheduler-config.yaml",
   kubeletRoot: "/var/lib/kubelet",
   etcd: "/var/lib/etcd",
@@ -91,6 +93,7 @@ export const nodeFiles: readonly string[] = [
   paths.kubeletConfig,
   paths.proxyConfig,
   paths.schedulerConfig,
+  paths.resolvConf,
   paths.flannelConfig,
   ...cniConfigFiles,
 ];

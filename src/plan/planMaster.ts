@@ -135,6 +135,7 @@ export function planMaster(input: MasterPlanInput): Plan {
     ],
     warnings: [
       ...moveWarnings(input, node),
+      ...common.warnings,
       ...networkChangeWarnings(common, observed, input.hasOtherNodes === true ? node.nodeIp : undefined),
       ...warningsOf(config, features.tried, knownPods(input, node)),
       ...addons.warnings,

@@ -131,6 +131,7 @@ export function planWorker(input: WorkerPlanInput): Plan {
     steps,
     warnings: [
       ...moveWarnings(observed, node),
+      ...common.warnings,
       ...networkChangeWarnings(common, observed),
       ...warningsOf(nodeConfig, features.tried),
     ],

@@ -29,6 +29,8 @@ kubeProxy nft ip kube-proxy
 kubeProxy ipvs TCP 10.96.0.1:443
 iptablesBackend nft
 resolvConf /etc/resolv.conf
+resolver nameserver 10.0.0.1
+resolver search lan\texample.com
 free 100 4096 /var/lib/docker
 readOnly /etc
 free 5 1024 /etc
@@ -58,6 +60,7 @@ describe("parseHostFacts", () => {
       cpus: 2,
       cgroupVersion: "2",
       propagation: "shared",
+      resolverLines: ["nameserver 10.0.0.1", "search lan example.com"],
       iptablesBackend: "nft",
       conntrackMaxWritable: false,
       ipvs: false,
