@@ -1,3 +1,4 @@
+import { nanoid } from "nanoid";
 import { podsOf, probeApi } from "../apply/probes.js";
 import { imageReference } from "../config/imageReference.js";
 import { mergeIntoKubeconfig, type OperatorKubeconfig } from "../config/operatorKubeconfig.js";
@@ -138,7 +139,7 @@ async function deploy(
     const nodes = isUp ? await clusterNodes(api, context.signal) : [];
     const podsOfNodes = nodes.flatMap((node) => podsOf(node) ?? []);
     const hasOtherNodes = hasOthers(nodes, settled.nodeName);
-    const state = { isUp, hasOtherNodes, podsOfNodes };
+    const state = { isUp, hasOtherNodes, podsOfNodes, addonRevision: nanoid() };
     const cluster = { pkiFiles: made.files, base, bootstrapObjects: objects, ...state, pullSecret };
     const plan = await planMasterHost(settled, observed, cluster);
     const keepsData = accepted !== undefined || observed.host.etcdData;

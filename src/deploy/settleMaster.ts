@@ -105,7 +105,7 @@ export function identityNames({ nodeName, nodeIp, config, options, features }: S
 /** What a plan takes from the cluster's identity, and from a cluster that runs already. */
 export type ClusterParts = Pick<
   MasterPlanInput,
-  "pkiFiles" | "base" | "bootstrapObjects" | "isUp" | "hasOtherNodes" | "podsOfNodes" | "pullSecret"
+  "pkiFiles" | "base" | "bootstrapObjects" | "isUp" | "hasOtherNodes" | "podsOfNodes" | "pullSecret" | "addonRevision"
 >;
 
 /** The plan of what has been settled. */

@@ -26,6 +26,8 @@ export const paths = {
   /** setup-files.sh, start.sh, …: delivered to the host, so that any hyperkube image will do. */
   scripts: "/etc/kubernetes/scripts",
   addons: "/etc/kubernetes/addons",
+  /** Is another after each add-on that a run has taken out of the folder: the add-on manager says which it has read. */
+  addonsRevision: "/etc/kubernetes/addons/revision",
   options: "/etc/kubernetes/tsdeploy.yaml",
   /** What the host was like before the first run: teardown goes back to it. */
   hostBefore: "/etc/kubernetes/host-before.json",

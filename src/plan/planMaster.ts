@@ -52,6 +52,8 @@ export interface MasterPlanInput {
   readonly base?: BaseConfiguration;
   /** Without one pods' images are pulled by anybody. */
   readonly pullSecret?: PullSecret;
+  /** Of the add-on folder, if the run takes something out of it: one that it has never had. */
+  readonly addonRevision?: string;
   /** The API server of an earlier run says that it is well. */
   readonly isUp?: boolean;
   /** And that it has nodes besides this one. */
@@ -93,7 +95,7 @@ export function planMaster(input: MasterPlanInput): Plan {
     nodeName: node.nodeName,
     hasOtherNodes: input.hasOtherNodes ?? false,
     bundled: addonFiles(bundled),
-    ...defined({ pullSecret: input.pullSecret }),
+    ...defined({ pullSecret: input.pullSecret, revision: input.addonRevision }),
   });
   const parts: MasterParts = { input, features, node, common, addons };
   const { images, extraArgs } = common;
@@ -183,7 +185,7 @@ function masterFiles(parts: MasterParts): MasterFiles {
     ...addons.files,
     ...pods.filter((pod) => !late.includes(pod)),
   ];
-  const written = [...early, ...late, ...(podNetworkFile ? [podNetworkFile] : [])];
+  const written = [...early, ...late, ...addons.lateFiles, ...(podNetworkFile ? [podNetworkFile] : [])];
   // An earlier run with other options rendered them, and nobody has made them his own.
   const stalePods = Object.keys(bundled.manifests)
     .map((file) => `${paths.manifests}/${file}`)
@@ -230,7 +232,7 @@ function masterPods({ input, features, node, common }: MasterParts, scheduler: r
       "k8s-master": digestOf([...pkiFiles.filter(({ path }) => /\.(crt|csv|jsonl)$/.test(path)), ...scheduler]),
       "k8s-node-ipam": certificates,
       "k8s-proxy": specDigest([certificates, common.proxyConfiguration ?? ""]),
-      "kube-addon-manager": certificates,
+      "kube-addon-manager": specDigest([certificates, bundled.scripts["kube-addons.sh"], bundled.scripts["copy-addons.sh"]]),
     },
   };
   return manifestsWithStartupTime({
