@@ -95,7 +95,7 @@ describe("facts", () => {
       return [resolvConf, ...(resolverLines ?? [])];
     };
     const folder = "/run/systemd/resolve";
-    await sh(`mkdir ${folder} && mv /etc/resolv.conf /root/resolv.before`);
+    await sh(`mkdir -p ${folder} && mv /etc/resolv.conf /root/resolv.before`);
     try {
       const stub = `echo nameserver 127.0.0.53 >${folder}/stub.conf && ln -s ${folder}/stub.conf /etc/resolv.conf`;
       // Nothing is behind it yet.
@@ -104,7 +104,7 @@ describe("facts", () => {
       expect(await resolver(behind)).toEqual([`${folder}/resolv.conf`, "search lan", "nameserver 10.0.0.1"]);
       expect(await resolver(`rm /etc/resolv.conf ${folder}/resolv.conf`)).toEqual(["/etc/resolv.conf"]);
     } finally {
-      await sh(`rm -rf ${folder} && mv -f /root/resolv.before /etc/resolv.conf`);
+      await sh(`rm -rf ${folder} && rmdir --ignore-fail-on-non-empty /run/systemd && mv -f /root/resolv.before /etc/resolv.conf`);
     }
   });
 
