@@ -264,13 +264,25 @@ if [[ -e /proc/net/ip_vs ]] && command -v ipvsadm >/dev/null; then
   done < <(ipvsadm -Sn 2>/dev/null || true)
 fi
 
+# servers FILE: the nameservers that it names. FILE may be an absolute link.
+servers() {
+  local key value
+  resolve "$1"
+  { while read -r key value _ || [[ $key ]]; do [[ $key != nameserver ]] || echo "$value"; done <"$host$resolved"; } 2>/dev/null
+}
+
+# A stub on loopback, such as systemd-resolved's and NetworkManager's, is of no use in a pod: they say what is behind it.
 resolv_conf=/etc/resolv.conf
-while read -r key value _; do
-  # systemd-resolved's stub, of no use in a pod.
-  if [[ $key == nameserver && $value == 127.0.0.53 && -s $host/run/systemd/resolve/resolv.conf ]]; then
-    resolv_conf=/run/systemd/resolve/resolv.conf
-  fi
-done 2>/dev/null <"$host/etc/resolv.conf" || true
+for file in /etc/resolv.conf /run/systemd/resolve/resolv.conf /run/NetworkManager/no-stub-resolv.conf; do
+  named=$(servers "$file") || continue
+  if [[ $named && ! $'\n'$named =~ $'\n'(127\.|::1|0\.0\.0\.0) ]]; then resolv_conf=$file && break; fi
+done
+resolve "$resolv_conf"
+{
+  while read -r key value || [[ $key ]]; do
+    case $key in nameserver | search | domain | options) echo "resolver $key $value" ;; esac
+  done <"$host$resolved"
+} 2>/dev/null || true
 echo "resolvConf $resolv_conf"
 
 # Where images are, by this container's own files: containerd's image store is not below Docker's root.

@@ -26,7 +26,9 @@ copy_file() {
 # copy copies what has changed, then removes what the host has no more. It fails if a file could not be copied; the others
 # are. Every command is checked by itself, because `if copy` switches `set -e` off in here.
 copy() {
-  local file failed=
+  local file failed='' revision=none
+  # Who writes it has changed all else before.
+  if [[ -s $from/revision ]]; then revision=$(<"$from/revision"); fi
   # Of a copy that was killed.
   find "$to" -name .new -type f -delete || failed=yes
   while IFS= read -rd '' file; do
@@ -36,8 +38,10 @@ copy() {
     [[ -e $from/$file ]] || rm -f "$to/$file" || failed=yes
   done < <(cd "$to" && find . -name '.?*' -prune -o -type f -print0)
   [[ -z $failed ]] || return 1
-  # Not empty, for whoever waits for it: the add-on manager deletes the objects of files that are not there yet.
-  [[ -s $to/.complete ]] || echo yes >"$to/.complete"
+  # Not empty, for whoever waits for it: the add-on manager deletes the objects of files that are not there yet. It says
+  # of which revision of the folder the copy is.
+  if [[ -s $to/.complete && $(<"$to/.complete") == "$revision" ]]; then return; fi
+  echo "$revision" >"$to/.complete.new" && mv -T "$to/.complete.new" "$to/.complete"
 }
 
 state() { (cd "$from" && find . -printf '%p %T@ %s\n' | sort); }

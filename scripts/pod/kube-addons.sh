@@ -54,8 +54,12 @@ files() {
   find "$addons" -name '.?*' -prune -o -type f \( -name '*.json' -o -name '*.yaml' -o -name '*.yml' \) -print | sort
 }
 
+# Of which revision of the host's folder this is a copy (copy-addons.sh).
+revision() { if [[ -s $addons/.complete ]]; then cat "$addons/.complete"; fi; }
+
 state() {
   local found
+  revision
   found=$(files)
   [[ -z $found ]] || tr '\n' '\0' <<<"$found" | xargs -0 stat -c '%n %Y %s'
 }
@@ -142,6 +146,17 @@ read_folder() {
     esac
   done
   return $status
+}
+
+# report tells whoever has taken an add-on out of the folder that no pass makes its objects again: none that began before is
+# under way, and those to come know of the folder without it.
+reported=
+report() { # REVISION
+  [[ -n $1 && $1 != "$reported" ]] || return 0
+  printf '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"tsdeploy-addons","namespace":"kube-system"},"data":{"revision":"%s"}}' \
+    "$1" >"$work/report.json"
+  k apply -f "$work/report.json" >/dev/null || return
+  reported=$1
 }
 
 # kinds says in $here what this API server has of the prunable kinds, comma-separated.
@@ -270,8 +285,11 @@ reconcile() { # STATE
   k get namespace kube-system >/dev/null 2>&1 || k create namespace kube-system || return
   if [[ $1 != "$read_state" ]]; then
     read_state=none
+    # Before the files are: those that left the folder before it are not among them.
+    read_revision=$(revision)
     if read_folder; then read_state=$1; else status=1; fi
   fi
+  report "$read_revision" || status=1
   if [[ -n $(ls "$work/Reconcile") ]]; then apply || status=1; fi
   if [[ -n $(ls "$work/EnsureExists") ]]; then create; fi
   scale || status=1
@@ -306,6 +324,7 @@ if [[ $(k api-resources --help 2>&1) == *--verbs* ]]; then lists_kinds=yes; fi
 log "addons in $addons, every $interval s"
 wanted=
 read_state=none
+read_revision=
 seen=none
 next=0
 scaled=

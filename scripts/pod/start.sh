@@ -15,6 +15,7 @@ may open as many files as its container may.
   --close-loopback CIDR  drop what comes from elsewhere for loopback's network CIDR
   --plugins DIR          have the CNI plugins of DIR in /opt/cni/bin
   --module NAME          load this module of the kernel, if there is such a module
+  --mtu LINK=BYTES       give the network interface LINK this MTU, if it is there
   --file PATH            wait until PATH is there and not empty
   --tcp ADDRESS:PORT     wait until PORT accepts
   --api URL              wait until the API server there says that it is healthy
@@ -168,6 +169,11 @@ COMMIT"
   jump_first iptables filter INPUT TSDEPLOY-LOOPBACK
 }
 
+# flanneld takes an interface that is there with the MTU that it has.
+set_mtu() { # LINK BYTES
+  [[ ! -e /sys/class/net/$1 ]] || ip link set "$1" mtu "$2"
+}
+
 plugins() { # DIR
   mkdir -p /opt/cni
   ln -sfnT "$1" /opt/cni/bin
@@ -181,6 +187,7 @@ while [[ $# -gt 0 ]]; do
     --close-kubelet) close_kubelet "$2" ;;
     --close-loopback) close_loopback "$2" ;;
     --plugins) plugins "$2" ;;
+    --mtu) set_mtu "${2%=*}" "${2##*=}" ;;
     --module) modprobe -q "$2" || true ;;
     --file) files+=("$2") ;;
     --tcp) tcp+=("$2") ;;

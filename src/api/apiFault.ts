@@ -46,7 +46,9 @@ export function connectionFault(server: string, error: unknown): TsdeployError {
       {
         code: "ADDRESS_MISMATCH",
         message: `the API server's certificate is not for the address in ${server}`,
-        hint: "Use another address of the master, or add this one there: `tsdeploy master --apiserver-san ADDRESS`.",
+        hint:
+          "Use another address of the master, or add this one there: `tsdeploy master --apiserver-san ADDRESS`. If the " +
+          "master's own address has changed, run `tsdeploy master` there.",
       },
       { cause: error },
     );

@@ -12,6 +12,8 @@ export interface FromKubeconfigOptions extends Pick<KubernetesClientOptions, "ti
   readonly text: string;
   /** Default: the current one. */
   readonly context?: string;
+  /** Default: the one that the kubeconfig names. */
+  readonly server?: string;
   /** Reads files that the kubeconfig names, such as a kubelet's rotated certificate. */
   readonly readFile: (path: string) => Promise<string>;
 }
@@ -23,7 +25,8 @@ export interface FromKubeconfigOptions extends Pick<KubernetesClientOptions, "ti
  */
 export async function fromKubeconfig(options: FromKubeconfigOptions): Promise<KubernetesClient> {
   try {
-    const { server, ca, certificate, key, token } = readKubeconfig(options.text, options.context);
+    const { ca, certificate, key, token, ...view } = readKubeconfig(options.text, options.context);
+    const server = options.server ?? view.server;
     const read = async (value: DataOrFile | undefined): Promise<string | undefined> => {
       if (value === undefined) return undefined;
       return "data" in value ? value.data : options.readFile(value.file);

@@ -82,13 +82,22 @@ interface Deletable extends KubernetesObject {
 
 type GoneProbe = Extract<Probe, { readonly kind: "objects-gone" }>;
 
+/** Where the add-on manager says which revision of its folder it has read (`kube-addons.sh`). */
+const addonReport = "/api/v1/namespaces/kube-system/configmaps/tsdeploy-addons";
+
 /** Whether nothing is left of deleted objects, the pods of Deployments included; what has come back is deleted. */
 export async function probeObjectsGone(
   api: KubernetesClient,
-  { objects, pods }: Pick<GoneProbe, "objects" | "pods">,
+  { objects, pods, revision }: Pick<GoneProbe, "objects" | "pods" | "revision">,
   signal: AbortSignal,
 ): Promise<Sight> {
   return tolerant("the API server", async () => {
+    // Before the objects: what is not there after this does not come back.
+    const report = await getIfThere<{ readonly data?: { readonly revision?: string } }>(api, addonReport, signal);
+    if (report?.data?.revision !== revision) {
+      const older = "if it is that of an earlier tsdeploy, run `tsdeploy master` first";
+      return { done: false, seen: `the add-on manager has not read its folder yet (${older})` };
+    }
     for (const reference of objects) {
       const left = await getIfThere<Deletable>(api, pathOf(reference), signal);
       const { kind, metadata } = reference;

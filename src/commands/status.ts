@@ -3,7 +3,7 @@ import { fromKubeconfig } from "../api/fromKubeconfig.js";
 import type { KubernetesClient } from "../api/kubernetesClient.js";
 import { openDirectly } from "../api/openDirectly.js";
 import { type Node, podsOf } from "../apply/probes.js";
-import { isMasterOptions, parseAcceptedOptions } from "../config/acceptedOptions.js";
+import { acceptedNode, isMasterOptions, parseAcceptedOptions } from "../config/acceptedOptions.js";
 import { type AddonState, addonStates } from "../deploy/addonStates.js";
 import { componentsOf } from "../deploy/components.js";
 import { apiByKubeconfig } from "../deploy/hostApi.js";
@@ -11,7 +11,7 @@ import { type LookedAtHost, withHelper } from "../deploy/withHelper.js";
 import type { ContainerSummary } from "../model/dockerObjects.js";
 import { defined } from "../model/defined.js";
 import { messageOf } from "../model/errors.js";
-import type { ExistingFile } from "../model/hostFacts.js";
+import type { ExistingFile, InterfaceAddress } from "../model/hostFacts.js";
 import { labels, paths } from "../model/hostLayout.js";
 import type { StatusOptions } from "../model/options.js";
 import { isOurs } from "../model/ownership.js";
@@ -34,7 +34,8 @@ const dayMs = 24 * 60 * 60 * 1000;
 /** `tsdeploy status`: what runs on this host, in which version, how well, and until when its certificates are good. */
 export async function status(options: StatusOptions, context: RunContext): Promise<CommandResult> {
   return withHelper(options, context, async (host) => {
-    const [files, nowMs] = await Promise.all([host.helper.readFiles(), host.helper.clockMs()]);
+    const { helper } = host;
+    const [files, nowMs, addresses] = await Promise.all([helper.readFiles(), helper.clockMs(), helper.addresses()]);
     const components = componentsOf(host.containers);
     const first = host.containers.find(isOurs);
     const certificates = certificateExpiries(files);
@@ -45,6 +46,7 @@ export async function status(options: StatusOptions, context: RunContext): Promi
       version: first?.labels[labels.version],
       apiserver: cluster.server,
       health: cluster.health,
+      address: addressOf(files, addresses),
       components: [...components].map(([component, { name, state, status: text, image }]) => ({
         component,
         container: name,
@@ -62,8 +64,8 @@ export async function status(options: StatusOptions, context: RunContext): Promi
       addons: cluster.addons,
     };
     const { endpoint } = host.engine;
-    const { routes } = data;
-    return { data, text: describe({ first, components, certificates, cluster, routes, nowMs, endpoint }) };
+    const { routes, address } = data;
+    return { data, text: describe({ first, components, certificates, cluster, routes, address, nowMs, endpoint }) };
   });
 }
 
@@ -121,6 +123,31 @@ function rowOf({ metadata, spec, status: state }: Node): NodeRow {
   };
 }
 
+/** Where the node is by its last run, and where the host is. */
+interface AddressView {
+  readonly node: string;
+  /** Whether the host still has that address. */
+  readonly isThere: boolean;
+  /** Those of the interface that had it; all, where that is not known. */
+  readonly host: readonly string[];
+}
+
+/** Undefined on a host that is no node. */
+export function addressOf(
+  files: ReadonlyMap<string, ExistingFile>,
+  addresses: readonly InterfaceAddress[],
+): AddressView | undefined {
+  const node = acceptedNode(files);
+  if (!node) return undefined;
+  const { ip, ipInterface } = node;
+  const near = addresses.filter((one) => ipInterface === undefined || one.interface === ipInterface);
+  return {
+    node: ip,
+    isThere: addresses.some(({ address }) => address === ip),
+    host: near.map(({ address }) => address),
+  };
+}
+
 /** What the owner's network has to have, of a master's cluster. */
 function neededRoutes(files: ReadonlyMap<string, ExistingFile>, nodes: readonly Node[] = []): string[] {
   const accepted = files.get(paths.options)?.content;
@@ -135,12 +162,14 @@ interface HostView {
   readonly cluster: ClusterView;
   /** Those that the owner's network has to have. */
   readonly routes: readonly string[];
+  readonly address: AddressView | undefined;
   /** The host's clock, by which its certificates end. */
   readonly nowMs: number;
   readonly endpoint: string;
 }
 
-function describe({ first, components, certificates, cluster, routes, nowMs, endpoint }: HostView): string {
+function describe(view: HostView): string {
+  const { first, components, certificates, cluster, routes, nowMs, endpoint } = view;
   if (!first) return `Nothing of tsdeploy runs on ${endpoint}`;
   const own = (name: keyof typeof labels): string => first.labels[labels[name]] ?? "?";
   const soonest = [...certificates].sort((a, b) => a.notAfterMs - b.notAfterMs)[0];
@@ -150,6 +179,7 @@ function describe({ first, components, certificates, cluster, routes, nowMs, end
     ...(cluster.server === undefined && cluster.health === undefined
       ? []
       : [`API server${cluster.server === undefined ? "" : ` ${cluster.server}`}: ${cluster.health ?? "not queried"}`]),
+    ...moves(view, own("role")),
     "",
     ...table([...components].map(([component, { status: text }]) => [component, text])),
     ...(soonest && days !== undefined
@@ -163,6 +193,21 @@ function describe({ first, components, certificates, cluster, routes, nowMs, end
       ? ["", "Routes to pods that the other machines need:", ...routes.map((route) => `  ip route add ${route}`)]
       : []),
   ].join("\n");
+}
+
+/** What to do where an address is not what it was. */
+function moves({ address, cluster }: HostView, role: string): string[] {
+  const isWorker = role === "worker";
+  const master = cluster.server === undefined ? "ADDRESS" : new URL(cluster.server).hostname;
+  const again = isWorker ? `tsdeploy worker --master ${master}` : "tsdeploy master";
+  return [
+    ...(address?.isThere === false
+      ? [`Address: ${address.node}, which this host has no more (now: ${address.host.join(", ") || "none"}): run \`${again}\``]
+      : []),
+    ...(isWorker && cluster.health !== undefined && cluster.health !== "ok"
+      ? ["  If the master has another address now, run `tsdeploy worker --master ADDRESS` here with that"]
+      : []),
+  ];
 }
 
 function addonCells({ name, ready, wanted }: AddonState): string[] {

@@ -15,6 +15,7 @@ const nodeShape = {
   registryMirrors: stringMap.default({}),
   mirror: z.string().optional(),
   ip: z.string(),
+  ipInterface: z.string().optional(),
   networkInterface: z.string().optional(),
   nodeName: z.string(),
   nodeLabels: stringMap,
@@ -79,7 +80,12 @@ type ClusterKeys =
   | "dns"
   | "enabledAddons"
   | "addons";
-type FoundNode = { readonly ip: string; readonly nodeName: string };
+type FoundNode = {
+  readonly ip: string;
+  /** Interface that had the address: no option, but what tells which address came in its place. */
+  readonly ipInterface?: string;
+  readonly nodeName: string;
+};
 
 /** What a run of `master` accepted, defaults and found values included: later runs follow it unless given otherwise. */
 export type AcceptedOptions = Pick<MasterOptions, NodeKeys | ClusterKeys> &
@@ -91,6 +97,9 @@ export type AcceptedOptions = Pick<MasterOptions, NodeKeys | ClusterKeys> &
 
 /** The same of a run of `worker`. Version and image are there only if the person chose them; else the master says. */
 export type AcceptedWorkerOptions = Pick<WorkerOptions, NodeKeys | "k8sVersion"> & FoundNode;
+
+/** What is kept beside the options. */
+const records: ReadonlySet<string> = new Set(["etcdVersion", "ipInterface"]);
 
 const heading = `# What \`tsdeploy\` accepted on this host. A later run follows it in all that is not given anew.
 `;
@@ -124,13 +133,24 @@ export function parseAcceptedWorkerOptions(text: string): AcceptedWorkerOptions 
   return parseWith(workerSchema, text) as AcceptedWorkerOptions;
 }
 
+const nodeSchema = z.object({ ip: z.string(), ipInterface: z.string().optional(), nodeName: z.string() });
+
+/** Where an earlier run found this node, master or worker; undefined if nothing that can be read says so. */
+export function acceptedNode(files: ReadonlyMap<string, { readonly content: string }>): FoundNode | undefined {
+  try {
+    return nodeSchema.safeParse(parse(files.get(paths.options)?.content ?? "")).data as FoundNode | undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Options of this run, filled up with accepted ones where the person gave none. */
 export function followAccepted<Options extends { readonly given: ReadonlySet<string>; readonly k8sVersion?: string }>(
   options: Options,
   accepted: AcceptedOptions | AcceptedWorkerOptions | undefined,
 ): Options {
   if (!accepted) return options;
-  const followed = Object.entries(accepted).filter(([key]) => key !== "etcdVersion" && !options.given.has(key));
+  const followed = Object.entries(accepted).filter(([key]) => !records.has(key) && !options.given.has(key));
   // An image is of one version: whoever requests another version does not want the old image.
   const changesVersion = options.given.has("k8sVersion") && options.k8sVersion !== accepted.k8sVersion;
   return { ...options, ...Object.fromEntries(followed.filter(([key]) => !(key === "image" && changesVersion))) };

@@ -13,11 +13,13 @@ export interface MergedKubeconfig {
 
 /**
  * Adds a cluster, a user and a context to a kubeconfig and makes the context current. Entries of the same name are
- * replaced only where they are this cluster's (same server, same CA); other ones stay, and ours get another name.
+ * replaced only where they are this cluster's (same server or the one before, same CA); other ones stay, and ours get
+ * another name.
  * Comments and fields that we do not know stay.
  *
  * @param existing the file's text; undefined if there is none
  * @param adminKubeconfig text of an admin.conf, with embedded certificates
+ * @param formerServer where the cluster was before it moved
  * @throws TsdeployError `KUBECONFIG_BROKEN` if the existing text is not a kubeconfig
  */
 export function mergeKubeconfig(
@@ -25,8 +27,9 @@ export function mergeKubeconfig(
   clusterName: string,
   adminKubeconfig: string,
   contextName: string,
+  formerServer?: string,
 ): MergedKubeconfig {
-  const ours = embedded(adminKubeconfig);
+  const ours = { ...embedded(adminKubeconfig), formerServer };
   const document = parseExisting(existing ?? "");
   const names = freeNames(document, ours, { cluster: clusterName, user: `${clusterName}-admin`, context: contextName });
 
@@ -77,6 +80,7 @@ export function removeFromKubeconfig(existing: string, adminKubeconfig: string):
 
 interface Ours {
   readonly server: string;
+  readonly formerServer?: string | undefined;
   readonly ca: string;
   readonly certificate: string;
   readonly key: string;
@@ -149,7 +153,7 @@ function freeNames(
 
 function isOurCluster(entry: YAMLMap, ours: Ours): boolean {
   const ca = fromBase64(textAt(entry, "cluster", "certificate-authority-data"));
-  return textAt(entry, "cluster", "server") === ours.server && ca.trim() === ours.ca.trim();
+  return [ours.server, ours.formerServer].includes(textAt(entry, "cluster", "server")) && ca.trim() === ours.ca.trim();
 }
 
 /** One whose certificate this cluster's CA has signed. */

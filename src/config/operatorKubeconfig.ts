@@ -9,17 +9,22 @@ export interface OperatorKubeconfig extends Omit<MergedKubeconfig, "text"> {
   readonly path: string;
 }
 
-/** Adds the cluster to the operator's kubeconfig and makes it current; what is there stays. */
+/**
+ * Adds the cluster to the operator's kubeconfig and makes it current; what is there stays.
+ *
+ * @param formerServer where the cluster was before it moved
+ */
 export async function mergeIntoKubeconfig(
   adminConf: string,
   clusterName: string,
   named: string | undefined,
   context: RunContext,
+  formerServer?: string,
 ): Promise<OperatorKubeconfig> {
   const path = kubeconfigPath(named, context.env, context.env["HOME"] ?? homedir());
   let merged: MergedKubeconfig | undefined;
   await changeKubeconfigFile(path, (existing) => {
-    merged = mergeKubeconfig(existing, clusterName, adminConf, clusterName);
+    merged = mergeKubeconfig(existing, clusterName, adminConf, clusterName, formerServer);
     return merged.text;
   });
   if (!merged) throw new Error("the kubeconfig was not merged");

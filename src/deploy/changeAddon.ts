@@ -120,6 +120,7 @@ async function carryOut(change: Change): Promise<void> {
       hasOtherNodes: hasOthers(await clusterNodes(api, signal), accepted.nodeName),
       options: accepted,
       nodeName: accepted.nodeName,
+      revision: nanoid(),
       optionsFile: acceptedOptionsFile(accepted),
     });
     refuseForeignFiles(plan, observed);

@@ -1,3 +1,4 @@
+import { nanoid } from "nanoid";
 import { podsOf, probeApi } from "../apply/probes.js";
 import { imageReference } from "../config/imageReference.js";
 import { mergeIntoKubeconfig, type OperatorKubeconfig } from "../config/operatorKubeconfig.js";
@@ -8,6 +9,7 @@ import { unknownHost } from "../host/unknownHost.js";
 import { versionByImage } from "../image/versionByImage.js";
 import { bootstrapObjects } from "../kubernetes/bootstrapObjects.js";
 import { tokenSecret } from "../kubernetes/clusterInfo.js";
+import { readKubeconfig } from "../kubernetes/kubeconfig.js";
 import { defaultVersion, resolveVersion } from "../kubernetes/versions.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import { defined } from "../model/defined.js";
@@ -137,14 +139,15 @@ async function deploy(
     const nodes = isUp ? await clusterNodes(api, context.signal) : [];
     const podsOfNodes = nodes.flatMap((node) => podsOf(node) ?? []);
     const hasOtherNodes = hasOthers(nodes, settled.nodeName);
-    const state = { isUp, hasOtherNodes, podsOfNodes };
+    const state = { isUp, hasOtherNodes, podsOfNodes, addonRevision: nanoid() };
     const cluster = { pkiFiles: made.files, base, bootstrapObjects: objects, ...state, pullSecret };
     const plan = await planMasterHost(settled, observed, cluster);
     const keepsData = accepted !== undefined || observed.host.etcdData;
     const outcome: NodeOutcome = await changeNode({ plan, session, api, options, keepsData, context });
     if (outcome.kind === "planned") return outcome;
     const token = isFirstRun ? (made.joinToken ?? tokens[0]) : undefined;
-    return { ...outcome, config, ...(await giveToOperator(settled, made, token, context)) };
+    const former = observed.files.get(paths.adminConf)?.content;
+    return { ...outcome, config, ...(await giveToOperator(settled, made, token, former, context)) };
   } finally {
     api.close();
   }
@@ -155,6 +158,7 @@ async function giveToOperator(
   { config, options }: Settled,
   made: MadeIdentity,
   joinToken: JoinToken | undefined,
+  formerAdminConf: string | undefined,
   context: RunContext,
 ): Promise<Pick<DeployedMaster, "joinCommand" | "kubeconfig">> {
   const warn = (what: string) => (error: unknown) => {
@@ -175,8 +179,16 @@ async function giveToOperator(
     kubeconfig:
       path === undefined
         ? undefined
-        : await mergeIntoKubeconfig(adminConf, config.clusterName, path, context).catch(
+        : await mergeIntoKubeconfig(adminConf, config.clusterName, path, context, serverOf(formerAdminConf)).catch(
             warn(`the cluster could not be added to ${path}`),
           ),
   });
+}
+
+function serverOf(kubeconfig: string | undefined): string | undefined {
+  try {
+    return kubeconfig === undefined ? undefined : readKubeconfig(kubeconfig).server;
+  } catch {
+    return undefined;
+  }
 }

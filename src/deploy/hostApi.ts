@@ -47,7 +47,7 @@ export async function apiByKubeconfig(
   helper: Pick<Helper, "run" | "openTcp">,
   files: ReadonlyMap<string, ExistingFile>,
   path: string = paths.kubeletConf,
-  more: Pick<FromKubeconfigOptions, "timeoutMs"> = {},
+  more: Pick<FromKubeconfigOptions, "timeoutMs" | "server"> = {},
 ): Promise<KubernetesClient | undefined> {
   const file = files.get(path);
   if (!file) return undefined;

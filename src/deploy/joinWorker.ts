@@ -13,6 +13,7 @@ import { imageLabels } from "../model/imageLabels.js";
 import type { WorkerOptions } from "../model/options.js";
 import { kubeletOf } from "../model/ownership.js";
 import { describePlan } from "../plan/describePlan.js";
+import { followMove } from "../plan/movedNode.js";
 import { runPreflight } from "../preflight/runPreflight.js";
 import type { RunContext } from "../report/runContext.js";
 import { bringDnsImage } from "./bringDnsImage.js";
@@ -121,10 +122,11 @@ async function localImage(
 }
 
 async function join(joining: Joining): Promise<JoinedWorker | PlannedNode> {
-  const { docker, membership, options } = joining;
+  const { docker, first, membership } = joining;
   const { engine, engineFacts, context } = docker;
   const { api, config, credentials, hasJoined } = membership;
-  const version = resolveVersion(options.k8sVersion ?? config.version);
+  const version = resolveVersion(joining.options.k8sVersion ?? config.version);
+  const options = first ? followMove(joining.options, first.session.observed, featuresOf(version)) : joining.options;
   checkSkew({ master: config.version, worker: version });
   const image = await chooseNodeImage(engine, engineFacts, { requested: options, version, cluster: config });
   const base = await clusterConfigurations(api, featuresOf(version), context.signal);

@@ -8,8 +8,10 @@ import { nodeOf } from "../apply/probes.js";
 import { TokenStore } from "../config/tokenStore.js";
 import type { Helper } from "../host/helperSession.js";
 import { clusterConfigPath, parseClusterConfig } from "../kubernetes/bootstrapObjects.js";
+import { readKubeconfig, withServer } from "../kubernetes/kubeconfig.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import { TsdeployError } from "../model/errors.js";
+import type { ExistingFile } from "../model/hostFacts.js";
 import type { HostFile } from "../model/hostFile.js";
 import { apiserverPort, paths } from "../model/hostLayout.js";
 import type { WorkerOptions } from "../model/options.js";
@@ -74,7 +76,10 @@ async function membershipByToken(way: WayToMaster, options: JoinOptions, context
   return { config, api, credentials, hasJoined: false };
 }
 
-/** Undefined if the node has no credential, or one that is good no more: it then needs a token again. */
+/**
+ * By the address that `--master` names: that in the node's kubeconfig may be of before the master had another one.
+ * Undefined if the node has no credential, or one that is good no more: it then needs a token again.
+ */
 async function joinedMembership(
   way: WayToMaster,
   { helper, observed }: HostSession,
@@ -82,61 +87,49 @@ async function joinedMembership(
   signal: AbortSignal,
 ): Promise<Membership | undefined> {
   const ca = observed.files.get(`${paths.pki}/ca.crt`)?.content;
+  const kubeconfig = observed.files.get(paths.kubeletConf);
+  if (ca === undefined || !kubeconfig) return undefined;
   const lasting: Pick<Helper, "run" | "openTcp"> = {
     run: async (...script) => helper.run(...script),
     openTcp: async (host, port) => openTcp(way, host, port),
   };
-  const timeoutMs = requestTimeoutMs(options.timeoutMs);
+  const { host, port } = masterAddress(options.master);
+  const how = { timeoutMs: requestTimeoutMs(options.timeoutMs), server: `https://${host}:${port}` };
   // The kubelet writes its kubeconfig before it has got the certificate that this names.
-  const api = await apiByKubeconfig(lasting, observed.files, paths.kubeletConf, { timeoutMs }).catch(
-    (error: unknown) => {
-      if (error instanceof TsdeployError && error.problems[0]?.code === "KUBECONFIG_BROKEN") return undefined;
-      throw error;
-    },
-  );
-  if (!api || ca === undefined) return undefined;
+  const api = await apiByKubeconfig(lasting, observed.files, paths.kubeletConf, how).catch((error: unknown) => {
+    if (isProblem(error, "KUBECONFIG_BROKEN")) return undefined;
+    throw error;
+  });
+  if (!api) return undefined;
   try {
-    await refuseOtherCluster(helper, { joined: new URL(api.server), caPem: ca, master: options.master }, signal);
     const config = parseClusterConfig(await api.get(clusterConfigPath, { signal }));
-    return { config, api, credentials: [caCertificate(ca)], hasJoined: true };
+    return { config, api, credentials: [caCertificate(ca), ...movedKubeconfig(kubeconfig, config)], hasJoined: true };
   } catch (error) {
     api.close();
     if (error instanceof ApiError && error.status === 401) return undefined;
-    throw error;
+    throw otherCluster(error, new URL(readKubeconfig(kubeconfig.content).server), options.master);
   }
 }
 
-interface Clusters {
-  /** The API server in the node's own kubeconfig. */
-  readonly joined: URL;
-  readonly caPem: string;
-  /** As `--master` names it. */
-  readonly master: string;
+/** The kubelet's kubeconfig, if the master is elsewhere than that says. */
+function movedKubeconfig({ content, mode }: ExistingFile, { apiserver }: ClusterConfig): HostFile[] {
+  if (readKubeconfig(content).server === apiserver) return [];
+  return [{ path: paths.kubeletConf, mode, content: withServer(content, apiserver), secret: true }];
 }
 
 /** A master may be named by another name or address than the node's kubeconfig does: its CA decides. */
-async function refuseOtherCluster(
-  helper: Helper,
-  { joined, caPem, master }: Clusters,
-  signal: AbortSignal,
-): Promise<void> {
+function otherCluster(error: unknown, joined: URL, master: string): unknown {
   const { host, port } = masterAddress(master);
-  if (joined.host === `${host}:${port}`) return;
-  const connect = (): Promise<Duplex> => helper.openTcp(host, port);
-  const named = new KubernetesClient({ server: `https://${host}:${port}`, connect, caPem });
-  try {
-    await named.get("/version", { signal });
-  } catch (error) {
-    if (error instanceof ApiError) return;
-    if (!(error instanceof TsdeployError && error.problems[0]?.code === "CA_MISMATCH")) throw error;
-    throw new TsdeployError("conflict", {
-      code: "ALREADY_JOINED",
-      message: `this host is a node of the cluster at ${joined.origin}, not of that at ${master}`,
-      hint: "Run `tsdeploy teardown` here first.",
-    });
-  } finally {
-    named.close();
-  }
+  if (joined.host === `${host}:${port}` || !isProblem(error, "CA_MISMATCH")) return error;
+  return new TsdeployError("conflict", {
+    code: "ALREADY_JOINED",
+    message: `this host is a node of the cluster at ${joined.origin}, not of that at ${master}`,
+    hint: "Run `tsdeploy teardown` here first.",
+  });
+}
+
+function isProblem(error: unknown, code: string): boolean {
+  return error instanceof TsdeployError && error.problems[0]?.code === code;
 }
 
 async function joinToken(apiserver: string, options: JoinOptions, context: RunContext): Promise<string> {

@@ -24,7 +24,9 @@ import type { ObservedHost } from "../model/hostFacts.js";
 import { apiserverPort, paths } from "../model/hostLayout.js";
 import type { MasterOptions } from "../model/options.js";
 import type { Plan } from "../model/plan.js";
+import { nodeInterface } from "../network/interfaceMtu.js";
 import type { IdentityNames } from "../pki/wantedCertificates.js";
+import { followMove } from "../plan/movedNode.js";
 import { nodeIdentity } from "../plan/nodeIdentity.js";
 import { type MasterPlanInput, planMaster } from "../plan/planMaster.js";
 import type { Wanted } from "../preflight/check.js";
@@ -42,7 +44,8 @@ export function follow(requested: MasterOptions, observed: ObservedHost): Follow
   const file = observed.files.get(paths.options);
   const accepted = file && parseAcceptedOptions(file.content);
   const options = followAccepted(requested, accepted);
-  return { options, accepted, version: resolveVersion(options.k8sVersion ?? defaultVersion) };
+  const version = resolveVersion(options.k8sVersion ?? defaultVersion);
+  return { options: followMove(options, observed, featuresOf(version)), accepted, version };
 }
 
 /** What a run comes to when options, accepted options and the host's facts are put together. */
@@ -102,7 +105,7 @@ export function identityNames({ nodeName, nodeIp, config, options, features }: S
 /** What a plan takes from the cluster's identity, and from a cluster that runs already. */
 export type ClusterParts = Pick<
   MasterPlanInput,
-  "pkiFiles" | "base" | "bootstrapObjects" | "isUp" | "hasOtherNodes" | "podsOfNodes" | "pullSecret"
+  "pkiFiles" | "base" | "bootstrapObjects" | "isUp" | "hasOtherNodes" | "podsOfNodes" | "pullSecret" | "addonRevision"
 >;
 
 /** The plan of what has been settled. */
@@ -122,7 +125,13 @@ export async function planMasterHost(
     ...cluster,
     otherFiles: [
       ...(hostBefore ? [hostBefore] : []),
-      acceptedOptionsFile({ ...options, k8sVersion: version, ip: nodeIp, nodeName, ...defined({ etcdVersion }) }),
+      acceptedOptionsFile({
+        ...options,
+        k8sVersion: version,
+        ip: nodeIp,
+        nodeName,
+        ...defined({ etcdVersion, ipInterface: nodeInterface(observed.host, { nodeIp }) }),
+      }),
     ],
   });
 }

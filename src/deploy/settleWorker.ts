@@ -8,6 +8,7 @@ import type { ObservedHost } from "../model/hostFacts.js";
 import { paths } from "../model/hostLayout.js";
 import type { WorkerOptions } from "../model/options.js";
 import type { Plan } from "../model/plan.js";
+import { nodeInterface } from "../network/interfaceMtu.js";
 import { nodeIdentity } from "../plan/nodeIdentity.js";
 import { planWorker, type WorkerPlanInput } from "../plan/planWorker.js";
 import type { Wanted } from "../preflight/check.js";
@@ -42,7 +43,15 @@ export async function planWorkerHost(settled: SettledWorker, observed: ObservedH
     bundled: await readBundled(),
     credentials,
     ...defined({ base }),
-    otherFiles: [...(hostBefore ? [hostBefore] : []), acceptedWorkerFile({ ...options, ip: nodeIp, nodeName })],
+    otherFiles: [
+      ...(hostBefore ? [hostBefore] : []),
+      acceptedWorkerFile({
+        ...options,
+        ip: nodeIp,
+        nodeName,
+        ...defined({ ipInterface: nodeInterface(observed.host, { nodeIp }) }),
+      }),
+    ],
   });
 }
 

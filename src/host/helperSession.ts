@@ -12,13 +12,13 @@ import {
 import type { ContainerSpec } from "../model/containerSpec.js";
 import { defined } from "../model/defined.js";
 import { messageOf, TsdeployError } from "../model/errors.js";
-import type { ExistingFile, HostFacts } from "../model/hostFacts.js";
+import type { ExistingFile, HostFacts, InterfaceAddress } from "../model/hostFacts.js";
 import type { HostFile } from "../model/hostFile.js";
 import { cniConfigFiles, containerName, helperHostRoot, labels, lockName, paths } from "../model/hostLayout.js";
 import type { Report } from "../report/events.js";
 import { type HostLock, lockLabels, takeLock } from "./hostLock.js";
 import { hostScript, type HostScript } from "./hostScript.js";
-import { parseClock, parseHostFacts } from "./parseHostFacts.js";
+import { parseAddress, parseClock, parseHostFacts } from "./parseHostFacts.js";
 
 /**
  * The helper container of one run: everything on the host beside Docker's own API goes through it. When it ends with
@@ -38,6 +38,8 @@ export interface Helper {
   collectFacts(options: CollectFactsOptions): Promise<HostFacts>;
   /** The host's clock, milliseconds since 1970. */
   clockMs(): Promise<number>;
+  /** Global IPv4 addresses of the host. */
+  addresses(): Promise<InterfaceAddress[]>;
   /** Absolute host path -> file: all below /etc/kubernetes, and the pod network's configuration. */
   readFiles(): Promise<Map<string, ExistingFile>>;
   /**
@@ -162,6 +164,11 @@ class HelperSession implements Helper {
     // The variable came with Bash 5.
     const { stdout } = await this.run('echo "${EPOCHREALTIME:-$(date +%s.%N)}"');
     return parseClock(stdout.toString());
+  }
+
+  async addresses(): Promise<InterfaceAddress[]> {
+    const { stdout } = await this.run("ip -4 -o addr show scope global | while read -r _ name _ cidr _; do echo $name $cidr; done");
+    return stdout.toString().split("\n").filter(Boolean).map(parseAddress);
   }
 
   async readFiles(): Promise<Map<string, ExistingFile>> {

@@ -57,6 +57,7 @@ export function parseHostFacts(output: string): Omit<HostFacts, "defaultIpcMode"
     listeningPorts: all("listening").flatMap(parseListening),
     iptables: all("iptables"),
     kubeProxy: all("kubeProxy"),
+    resolverLines: all("resolver").map((line) => line.split(/\s+/).join(" ")),
     diskFreeBytes: Object.fromEntries(all("free").map(parseFree)),
     readOnlyPaths: all("readOnly"),
     cniConfigurations: all("cni"),
@@ -76,7 +77,7 @@ export function parseClock(value: string): number {
 }
 
 /** `eth0 10.0.0.5/24` */
-function parseAddress(value: string): InterfaceAddress {
+export function parseAddress(value: string): InterfaceAddress {
   const [name = "", cidr = ""] = value.split(" ");
   const [address = "", prefixLength = "32"] = cidr.split("/");
   return { interface: name, address, prefixLength: Number(prefixLength) };

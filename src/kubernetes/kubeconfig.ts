@@ -1,4 +1,4 @@
-import { parse, stringify } from "yaml";
+import { parse, parseDocument, stringify } from "yaml";
 import * as z from "zod";
 import type { KeyPair } from "../model/identity.js";
 
@@ -110,6 +110,16 @@ export function readKubeconfig(text: string, contextName?: string): KubeconfigVi
       ? dataOrFile("token", undefined, user.data.tokenFile)
       : { token: { data: user.data.token } }),
   };
+}
+
+/** The same kubeconfig with another API server in its current context; all else stays as it is. */
+export function withServer(text: string, server: string): string {
+  const document = parseDocument(text);
+  const { clusters, contexts, "current-context": name } = kubeconfigSchema.parse(document.toJS());
+  const { cluster } = contextSchema.parse(contexts?.find((entry) => entry.name === name)?.context);
+  const index = clusters?.findIndex((entry) => entry.name === cluster) ?? -1;
+  document.setIn(["clusters", index, "cluster", "server"], server);
+  return document.toString({ lineWidth: 0, indentSeq: false });
 }
 
 /** Data wins over a file, as in Kubernetes' own clients. */

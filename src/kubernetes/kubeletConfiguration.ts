@@ -5,6 +5,7 @@ import type { NodeOptions, Patch } from "../model/options.js";
 import { kubeletFieldFlags } from "./fieldFlags.js";
 import { asDocument, type ConfigurationDocument, withFields, withoutField } from "./fieldValues.js";
 import { fieldTable } from "./flagTable.js";
+import { podResolvConf } from "./podResolver.js";
 import { patchConfiguration } from "./renderManifests.js";
 import type { VersionFeatures } from "./versions.js";
 
@@ -84,12 +85,12 @@ function clusterSettings(config: ClusterConfig, features: VersionFeatures): Conf
   return withFields(settings, features.ownFields("kubelet"));
 }
 
-function nodeSettings({ role, observed, options }: KubeletConfigurationInput): ConfigurationDocument {
+function nodeSettings({ role, config, observed, options }: KubeletConfigurationInput): ConfigurationDocument {
   const { engine, host } = observed;
   return {
     ...(role === "master" && { staticPodPath: paths.manifests }),
     cgroupDriver: engine.info.cgroupDriver,
-    resolvConf: host.resolvConf,
+    resolvConf: podResolvConf(host, config),
     failSwapOn: host.swapBytes === 0,
     ...(host.cgroupVersion === "1" && { failCgroupV1: false }),
     ...(options.nodeTaints.length > 0 && { registerWithTaints: options.nodeTaints }),

@@ -85,8 +85,10 @@ export interface HostFacts {
    * of IPVS, `ipvs TCP 10.96.0.1:443`.
    */
   readonly kubeProxy: readonly string[];
-  /** What kubelets should give pods: systemd-resolved's real file where /etc/resolv.conf is its stub. */
+  /** What kubelets should give pods: the file behind a stub of systemd-resolved or NetworkManager, if there is one. */
   readonly resolvConf: string;
+  /** Its lines, such as `nameserver 10.0.0.1` and `search lan`; undefined if nothing is known of the host. */
+  readonly resolverLines?: readonly string[];
   /** Free bytes of the file systems below Docker's root, `imageRoot`, /var/lib/kubelet, /var/lib/etcd and /etc. */
   readonly diskFreeBytes: Readonly<Record<string, number>>;
   /** Where Docker has images and containers' files, if that is on another file system than its root. */

@@ -26,6 +26,8 @@ export const paths = {
   /** setup-files.sh, start.sh, …: delivered to the host, so that any hyperkube image will do. */
   scripts: "/etc/kubernetes/scripts",
   addons: "/etc/kubernetes/addons",
+  /** Is another after each add-on that a run has taken out of the folder: the add-on manager says which it has read. */
+  addonsRevision: "/etc/kubernetes/addons/revision",
   options: "/etc/kubernetes/tsdeploy.yaml",
   /** What the host was like before the first run: teardown goes back to it. */
   hostBefore: "/etc/kubernetes/host-before.json",
@@ -40,6 +42,8 @@ export const paths = {
   addonManagerConf: "/etc/kubernetes/addon-manager.conf",
   kubeletConfig: "/etc/kubernetes/kubelet-config.yaml",
   proxyConfig: "/etc/kubernetes/kube-proxy-config.yaml",
+  /** What pods get in place of the host's /etc/resolv.conf, where that is of no use to them. */
+  resolvConf: "/etc/kubernetes/resolv.conf",
   schedulerConfig: "/etc/kubernetes/scheduler-config.yaml",
   kubeletRoot: "/var/lib/kubelet",
   etcd: "/var/lib/etcd",
@@ -91,6 +95,7 @@ export const nodeFiles: readonly string[] = [
   paths.kubeletConfig,
   paths.proxyConfig,
   paths.schedulerConfig,
+  paths.resolvConf,
   paths.flannelConfig,
   ...cniConfigFiles,
 ];

@@ -24,8 +24,16 @@ export type Probe =
     }
   /** Deployments and DaemonSets have all their pods, and those take requests. */
   | { readonly kind: "workloads-available"; readonly workloads: readonly ObjectReference[] }
-  /** These objects are gone, but for configuration that a person has edited, and the pods of these Deployments. */
-  | { readonly kind: "objects-gone"; readonly objects: readonly ObjectReference[]; readonly pods: readonly PodsOfDeployment[] }
+  /**
+   * These objects are gone, but for configuration that a person has edited, and the pods of these Deployments; and the
+   * add-on manager has read its folder in this revision: in none of its passes from now on does it make them again.
+   */
+  | {
+      readonly kind: "objects-gone";
+      readonly objects: readonly ObjectReference[];
+      readonly pods: readonly PodsOfDeployment[];
+      readonly revision: string;
+    }
   /**
    * The cluster's DNS at the address `server` knows the name by that address, as `node` sees it. Where pods' packets
    * need routes of the owner's, DNS on other nodes that lack them is a warning.
@@ -59,14 +67,14 @@ export type Action =
   | { readonly kind: "pull-image"; readonly reference: string }
   /**
    * Start it, replacing one of its component whose spec differs; one that replaces another has to be healthy. One that
-   * runs as wanted starts anew if this run has written the file `restartsWith` or started the component
+   * runs as wanted starts anew if this run has written one of the files `restartsWith` or started the component
    * `restartsAfter`.
    */
   | {
       readonly kind: "run-container";
       readonly container: ContainerSpec;
       readonly health?: Health;
-      readonly restartsWith?: string;
+      readonly restartsWith?: readonly string[];
       readonly restartsAfter?: Component;
     }
   | { readonly kind: "wait"; readonly probe: Probe }

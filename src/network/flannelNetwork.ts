@@ -25,6 +25,9 @@ const overheads: { readonly [Backend in NetworkBackend]: number } = {
 /** Where flanneld keeps what it has found out. */
 const runFolder = "/run/flannel";
 
+/** The interface of the backend vxlan, by its VNI. */
+const vxlanLink = "flannel.1";
+
 /** Where flanneld answers whether it runs, on loopback. */
 export const flannelHealthPort = 10247;
 
@@ -43,7 +46,7 @@ export const flannelNetwork: PodNetwork = {
   notes: () => [],
   routes: () => [],
   findings: flannelFindings,
-  traces: { links: ["flannel.1", "flannel0", "flannel-wg"], paths: [runFolder] },
+  traces: { links: [vxlanLink, "flannel0", "flannel-wg"], paths: [runFolder] },
   routedNetwork: (files) => readConfiguration(files)?.Network,
 };
 
@@ -90,6 +93,7 @@ function flannelAgent(node: NetworkNode, image: string): NetworkAgent {
     networkInterface === undefined
       ? nodeIp
       : (host.addresses.find((candidate) => candidate.interface === networkInterface)?.address ?? nodeIp);
+  const mtu = podMtu(node);
   const kubeletPki = `${paths.kubeletRoot}/pki`;
   return {
     component: "flannel",
@@ -124,8 +128,9 @@ function flannelAgent(node: NetworkNode, image: string): NetworkAgent {
     ],
     files: [paths.kubeletConf, ...(bootstraps ? [`${kubeletPki}/${features.kubeletClientCertificate}`] : [])],
     // A kubelet writes its kubeconfig when it is given a token, and else never.
-    restartsWith: bootstraps ? paths.bootstrapKubeletConf : paths.kubeletConf,
+    restartsWith: [...(bootstraps ? [paths.bootstrapKubeletConf] : []), paths.kubeletConf],
     modules: ["br_netfilter", ...[backendDriver(config.networkBackend)].filter((driver) => driver !== undefined)],
+    ...(config.networkBackend === "vxlan" && mtu !== undefined && { link: { name: vxlanLink, mtu } }),
     api: apiserverOf(role, config),
     healthPort: flannelHealthPort,
     readyAnnotations: {

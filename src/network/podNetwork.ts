@@ -31,10 +31,12 @@ export interface NetworkAgent {
   readonly binds: readonly Bind[];
   /** Files that it needs, besides those that are written before anything is started. */
   readonly files: readonly string[];
-  /** When a run has written this file, it starts anew: a file that is bound by itself is the old one until then. */
-  readonly restartsWith: string;
+  /** When a run has written one of these files, it starts anew: what is bound by itself is the old one until then. */
+  readonly restartsWith: readonly string[];
   /** Modules of the kernel that it needs, where the kernel has them as modules. */
   readonly modules: readonly string[];
+  /** A network interface of its own that it takes as it is, if it is there: which MTU that is to have. */
+  readonly link?: { readonly name: string; readonly mtu: number };
   /** The API server, which it ends without. */
   readonly api: string;
   /** Of the host's loopback: accepts when the program runs. */

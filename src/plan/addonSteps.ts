@@ -37,6 +37,8 @@ export interface AddonPartInput {
     readonly addons: readonly UserAddon[];
   };
   readonly pullSecret?: PullSecret;
+  /** Of the add-on folder, if this run takes something out of it: one that it has never had. */
+  readonly revision?: string;
 }
 
 /** How kubelets log in for add-ons' images. */
@@ -50,6 +52,8 @@ export interface PullSecret {
 /** What a plan has for add-ons: those of tsdeploy that are on, those that are no more, and the person's own. */
 export interface AddonPart {
   readonly files: readonly HostFile[];
+  /** Those that steps of its own write. */
+  readonly lateFiles: readonly HostFile[];
   /** Files of the person's that have left their folder: the add-on manager deletes what was in them. */
   readonly stale: readonly string[];
   readonly warnings: readonly PlanWarning[];
@@ -79,6 +83,7 @@ export function addonPart(input: AddonPartInput): AddonPart {
   const dangers = rendered.flatMap(({ name }) => addons[name].danger?.(features) ?? []);
   return {
     files: only === undefined ? all : rendered.map(({ file }) => file),
+    lateFiles: gone.length > 0 ? [revisionFile(input)] : [],
     stale: only === undefined ? left.ours.filter((path) => !ownPaths.has(path)) : [],
     warnings: [
       ...dangers.map((message) => ({ message, danger: true }) as const),
@@ -153,7 +158,7 @@ function leftFiles(
   const written = parseWrittenFiles(present.get(paths.writtenFiles)?.content);
   const left = Object.keys(written).filter(
     (path) =>
-      path.startsWith(`${paths.addons}/`) && present.has(path) && !wanted.some((file) => file.path === path),
+      path.startsWith(`${paths.addons}/`) && path !== paths.addonsRevision && present.has(path) && !wanted.some((file) => file.path === path),
   );
   const isOurs = (path: string): boolean => isAsWritten(written, path, present.get(path)?.content);
   return { ours: left.filter(isOurs), edited: left.filter((path) => !isOurs(path)) };
@@ -165,28 +170,40 @@ function isAsWritten(written: WrittenFiles, path: string, content = ""): boolean
 
 /**
  * Takes add-ons of ours away: the objects first, so that a run that is cut short leaves the file by which the next one
- * knows. What the add-on manager brings back in between it deletes when the file is gone; it alone takes the pods of
- * the oldest Deployments.
+ * knows. What a pass of the add-on manager that began before makes again is deleted again, until that has read the
+ * folder without the file; it alone takes the pods of the oldest Deployments.
  */
-function deletions(stale: readonly string[], after: string, { observed, features }: AddonPartInput): Step[] {
-  return addonNames.flatMap((name) => {
-    const path = addonPath(name);
-    if (!stale.includes(path)) return [];
-    const all = objectsIn(observed.files.get(path)?.content ?? "");
-    const objects = all
-      .filter(({ kind }) => features.deletionPropagation || kind !== "Deployment")
-      .map(referenceTo)
-      .reverse();
-    const phase = phaseOf(name);
-    return [
-      step(`delete-${name}`, phase, [after], { kind: "delete-objects", objects }),
-      step(`remove-${name}`, phase, [`delete-${name}`], { kind: "remove-files", paths: [path] }),
-      step(`gone-${name}`, phase, [`remove-${name}`], {
+function deletions(stale: readonly string[], after: string, input: AddonPartInput): Step[] {
+  const { observed, features } = input;
+  const left = addonNames.filter((name) => stale.includes(addonPath(name)));
+  if (left.length === 0) return [];
+  const objectsOf = (name: AddonName): KubernetesObject[] => objectsIn(observed.files.get(addonPath(name))?.content ?? "");
+  const file = revisionFile(input);
+  return [
+    ...left.flatMap((name) => {
+      const objects = objectsOf(name)
+        .filter(({ kind }) => features.deletionPropagation || kind !== "Deployment")
+        .map(referenceTo)
+        .reverse();
+      return [
+        step(`delete-${name}`, phaseOf(name), [after], { kind: "delete-objects", objects }),
+        step(`remove-${name}`, phaseOf(name), [`delete-${name}`], { kind: "remove-files", paths: [addonPath(name)] }),
+      ];
+    }),
+    step("addons-revision", "add-ons", left.map((name) => `remove-${name}`), { kind: "write-files", files: [file] }),
+    ...left.map((name) => {
+      const all = objectsOf(name);
+      const pods = all.flatMap(podsOfDeployment);
+      return step(`gone-${name}`, phaseOf(name), ["addons-revision"], {
         kind: "wait",
-        probe: { kind: "objects-gone", objects: all.map(referenceTo), pods: all.flatMap(podsOfDeployment) },
-      }),
-    ];
-  });
+        probe: { kind: "objects-gone", objects: all.map(referenceTo), pods, revision: file.content.trim() },
+      });
+    }),
+  ];
+}
+
+function revisionFile({ revision = "none" }: AddonPartInput): HostFile {
+  return { path: paths.addonsRevision, mode: 0o644, content: `${revision}\n`, secret: false };
 }
 
 /** The objects of a file that we have written. */

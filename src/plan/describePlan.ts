@@ -77,11 +77,11 @@ export function describeChange(change: Change): string {
 
 /** Manifests and configuration files; of scripts and certificates the digest is shown. */
 function isShown(file: HostFile): boolean {
-  const { kubeletConfig, proxyConfig, schedulerConfig, flannelConfig } = paths;
+  const { kubeletConfig, proxyConfig, schedulerConfig, flannelConfig, resolvConf } = paths;
   const shown =
     file.path.startsWith(`${paths.addons}/`) ||
     file.path.startsWith(`${paths.manifests}/`) ||
-    [kubeletConfig, proxyConfig, schedulerConfig, flannelConfig, ...cniConfigFiles].includes(file.path);
+    [kubeletConfig, proxyConfig, schedulerConfig, flannelConfig, resolvConf, ...cniConfigFiles].includes(file.path);
   return shown && !file.secret;
 }
 

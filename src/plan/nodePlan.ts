@@ -3,6 +3,7 @@ import { type SideImages, sideImages } from "../image/sideImages.js";
 import type { Flags } from "../kubernetes/commandFlags.js";
 import { kubeletConfiguration, kubeletHealthPort } from "../kubernetes/kubeletConfiguration.js";
 import { kubeletFlags, registersTaints } from "../kubernetes/kubeletFlags.js";
+import { podResolver } from "../kubernetes/podResolver.js";
 import { proxyConfiguration, proxyFlags } from "../kubernetes/proxyConfiguration.js";
 import type { VersionFeatures } from "../kubernetes/versions.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
@@ -12,7 +13,7 @@ import type { ObservedHost } from "../model/hostFacts.js";
 import { type HostFile, podCidrPlaceholder } from "../model/hostFile.js";
 import { cniConfigFiles, criSocket, labels, paths } from "../model/hostLayout.js";
 import type { ExtraArgs, NodeOptions, PatchableComponent, Taint } from "../model/options.js";
-import type { Step } from "../model/plan.js";
+import type { PlanWarning, Step } from "../model/plan.js";
 import { podNetworkOf } from "../network/podNetworks.js";
 import { criContainer } from "./criContainer.js";
 import { kubeletContainer } from "./kubeletContainer.js";
@@ -61,6 +62,7 @@ export interface NodePlan {
   /** Content of kube-proxy's configuration file, if it has one. */
   readonly proxyConfiguration: string | undefined;
   readonly extraArgs: ExtraArgs;
+  readonly warnings: readonly PlanWarning[];
   /** Of the Node object, where the kubelet has no way to say its taints. */
   readonly annotations: Readonly<Record<string, string>> | undefined;
 }
@@ -68,7 +70,7 @@ export interface NodePlan {
 /** A pod network's program as a container, and how the Node shows that it works. */
 interface NetworkRun {
   readonly container: ContainerSpec;
-  readonly restartsWith: string;
+  readonly restartsWith: readonly string[];
   readonly healthPort: number;
   readonly readyAnnotations: Readonly<Record<string, string>>;
 }
@@ -91,6 +93,7 @@ export function nodePlan(input: NodePlanInput): NodePlan {
   const flags = kubeletFlags({ ...common, role, pauseImage: images.pause, document, extraArgs });
   const file = (path: string, content: string | undefined): HostFile[] =>
     content === undefined ? [] : [{ path, mode: 0o644, content, secret: false }];
+  const resolver = podResolver(observed.host, config, node.nodeIp);
   const hasOwnFile = features.podCidrDelivery !== "runtime";
   const network = podNetworkOf(config);
   const networkNode = { role, config, features, observed, ...node, networkInterface: options.networkInterface };
@@ -103,6 +106,7 @@ export function nodePlan(input: NodePlanInput): NodePlan {
       ...file(paths.proxyConfig, proxy),
       ...(cniFile && !hasOwnFile ? [cniFile] : []),
       ...networkFiles,
+      ...(resolver.file ? [resolver.file] : []),
       ...scriptFiles(input.bundled, role),
     ],
     podNetworkFile: hasOwnFile ? cniFile : undefined,
@@ -121,6 +125,11 @@ export function nodePlan(input: NodePlanInput): NodePlan {
     proxyFlags: proxyFlags({ role, config, features, document: proxyDocument, extraArgs: extraArgs.proxy ?? {} }),
     proxyConfiguration: proxy,
     extraArgs,
+    // Who names a file for pods himself knows what is in it.
+    warnings:
+      resolver.warning === undefined || extraArgs.kubelet?.["resolv-conf"] !== undefined
+        ? []
+        : [{ message: resolver.warning }],
     annotations:
       registersTaints(features) || options.nodeTaints.length === 0 ? undefined : taintAnnotation(options.nodeTaints),
   };
@@ -135,7 +144,7 @@ export function imageStep(id: string, reference: string, config: ClusterConfig):
 export function kubeletSteps(
   { cri, kubelet }: NodePlan,
   observed: ObservedHost,
-  more: { readonly phase: string; readonly needs: readonly string[]; readonly restartsWith?: string },
+  more: { readonly phase: string; readonly needs: readonly string[]; readonly restartsWith?: readonly string[] },
 ): Step[] {
   const { phase, needs, restartsWith } = more;
   // A kubelet waits for its cri-dockerd by itself; but one that runs has to go through its restart in order.
@@ -198,7 +207,7 @@ export function networkSteps(
 /** Files of an earlier version or of other options, that would now be read in place of ours, or by nobody. */
 export function staleNodeFiles({ files, podNetworkFile }: NodePlan, observed: ObservedHost): string[] {
   const written = [...files, ...(podNetworkFile ? [podNetworkFile] : [])].map(({ path }) => path);
-  return [paths.kubeletConfig, paths.proxyConfig, paths.flannelConfig, ...cniConfigFiles].filter(
+  return [paths.kubeletConfig, paths.proxyConfig, paths.flannelConfig, paths.resolvConf, ...cniConfigFiles].filter(
     (path) => observed.files.has(path) && !written.includes(path),
   );
 }

@@ -20,6 +20,8 @@ export interface AddonPlanInput {
   readonly options: AddonPartInput["options"];
   readonly nodeName: string;
   readonly pullSecret?: PullSecret | undefined;
+  /** See `AddonPartInput`. */
+  readonly revision: string;
   /** The accepted options with the change. */
   readonly optionsFile: HostFile;
 }
@@ -36,6 +38,7 @@ export function planAddon(input: AddonPlanInput): Plan {
     hasOtherNodes,
     nodeName: input.nodeName,
     bundled: [],
+    revision: input.revision,
     ...defined({ pullSecret: input.pullSecret }),
   });
   const files = [optionsFile, ...part.files];
@@ -49,7 +52,7 @@ export function planAddon(input: AddonPlanInput): Plan {
       // Nothing is written for a cluster that does not answer.
       step("files", "add-on", ["api"], {
         kind: "write-files",
-        files: [writtenFilesRecord(files, observed.files), ...files],
+        files: [writtenFilesRecord([...files, ...part.lateFiles], observed.files), ...files],
       }),
       step("objects", "add-on", ["files"], { kind: "apply-objects", objects: [clusterConfigMap(config)] }),
       ...part.steps("objects", []),

@@ -22,6 +22,8 @@ import { podNetworkOf } from "../network/podNetworks.js";
 import { type AddonPart, addonPart, type PullSecret } from "./addonSteps.js";
 import { etcdContainer } from "./etcdContainer.js";
 import { etcdSteps } from "./etcdSteps.js";
+import { moveOf } from "./movedNode.js";
+import { networkChangeWarnings } from "./networkChange.js";
 import { nodeIdentity, type NodeIdentity } from "./nodeIdentity.js";
 import {
   type BaseConfiguration,
@@ -51,6 +53,8 @@ export interface MasterPlanInput {
   readonly base?: BaseConfiguration;
   /** Without one pods' images are pulled by anybody. */
   readonly pullSecret?: PullSecret;
+  /** Of the add-on folder, if the run takes something out of it: one that it has never had. */
+  readonly addonRevision?: string;
   /** The API server of an earlier run says that it is well. */
   readonly isUp?: boolean;
   /** And that it has nodes besides this one. */
@@ -92,7 +96,7 @@ export function planMaster(input: MasterPlanInput): Plan {
     nodeName: node.nodeName,
     hasOtherNodes: input.hasOtherNodes ?? false,
     bundled: addonFiles(bundled),
-    ...defined({ pullSecret: input.pullSecret }),
+    ...defined({ pullSecret: input.pullSecret, revision: input.addonRevision }),
   });
   const parts: MasterParts = { input, features, node, common, addons };
   const { images, extraArgs } = common;
@@ -132,7 +136,13 @@ export function planMaster(input: MasterPlanInput): Plan {
       ]),
       ...addons.steps("api", when(podNetworkOf(config).makesNodesReady, "node-ready")),
     ],
-    warnings: [...warningsOf(config, features.tried, knownPods(input, node)), ...addons.warnings],
+    warnings: [
+      ...moveWarnings(input, node),
+      ...common.warnings,
+      ...networkChangeWarnings(common, observed, input.hasOtherNodes === true ? node.nodeIp : undefined),
+      ...warningsOf(config, features.tried, knownPods(input, node)),
+      ...addons.warnings,
+    ],
   };
 }
 
@@ -176,7 +186,7 @@ function masterFiles(parts: MasterParts): MasterFiles {
     ...addons.files,
     ...pods.filter((pod) => !late.includes(pod)),
   ];
-  const written = [...early, ...late, ...(podNetworkFile ? [podNetworkFile] : [])];
+  const written = [...early, ...late, ...addons.lateFiles, ...(podNetworkFile ? [podNetworkFile] : [])];
   // An earlier run with other options rendered them, and nobody has made them his own.
   const stalePods = Object.keys(bundled.manifests)
     .map((file) => `${paths.manifests}/${file}`)
@@ -224,7 +234,7 @@ function masterPods({ input, features, node, common }: MasterParts, scheduler: r
       "k8s-master": digestOf([...pkiFiles.filter(({ path }) => /\.(crt|csv|jsonl)$/.test(path)), ...scheduler]),
       "k8s-node-ipam": certificates,
       "k8s-proxy": specDigest([certificates, common.proxyConfiguration ?? ""]),
-      "kube-addon-manager": certificates,
+      "kube-addon-manager": specDigest([certificates, bundled.scripts["kube-addons.sh"], bundled.scripts["copy-addons.sh"]]),
     },
   };
   return manifestsWithStartupTime({
@@ -292,8 +302,25 @@ function knownPods(
   { podsOfNodes = [], config, observed }: MasterPlanInput,
   { nodeName, nodeIp }: NodeIdentity,
 ): readonly PodsOfNode[] {
-  if (podsOfNodes.length > 0 || observed.host.etcdData) return podsOfNodes;
+  if (podsOfNodes.length > 0 || observed.host.etcdData) {
+    // Its Node object may still have the address that it had before this run.
+    return podsOfNodes.map((pods) => (pods.node === nodeName ? { ...pods, address: nodeIp } : pods));
+  }
   return [{ node: nodeName, podCidr: firstNodeCidr(config.podCidr), address: nodeIp }];
+}
+
+/** Workers know their API server by the master's address. */
+function moveWarnings({ observed, isUp, hasOtherNodes }: MasterPlanInput, node: NodeIdentity): PlanWarning[] {
+  const move = moveOf(observed, node);
+  if (!move) return [];
+  const hasWorkers = isUp !== true || hasOtherNodes === true;
+  return [
+    {
+      message:
+        `The address of this master was ${move.was} and is ${move.is} now.` +
+        (hasWorkers ? ` When this has worked, run \`tsdeploy worker --master ${move.is}\` on each worker.` : ""),
+    },
+  ];
 }
 
 /** For whoever runs the command. @param known nodes whose pods have their place already */

@@ -8,8 +8,10 @@ import type { HostFile } from "../model/hostFile.js";
 import { paths } from "../model/hostLayout.js";
 import type { KubernetesObject } from "../model/kubernetesObject.js";
 import type { WorkerOptions } from "../model/options.js";
-import type { Plan, Step } from "../model/plan.js";
+import type { Plan, PlanWarning, Step } from "../model/plan.js";
 import { podNetworkOf } from "../network/podNetworks.js";
+import { moveOf } from "./movedNode.js";
+import { networkChangeWarnings } from "./networkChange.js";
 import { nodeIdentity, type NodeIdentity } from "./nodeIdentity.js";
 import {
   type BaseConfiguration,
@@ -93,9 +95,15 @@ export function planWorker(input: WorkerPlanInput): Plan {
     ...kubeletSteps(common, observed, {
       phase: "containers",
       needs: ["files", ...[...pauseStep, ...nodeFirst].map(({ id }) => id)],
-      ...(bootstraps && { restartsWith: paths.bootstrapKubeletConf }),
+      // Which API server theirs is, programs read when they start.
+      restartsWith: [...when(bootstraps, paths.bootstrapKubeletConf), paths.kubeletConf],
     }),
-    step("proxy", "containers", ["files"], { kind: "run-container", container: proxy, health: { port: 10256 } }),
+    step("proxy", "containers", ["files"], {
+      kind: "run-container",
+      container: proxy,
+      health: { port: 10256 },
+      restartsWith: [paths.kubeletConf],
+    }),
     step("node-registered", "node", ["kubelet"], { kind: "wait", probe: { kind: "node-registered", node: nodeName } }),
     ...(isNodeFirst ? [] : network),
     ...when(
@@ -121,8 +129,18 @@ export function planWorker(input: WorkerPlanInput): Plan {
     version: features.version,
     nodeName,
     steps,
-    warnings: warningsOf(nodeConfig, features.tried),
+    warnings: [
+      ...moveWarnings(observed, node),
+      ...common.warnings,
+      ...networkChangeWarnings(common, observed),
+      ...warningsOf(nodeConfig, features.tried),
+    ],
   };
+}
+
+function moveWarnings(observed: ObservedHost, node: NodeIdentity): PlanWarning[] {
+  const move = moveOf(observed, node);
+  return move ? [{ message: `The address of this node was ${move.was} and is ${move.is} now.` }] : [];
 }
 
 /** The cluster's configuration, with this node's own version and images. */

@@ -1,8 +1,11 @@
 import ipaddr from "ipaddr.js";
+import { parseWrittenFiles } from "../host/writtenFiles.js";
 import { featuresOf, type VersionFeatures } from "../kubernetes/versions.js";
 import type { Finding } from "../model/finding.js";
 import type { ListeningPort, ObservedHost } from "../model/hostFacts.js";
+import { cniConfigFiles, paths } from "../model/hostLayout.js";
 import { hasOurKubelet, isKubeletMade, isOurs } from "../model/ownership.js";
+import type { NetworkBackend, NetworkName } from "../model/podNetwork.js";
 import { flannelBackend, flannelHealthPort } from "../network/flannelNetwork.js";
 import { podNetworkOf } from "../network/podNetworks.js";
 import type { Check } from "./check.js";
@@ -160,17 +163,16 @@ export const networkChecks: readonly Check<ObservedHost>[] = [
   },
   {
     name: "network-change",
-    check({ engine, files }, { role, network, networkBackend }) {
-      const was = flannelBackend(files);
+    check(observed, { role, network, networkBackend }) {
       // A torn-down node has nothing that a change would cut off.
-      if (was === undefined || network === undefined || !hasOurKubelet(engine.containers)) return undefined;
-      if (network === "flannel" && networkBackend === was) return undefined;
-      const wanted = network === "flannel" ? `flannel (${networkBackend ?? was})` : network;
-      const option = network === "flannel" ? `--network-backend ${networkBackend ?? was}` : `--network ${network}`;
+      if (network === undefined || !hasOurKubelet(observed.engine.containers)) return undefined;
+      const reason = againstChange(observed, network, networkBackend);
+      if (reason === undefined) return undefined;
+      const option = network === "flannel" ? `--network-backend ${networkBackend ?? ""}` : `--network ${network}`;
       return {
         kind: "conflict",
         code: "NETWORK_CHANGE",
-        message: `The pods of this node reach other nodes by flannel (${was}); with ${wanted} here alone they would not`,
+        message: reason,
         hint:
           role === "worker"
             ? "Run `tsdeploy teardown` here, then this command again."
@@ -179,6 +181,30 @@ export const networkChecks: readonly Check<ObservedHost>[] = [
     },
   },
 ];
+
+/** Why pods of a node that runs cannot go from the network that they are on to this one; undefined if they can. */
+function againstChange(
+  { files, host }: ObservedHost,
+  network: NetworkName,
+  backend: NetworkBackend | undefined,
+): string | undefined {
+  const was = flannelBackend(files);
+  if (was !== undefined) {
+    if (network === "flannel" && backend === was) return undefined;
+    const wanted = network === "flannel" ? `flannel (${backend ?? was})` : network;
+    return `The pods of this node reach other nodes by flannel (${was}); with ${wanted} here alone they would not`;
+  }
+  const hasBridge = cniConfigFiles.some((path) => files.has(path));
+  if (hasBridge && network === "none") {
+    return "The pods of this node are on tsdeploy's bridge, and without its configuration nobody could take them off it";
+  }
+  // What a run has written is in its record before it is there: one that was cut off made no other network.
+  const written = parseWrittenFiles(files.get(paths.writtenFiles)?.content);
+  const hadNone = !hasBridge && !cniConfigFiles.some((path) => path in written);
+  const [other] = host.cniConfigurations;
+  if (network === "none" || !hadNone || other === undefined) return undefined;
+  return `The pods of this node are on the network of ${paths.cniConf}/${other}; with ${network} new ones would be on another`;
+}
 
 function coversLoopback({ address }: ListeningPort): boolean {
   return address === "0.0.0.0" || address === "::" || address.startsWith("127.") || address === "::ffff:127.0.0.1";

@@ -112,8 +112,14 @@ describe("an add-on is available", () => {
 });
 
 describe("an add-on is gone", () => {
-  const gone = { objects: [reference], pods: [{ deployment: "metrics-server", namespace: "kube-system", labels }] };
-  const look = (...objects: readonly KubernetesObject[]) => probeObjectsGone(apiOf(...objects), gone, never);
+  const report = (revision: string) => ({
+    apiVersion: "v1", kind: "ConfigMap", data: { revision },
+    metadata: { name: "tsdeploy-addons", namespace: "kube-system" },
+  });
+  const revision = "two";
+  const gone = { revision, objects: [reference], pods: [{ deployment: "metrics-server", namespace: "kube-system", labels }] };
+  const look = (...objects: readonly KubernetesObject[]) =>
+    probeObjectsGone(apiOf(report(revision), ...objects), gone, never);
 
   test("when neither its objects nor its pods are there", async () => {
     expect(await look()).toEqual({ done: true });
@@ -123,7 +129,7 @@ describe("an add-on is gone", () => {
   });
 
   test("when what the add-on manager has made again is deleted again", async () => {
-    const api = apiOf(deployment({}));
+    const api = apiOf(report(revision), deployment({}));
     expect(await probeObjectsGone(api, gone, never)).toMatchObject({ done: false });
     expect(await probeObjectsGone(api, gone, never)).toEqual({ done: true });
   });
@@ -140,6 +146,14 @@ describe("an add-on is gone", () => {
       apiVersion: "v1", kind: "ConfigMap", data: { Corefile: "mine" },
       metadata: { name: "coredns", namespace: "kube-system", annotations: { "io.tsdeploy.spec": "another" } },
     };
-    expect(await probeObjectsGone(apiOf(edited), { objects: [edited], pods: [] }, never)).toEqual({ done: true });
+    const probe = { revision, objects: [edited], pods: [] };
+    expect(await probeObjectsGone(apiOf(report(revision), edited), probe, never)).toEqual({ done: true });
+  });
+
+  test("not before the add-on manager has read its folder without it: a pass of before may make it again", async () => {
+    for (const objects of [[], [report("one")]]) {
+      const sight = await probeObjectsGone(apiOf(...objects), gone, never);
+      expect(sight).toMatchObject({ done: false, seen: expect.stringContaining("add-on manager") as string });
+    }
   });
 });

@@ -47,6 +47,7 @@ beforeEach(async () => {
       readFiles: () => Promise.resolve(new Map(files.map((file) => [file.path, file]))),
       openTcp: () => server.connect(),
       clockMs: () => Promise.resolve(hostMs),
+      addresses: () => Promise.resolve([]),
     },
   };
   host.current = current as unknown as LookedAtHost;

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { mergeKubeconfig, removeFromKubeconfig } from "../../src/config/kubeconfigMerge.js";
-import { readKubeconfig } from "../../src/kubernetes/kubeconfig.js";
+import { readKubeconfig, withServer } from "../../src/kubernetes/kubeconfig.js";
 import { makeIdentity } from "../../src/pki/makeIdentity.js";
 import { identityRequest, onHost } from "../pki/identityRequest.js";
 
@@ -57,6 +57,18 @@ describe("merging", () => {
       if (existing?.startsWith("#")) expect(merged.text).toContain("# nothing yet");
     },
   );
+
+  test("takes the entries of a cluster that has moved along, and of no other", () => {
+    const server = readKubeconfig(admin).server;
+    const elsewhere = withServer(admin, "https://10.0.0.77:6443");
+    const before = merge(people, admin).text;
+    const moved = mergeKubeconfig(before, "lab", elsewhere, "lab", server);
+    expect(moved.context).toBe("lab");
+    expect(readKubeconfig(moved.text, "lab").server).toBe("https://10.0.0.77:6443");
+    expect(parse(moved.text)).toMatchObject({ clusters: [{ name: "work" }, { name: "lab" }] });
+    expect(mergeKubeconfig(before, "lab", elsewhere, "lab").context).toBe("lab-2");
+    expect(mergeKubeconfig(before, "lab", withServer(stranger, "https://10.0.0.77:6443"), "lab", server).context).toBe("lab-2");
+  });
 
   test("leaves other people's lines as they are and tells what was current", () => {
     const merged = merge(people, admin);

@@ -202,6 +202,69 @@ describe.each(networks)("the pod network $name", ({ options, overhead }) => {
   });
 });
 
+describe.runIf(hasFlannel())("machines that get other addresses", () => {
+  const later = ({ address }: { readonly address: string }): string => address.replace(/\d+$/, (last) => `2${last}`);
+  const move = (machine: typeof machine1, from: string, to: string): Promise<string> =>
+    machine.sh(`ip address delete ${from}/24 dev eth0
+      ip address add ${to}/24 dev eth0
+      ip route replace default via ${here}`);
+  const nodeAddresses = async (): Promise<string[]> => {
+    const { items } = await kubectlJson<{ items: { status: { addresses: { type: string; address: string }[] } }[] }>("get", "nodes");
+    return items.flatMap(({ status }) => status.addresses.filter(({ type }) => type === "InternalIP").map(({ address }) => address));
+  };
+  const podsAnswerAll = async (): Promise<void> => {
+    const { items } = await kubectlJson<{ items: Pod[] }>("get", "pods", "-l", "app=web");
+    expect(items.length).toBeGreaterThan(1);
+    for (const machine of both) {
+      for (const { status } of items) {
+        await eventually(`${machine.name} reaches ${status.podIP}`, async () => {
+          expect(await machine.sh(`curl -sSf -m 5 http://${status.podIP}:8080/`)).toContain("web");
+        });
+      }
+    }
+  };
+
+  it("make a cluster", async () => {
+    await tsdeploy(["master"], { machine: machine1 });
+    await tsdeploy(["worker", "--master", machine1.address], { machine: machine2 });
+    await nodesReady(both);
+    await apply(...workload);
+    await kubectl(["wait", "--for=condition=Ready", "pod", "-l", "app=web", "--timeout=60s"]);
+    await podsAnswerAll();
+  });
+
+  it("are followed: a worker by the same command again, which status names", async () => {
+    await move(machine2, machine2.address, later(machine2));
+    const { stdout } = await tsdeploy(["status"], { machine: machine2 });
+    expect(stdout).toContain(`${machine2.address}, which this host has no more (now: ${later(machine2)})`);
+    expect(stdout).toContain(`tsdeploy worker --master ${machine1.address}`);
+    await tsdeploy(["worker", "--master", machine1.address], { machine: machine2 });
+    expect(await nodeAddresses()).toContain(later(machine2));
+    await podsAnswerAll();
+  });
+
+  it("are followed: a master, and by its workers when they are told where it is", async () => {
+    await move(machine1, machine1.address, later(machine1));
+    const { stderr } = await tsdeploy(["master"], { machine: machine1 });
+    expect(stderr).toContain(`run \`tsdeploy worker --master ${later(machine1)}\` on each worker`);
+    await tsdeploy(["worker", "--master", later(machine1)], { machine: machine2 });
+    await nodesReady(both);
+    expect((await nodeAddresses()).sort()).toEqual([later(machine1), later(machine2)].sort());
+    await podsAnswerAll();
+    const again = await tsdeploy(["worker", "--master", later(machine1)], { machine: machine2 });
+    expect(again.stdout).toContain("Nothing to change");
+  });
+
+  it("leave nothing behind", async () => {
+    await tsdeploy(["teardown", "--yes", "--force"], { machine: machine2 });
+    await tsdeploy(["teardown", "--yes", "--force", "--purge"], { machine: machine1 });
+    for (const machine of both) {
+      await move(machine, later(machine), machine.address);
+      expect(differences(savedFootprint(machine), await footprint(machine)), machine.name).toEqual([]);
+    }
+  });
+});
+
 describe("a pod network that cannot be", () => {
   it("is refused before anything is touched: a foreign configuration that comes first", async () => {
     await machine1.sh("mkdir -p /etc/cni/net.d && echo '{}' >/etc/cni/net.d/05-owner.conf");

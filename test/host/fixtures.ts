@@ -63,6 +63,7 @@ export const hostFacts: HostFacts = {
   iptables: ["iptables-nft filter", "iptables-nft nat"],
   kubeProxy: [],
   resolvConf: "/etc/resolv.conf",
+  resolverLines: ["nameserver 10.0.0.1"],
   diskFreeBytes: { "/var/lib/docker": 1e10, "/var/lib/kubelet": 1e10, "/var/lib/etcd": 1e10, "/etc": 1e10 },
   readOnlyPaths: [],
   conntrackMaxWritable: true,

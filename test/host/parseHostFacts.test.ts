@@ -31,6 +31,8 @@ kubeProxy nft ip kube-proxy
 kubeProxy ipvs TCP 10.96.0.1:443
 iptablesBackend nft
 resolvConf /etc/resolv.conf
+resolver nameserver 10.0.0.1
+resolver search lan\texample.com
 free 100 4096 /var/lib/docker
 imageRoot /var/lib/containerd
 readOnly /etc
@@ -64,6 +66,7 @@ describe("parseHostFacts", () => {
       cgroupVersion: "2",
       podCgroups: ["systemd"],
       propagation: "shared",
+      resolverLines: ["nameserver 10.0.0.1", "search lan example.com"],
       iptablesBackend: "nft",
       conntrackMaxWritable: false,
       ipvs: false,

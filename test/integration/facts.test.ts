@@ -90,6 +90,26 @@ describe("facts", () => {
     expect([facts.symlinks, facts.entries, facts.mountsBelowKubelet]).toEqual([[], [], []]);
   });
 
+  it("name the file behind a stub of nameservers, wherever its link leads", async () => {
+    const resolver = async (script: string) => {
+      await sh(script);
+      const { resolvConf, resolverLines } = await helper.collectFacts({ dockerRootDir: "/var/lib/docker" });
+      return [resolvConf, ...(resolverLines ?? [])];
+    };
+    const folder = "/run/systemd/resolve";
+    await sh(`mkdir -p ${folder} && mv /etc/resolv.conf /root/resolv.before`);
+    try {
+      const stub = `echo nameserver 127.0.0.53 >${folder}/stub.conf && ln -s ${folder}/stub.conf /etc/resolv.conf`;
+      // Nothing is behind it yet.
+      expect(await resolver(stub)).toEqual(["/etc/resolv.conf", "nameserver 127.0.0.53"]);
+      const behind = `printf 'search lan\nnameserver 10.0.0.1' >${folder}/resolv.conf`;
+      expect(await resolver(behind)).toEqual([`${folder}/resolv.conf`, "search lan", "nameserver 10.0.0.1"]);
+      expect(await resolver(`rm /etc/resolv.conf ${folder}/resolv.conf`)).toEqual(["/etc/resolv.conf"]);
+    } finally {
+      await sh(`rm -rf ${folder} && rmdir --ignore-fail-on-non-empty /run/systemd && mv -f /root/resolv.before /etc/resolv.conf`);
+    }
+  });
+
   it("name who listens on one of Kubernetes' ports", async () => {
     const server = await helper.run("socat TCP-LISTEN:10256,reuseaddr - </dev/null >/dev/null 2>&1 & echo $!");
     const pid = server.stdout.toString().trim();

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { featuresOf } from "../../src/kubernetes/versions.js";
 import type { ClusterConfig } from "../../src/model/clusterConfig.js";
 import type { HostFacts } from "../../src/model/hostFacts.js";
+import { paths } from "../../src/model/hostLayout.js";
 import { networkBackends } from "../../src/model/podNetwork.js";
 import { flannelBackend, flannelNetwork } from "../../src/network/flannelNetwork.js";
 import type { NetworkNode } from "../../src/network/podNetwork.js";
@@ -101,11 +102,11 @@ describe("flanneld", () => {
   });
 
   test("starts anew with a kubeconfig that a run has written: the file that is bound is the old one", () => {
-    const restartsWith = (role: "master" | "worker", version: string): string | undefined =>
+    const restartsWith = (role: "master" | "worker", version: string): readonly string[] | undefined =>
       flannelNetwork.agent(node({}, {}, { role, features: featuresOf(version) }), clusterConfig.image)?.restartsWith;
-    expect(restartsWith("master", "v1.36.2")).toBe("/etc/kubernetes/kubelet.conf");
-    expect(restartsWith("worker", "v1.36.2")).toBe("/etc/kubernetes/bootstrap-kubelet.conf");
-    expect(restartsWith("worker", "v1.3.6")).toBe("/etc/kubernetes/kubelet.conf");
+    expect(restartsWith("master", "v1.36.2")).toEqual([paths.kubeletConf]);
+    expect(restartsWith("worker", "v1.36.2")).toEqual([paths.bootstrapKubeletConf, paths.kubeletConf]);
+    expect(restartsWith("worker", "v1.3.6")).toEqual([paths.kubeletConf]);
   });
 
   test("may see the nodes by a role, where there are roles", () => {

@@ -146,13 +146,29 @@ describe("an add-on that nobody wants any more", () => {
 
   test("is gone when all of its objects are, and its pods", () => {
     const plan = planOf({ dns: false, files: earlier({ path: corednsPath, content }) });
-    expect(plan.steps.find(({ id }) => id === "gone-coredns")?.needs).toEqual(["remove-coredns"]);
+    expect(plan.steps.find(({ id }) => id === "gone-coredns")?.needs).toEqual(["addons-revision"]);
     const { probe } = actionOf(plan, "gone-coredns") as Extract<Action, { readonly kind: "wait" }>;
     expect(probe).toMatchObject({
       kind: "objects-gone",
       objects: expect.arrayContaining([expect.objectContaining({ kind: "Deployment" })]) as unknown,
       pods: [{ deployment: "coredns", namespace: "kube-system", labels: { "k8s-app": "kube-dns" } }],
     });
+  });
+
+  test("is gone when the add-on manager has read the folder without it, which gets another revision then", () => {
+    const left = { dns: false, files: earlier({ path: corednsPath, content }) };
+    const plan = planOf(left);
+    expect(plan.steps.find(({ id }) => id === "addons-revision")?.needs).toEqual(["remove-coredns"]);
+    const written = actionOf(plan, "addons-revision") as Extract<Action, { readonly kind: "write-files" }>;
+    const { probe } = actionOf(plan, "gone-coredns") as Extract<Action, { readonly kind: "wait" }>;
+    expect(written.files).toMatchObject([{ path: paths.addonsRevision, content: "none\n" }]);
+    expect(probe).toMatchObject({ revision: "none" });
+    const record = filesOf(plan).find(({ path }) => path === paths.writtenFiles);
+    expect(record?.content).toContain(paths.addonsRevision);
+    // Nothing else gives it another, nor takes it away.
+    const files = [...left.files, ...earlier({ path: paths.addonsRevision, content: "none\n" })];
+    expect(actionOf(planOf({ files: files.slice(1) }), "addons-revision")).toBeUndefined();
+    expect(JSON.stringify(actionOf(planOf({ files: files.slice(2) }), "stale-files") ?? "")).not.toContain("revision");
   });
 
   test.each(["v1.3.6", "v1.6.13"])("leaves a Deployment of %s to the add-on manager, which takes the pods too", (version) => {
@@ -180,7 +196,7 @@ test("an add-on that is turned on is waited for, one that a master has is not", 
   const optionsFile = { path: paths.options, mode: 0o600, content: "", secret: true };
   const features = featuresOf("v1.20.2");
   const input = { config, features, observed, options, hasOtherNodes: false, nodeName: "machine-1", optionsFile };
-  const plan = planAddon({ ...input, name: "metrics-server" });
+  const plan = planAddon({ ...input, revision: "two", name: "metrics-server" });
   expect(plan.steps.find(({ id }) => id === "available-metrics-server")?.needs).toEqual(["addon-metrics-server"]);
   const { probe } = actionOf(plan, "available-metrics-server") as Extract<Action, { readonly kind: "wait" }>;
   expect(probe).toMatchObject({ workloads: [{ kind: "Deployment", metadata: { name: "metrics-server" } }] });

@@ -347,6 +347,24 @@ describe("the host", () => {
     expect(codes(onHost({}, { ...master, network: "bridge" }, running))).toEqual(["NETWORK_CHANGE"]);
   });
 
+  const bridgeFile = ["/etc/cni/net.d/10-tsdeploy.conflist", { mode: 0o644, content: "{}" }] as const;
+  const record = (content: object) =>
+    ["/etc/kubernetes/tsdeploy-files.json", { mode: 0o600, content: JSON.stringify(content) }] as const;
+  it.each([
+    ["from bridge to flannel", [bridgeFile], flannel, [], []],
+    ["from bridge to bridge", [bridgeFile], { network: "bridge" }, ["99-other.conf"], []],
+    ["from bridge to none", [bridgeFile], { network: "none" }, [], ["NETWORK_CHANGE"]],
+    ["from none to flannel where nobody has brought one", [record({})], flannel, [], []],
+    ["from none to flannel beside the owner's own", [record({})], flannel, ["99-calico.conflist"], ["NETWORK_CHANGE"]],
+    ["from none to bridge beside the owner's own", [record({})], { network: "bridge" }, ["99-a.conf"], ["NETWORK_CHANGE"]],
+    ["from none to none", [record({})], { network: "none" }, ["99-calico.conflist"], []],
+    ["after a run that was cut off", [record({ [bridgeFile[0]]: [] })], flannel, ["99-loopback.conf"], []],
+  ] as const)("goes %s on a node that runs, or not: %#", (_, files, wanted, cniConfigurations, expected) => {
+    const kubelet = container("kubelet", { "io.tsdeploy.component": "kubelet" });
+    const running = { files: new Map([...ours, ...files]), engine: { ...engineFacts, containers: [kubelet] } };
+    expect(codes(onHost({ cniConfigurations }, { ...master, ...wanted }, running))).toEqual(expected);
+  });
+
   it("may have pod networks that come after ours, or that are wanted", () => {
     expect(codes(onHost({ cniConfigurations: ["99-loopback.conf"] }))).toEqual([]);
     expect(codes(onHost({ cniConfigurations: ["05-weave.conf"] }, { ...master, network: "none" }))).toEqual([]);

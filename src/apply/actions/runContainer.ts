@@ -17,7 +17,7 @@ export async function runContainer(action: ActionOf<"run-container">, tools: Ste
   const same = present.filter(isSame).sort((one, other) => Number(ran(other)) - Number(ran(one)))[0];
   const others = present.filter((one) => one !== same);
   const isOutdated =
-    (restartsWith !== undefined && run.written.has(restartsWith)) ||
+    restartsWith?.some((path) => run.written.has(path)) === true ||
     (restartsAfter !== undefined && run.fresh.has(restartsAfter));
 
   const held = new HeldContainers(engine);

@@ -3,6 +3,7 @@ import { ApiError, type ApplyOptions, type KubernetesClient } from "../../../src
 import { mergeObject } from "../../../src/api/mergeObject.js";
 import { collectionOf, pathOf } from "../../../src/api/pathOf.js";
 import { TsdeployError } from "../../../src/model/errors.js";
+import { paths } from "../../../src/model/hostLayout.js";
 import type { KubernetesObject } from "../../../src/model/kubernetesObject.js";
 import type { Faults } from "./faults.js";
 import { allocateInTime, allocatePodCidr, apiAnswers, nodeStatus, settle } from "./kubernetes.js";
@@ -26,6 +27,7 @@ export function memoryApi(state: HostState, faults: Faults): KubernetesClient {
       return structuredClone(effect());
     });
   const existing = (path: string): KubernetesObject => {
+    if (path.endsWith("/configmaps/tsdeploy-addons")) return addonReport(state);
     const object = state.objects.get(path);
     if (!object) throw new ApiError(404, "NotFound", `${path} not found`);
     if (path.includes("/deployments/")) {
@@ -103,6 +105,13 @@ export function memoryApi(state: HostState, faults: Faults): KubernetesClient {
   };
   // A class with private fields cannot be implemented by another.
   return client as unknown as KubernetesClient;
+}
+
+/** An add-on manager that reads its folder at once. */
+function addonReport({ files }: HostState): KubernetesObject {
+  const revision = files.get(paths.addonsRevision)?.content.trim() ?? "none";
+  const metadata = { name: "tsdeploy-addons", namespace: "kube-system" };
+  return { apiVersion: "v1", kind: "ConfigMap", metadata, data: { revision } };
 }
 
 function itemsOf(state: HostState, collection: string): KubernetesObject[] {

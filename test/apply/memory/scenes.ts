@@ -117,6 +117,7 @@ export async function addonScene(host: MemoryHost, of: Of, name: AddonName, enab
     options: accepted,
     hasOtherNodes: false,
     nodeName: accepted.nodeName,
+    revision: "another",
     optionsFile: acceptedOptionsFile(accepted),
   });
   return { host, observed, plan, overwrite: false };

@@ -41,6 +41,31 @@ test("an empty folder is complete, too", async () => {
   expect((await stat(join(folder, "to/.complete"))).size).toBeGreaterThan(0);
 });
 
+test("says of which revision of the folder the copy is, when what has left the folder is gone", async () => {
+  const complete = (): Promise<string> => readFile(join(folder, "to/.complete"), "utf8");
+  await write("a.yaml", "1");
+  await copy();
+  expect(await complete()).toBe("none\n");
+  await rm(join(folder, "from/a.yaml"));
+  await write("revision", "two\n");
+  expect(await copy()).toEqual(["/to/.complete", "/to/revision"]);
+  expect(await complete()).toBe("two\n");
+});
+
+test("a copy that is not whole is of no new revision", async () => {
+  await write("a.yaml", "1");
+  await copy();
+  await write("revision", "two\n");
+  await write("b.yaml", "1");
+  // Nothing can be written below what is a file here.
+  await mkdir(join(folder, "from/c"));
+  await write("c/d.yaml", "1");
+  await writeFile(join(folder, "to/c"), "");
+  const result = await runScript("copy-addons", "--once", "--from", join(folder, "from"), "--to", join(folder, "to"));
+  expect(result.code).toBe(1);
+  expect(await readFile(join(folder, "to/.complete"), "utf8")).toBe("none\n");
+});
+
 test("a file that has not changed is left alone", async () => {
   await write("a.yaml", "1");
   await copy();

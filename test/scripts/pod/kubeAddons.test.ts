@@ -96,6 +96,30 @@ describe.each(dialects)("with kubectl of %s", { timeout: 30_000 }, (dialect) => 
     kubectl.dialect = dialect;
   });
 
+  test("the revision of the folder that is kept to is told, once its files are read", async () => {
+    const revision = (): unknown => kubectl.objects.get("ConfigMap/kube-system/tsdeploy-addons")?.data;
+    await addon("a.json", configMap("a", ensureExists));
+    await addon(".complete", "one\n");
+    expect(await pass()).toMatchObject({ code: 0 });
+    expect(revision()).toEqual({ revision: "one" });
+    await noAddon("a.json");
+    await addon(".complete", "two\n");
+    kubectl.objects.delete("ConfigMap/default/a");
+    expect(await pass()).toMatchObject({ code: 0 });
+    expect(revision()).toEqual({ revision: "two" });
+    expect(names()).toEqual(["ConfigMap/kube-system/tsdeploy-addons"]);
+  });
+
+  test("a revision is read again though no file is another", async () => {
+    await addon("a.json", configMap("a", ensureExists));
+    await addon(".complete", "one\n");
+    start();
+    const revision = (): unknown => kubectl.objects.get("ConfigMap/kube-system/tsdeploy-addons")?.data;
+    await until(() => JSON.stringify(revision()) === '{"revision":"one"}');
+    await addon(".complete", "two\n");
+    await until(() => JSON.stringify(revision()) === '{"revision":"two"}');
+  });
+
   test("objects are created by their mode; what has none is nobody's business", async () => {
     const documents = [configMap("a", reconcile), "# only a comment", configMap("b", ensureExists)];
     await addon("one.yaml", `# addons\n---\n${documents.join("\n--- # next\n")}\n...\n`);

@@ -234,3 +234,12 @@ test.each([[["--nonsense", "x", "--", "true"]], [["--file", "/dev/null"]], [[]]]
   expect(result.code).not.toBe(0);
   expect(result.stderr).not.toBe("");
 });
+
+test("gives an interface that is there another MTU, and passes over one that is not", async () => {
+  const calls = join(folder, "calls");
+  await writeFile(join(folder, "ip"), `#!/bin/sh\necho "$*" >>${calls}\n`, { mode: 0o755 });
+  vi.stubEnv("PATH", `${folder}:${process.env["PATH"] ?? ""}`);
+  await runScript("start", "--mtu", "lo=1300", "--mtu", "no-such-link=1300", "--", "true");
+  vi.unstubAllEnvs();
+  expect(await readFile(calls, "utf8")).toBe("link set lo mtu 1300\n");
+});

@@ -1,0 +1,80 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { KubernetesClient } from "../../src/api/kubernetesClient.js";
+import { findMembership } from "../../src/deploy/membership.js";
+import type { HostSession } from "../../src/deploy/hostSession.js";
+import type { Helper } from "../../src/host/helperSession.js";
+import { clusterConfigMap } from "../../src/kubernetes/bootstrapObjects.js";
+import { readKubeconfig, withServer } from "../../src/kubernetes/kubeconfig.js";
+import { paths } from "../../src/model/hostLayout.js";
+import { makeIdentity } from "../../src/pki/makeIdentity.js";
+import type { RunContext } from "../../src/report/runContext.js";
+import { TestApiServer } from "../api/testApiServer.js";
+import { clusterConfig } from "../kubernetes/clusterConfig.js";
+import { identityRequest, onHost } from "../pki/identityRequest.js";
+
+const { signal } = new AbortController();
+const context = { signal, env: {}, isTTY: false, report: () => undefined } as unknown as RunContext;
+
+let server: TestApiServer;
+/** A worker's files, whose kubeconfig still names the address that the master had. */
+let files: ReturnType<typeof onHost>;
+
+beforeEach(async () => {
+  const { identity, files: made } = await makeIdentity(identityRequest);
+  server = await TestApiServer.start(identity.apiserver, identity.ca.certificate);
+  const admin = new KubernetesClient({ server: `https://${server.address}`, connect: server.connect });
+  await admin.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: "kube-system" } });
+  await admin.apply(clusterConfigMap({ ...clusterConfig, apiserver: `https://${server.address}` }));
+  admin.close();
+  files = onHost(made);
+  const kubeconfig = files.get(paths.kubeletConf);
+  if (!kubeconfig) throw new Error("no kubeconfig");
+  files.set(paths.kubeletConf, { ...kubeconfig, content: withServer(kubeconfig.content, "https://10.0.0.5:6443") });
+});
+
+afterEach(() => server.stop());
+
+async function find(master: string) {
+  const dialled: string[] = [];
+  const helper: Partial<Helper> = {
+    openTcp: (host, port) => {
+      dialled.push(`${host}:${port}`);
+      return server.connect();
+    },
+  };
+  const session = { helper, observed: { files } } as unknown as HostSession;
+  const found = await findMembership({ helper: helper as Helper }, session, { master, timeoutMs: 10_000 }, context);
+  found.api.close();
+  return { ...found, dialled };
+}
+
+test("a node of a master that has moved is a node of its cluster still, and gets a kubeconfig that says where it is", async () => {
+  const { hasJoined, credentials, dialled } = await find(server.address);
+  expect(hasJoined).toBe(true);
+  // Where it was, nobody may answer for minutes.
+  expect(new Set(dialled)).toEqual(new Set([server.address]));
+  const written = credentials.find(({ path }) => path === paths.kubeletConf);
+  const before = files.get(paths.kubeletConf)?.content ?? "";
+  expect(readKubeconfig(written?.content ?? "")).toEqual({ ...readKubeconfig(before), server: `https://${server.address}` });
+  expect(written).toMatchObject({ secret: true, mode: 0o600 });
+});
+
+test("a kubeconfig that says so already stays as it is", async () => {
+  const kubeconfig = files.get(paths.kubeletConf);
+  if (!kubeconfig) throw new Error("no kubeconfig");
+  // Its own form, as a kubelet writes it.
+  const content = `# by kubelet\n${withServer(kubeconfig.content, `https://${server.address}`)}`;
+  files.set(paths.kubeletConf, { ...kubeconfig, content });
+  const { credentials } = await find(server.address);
+  expect(credentials.map(({ path }) => path)).toEqual([`${paths.pki}/ca.crt`]);
+});
+
+test("a node of another cluster is refused", async () => {
+  const stranger = onHost((await makeIdentity(identityRequest)).files);
+  const kubeconfig = stranger.get(paths.kubeletConf);
+  if (!kubeconfig) throw new Error("no kubeconfig");
+  const content = withServer(kubeconfig.content, "https://10.0.0.5:6443");
+  files = stranger.set(paths.kubeletConf, { ...kubeconfig, content });
+  const refusal = /ALREADY_JOINED.*a node of the cluster at https:\/\/10\.0\.0\.5:6443/;
+  await expect(find(server.address)).rejects.toThrow(refusal);
+});
