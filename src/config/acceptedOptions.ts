@@ -1,11 +1,15 @@
 import { parse, stringify } from "yaml";
 import * as z from "zod";
 import { addonNames } from "../model/addonNames.js";
+import { type AddressRanges, rangesOf, rangesText } from "../model/addressRanges.js";
 import { messageOf, TsdeployError } from "../model/errors.js";
 import type { HostFile } from "../model/hostFile.js";
 import { paths } from "../model/hostLayout.js";
 import type { MasterOptions, WorkerOptions } from "../model/options.js";
 import { networkBackends, networkNames } from "../model/podNetwork.js";
+
+/** Text in the file, as it is for an option. */
+const rangesSchema = z.union([z.string().transform(rangesOf), z.custom<AddressRanges>(Array.isArray)]);
 
 const stringMap = z.record(z.string(), z.string());
 
@@ -37,8 +41,8 @@ const masterSchema = z.object({
   clusterName: z.string(),
   k8sVersion: z.string(),
   etcdVersion: z.string().optional(),
-  podCidr: z.string(),
-  serviceCidr: z.string(),
+  podCidr: rangesSchema,
+  serviceCidr: rangesSchema,
   clusterDomain: z.string(),
   apiserverSans: z.array(z.string()),
   network: z.enum(networkNames),
@@ -97,7 +101,9 @@ const heading = `# What \`tsdeploy\` accepted on this host. A later run follows 
 
 /** A master's accepted options as a file of the host. */
 export function acceptedOptionsFile(accepted: AcceptedOptions): HostFile {
-  return optionsFile(masterSchema.parse(accepted));
+  const known = masterSchema.parse(accepted);
+  const { podCidr, serviceCidr } = known;
+  return optionsFile({ ...known, podCidr: rangesText(podCidr), serviceCidr: rangesText(serviceCidr) });
 }
 
 /** A worker's accepted options as a file of the host. */

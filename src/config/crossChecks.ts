@@ -31,30 +31,38 @@ const ranges = [
 ] as const;
 
 function rangesOverlap({ get, sourceOf }: ReadOptions): CrossComplaint[] {
-  const [pods, services] = [get("podCidr"), get("serviceCidr")];
-  if (typeof pods !== "string" || typeof services !== "string" || !overlap(pods, services)) return [];
   // Said about the one that the person gave.
   const [said, other] = sourceOf("podCidr") === undefined ? [ranges[1], ranges[0]] : ranges;
-  const value = said.key === "podCidr" ? pods : services;
-  const otherValue = said.key === "podCidr" ? services : pods;
   const byDefault = sourceOf(other.key) === undefined ? ` (${other.flag}'s default)` : "";
-  return [
-    {
-      key: said.key,
-      code: "RANGE_OVERLAP",
-      message: `the ${said.name} ${value} overlap the ${other.name} ${otherValue}${byDefault}`,
-      hint: "Choose ranges that have no address in common.",
-    },
-  ];
+  return rangesIn(get(said.key)).flatMap((value) =>
+    rangesIn(get(other.key))
+      .filter((otherValue) => overlap(value, otherValue))
+      .map((otherValue) => ({
+        key: said.key,
+        code: "RANGE_OVERLAP",
+        message: `the ${said.name} ${value} overlap the ${other.name} ${otherValue}${byDefault}`,
+        hint: "Choose ranges that have no address in common.",
+      })),
+  );
+}
+
+/** As they were read; none if they were not. */
+function rangesIn(value: unknown): readonly string[] {
+  return Array.isArray(value) ? (value as readonly string[]) : [];
 }
 
 function addressInRange({ get }: ReadOptions): CrossComplaint[] {
   const ip = get("ip");
   return ranges.flatMap(({ key, name, flag }) => {
-    const cidr = get(key);
-    if (typeof ip !== "string" || typeof cidr !== "string" || !contains(cidr, ip)) return [];
-    const message = `the node's address ${ip} is one of the ${name} ${cidr}`;
-    return [{ key: "ip", code: "RANGE_OVERLAP", message, hint: `Choose another range with ${flag}.` }];
+    if (typeof ip !== "string") return [];
+    return rangesIn(get(key))
+      .filter((range) => contains(range, ip))
+      .map((range) => ({
+        key: "ip",
+        code: "RANGE_OVERLAP",
+        message: `the node's address ${ip} is one of the ${name} ${range}`,
+        hint: `Choose another range with ${flag}.`,
+      }));
   });
 }
 

@@ -1,5 +1,6 @@
 import ipaddr from "ipaddr.js";
-import { listItems, patternReader, quote, type Reader, textReader } from "./reader.js";
+import type { OptionRow } from "./optionTable.js";
+import { type Complain, listItems, patternReader, quote, type Reader, textReader } from "./reader.js";
 import { isSubdomain } from "./names.js";
 
 /** Ranges that are no node's or pod's. */
@@ -17,8 +18,13 @@ const narrowestServiceCidr = 28;
 /** Leaves 14 pods on each of 16 nodes. */
 const narrowestPodCidr = 24;
 
-/** An IPv4 network with room for what it is for. */
-export const readCidr: Reader = textReader((text, complain, { key }) => {
+/** IPv4 networks with room for what they are for. */
+export const readRanges: Reader = textReader((text, complain, row) => {
+  const range = readRange(text, complain, row);
+  return range === undefined ? undefined : [range];
+});
+
+function readRange(text: string, complain: Complain, { key }: OptionRow): string | undefined {
   const [address = "", prefixText = ""] = text.split("/");
   const prefix = Number(prefixText);
   if (text.includes(":") && ipaddr.IPv6.isValidCIDR(text)) {
@@ -50,7 +56,7 @@ export const readCidr: Reader = textReader((text, complain, { key }) => {
     complain({ message: `${text} is too small: nodes get parts of it, so it has to be at least a /${narrowestPodCidr}` });
   }
   return text;
-});
+}
 
 /** An IPv4 address that a node can have. */
 export const readAddress: Reader = textReader((text, complain) => {

@@ -33,7 +33,7 @@ export type OptionType =
   | "mtu"
   | "interface"
   | "duration"
-  | "cidr"
+  | "ranges"
   | "address"
   | "apiserver"
   | "dockerHost"
@@ -247,7 +247,7 @@ export const optionTable: readonly OptionRow[] = [
     key: "podCidr",
     flag: "--pod-cidr",
     argument: "CIDR",
-    type: "cidr",
+    type: "ranges",
     description: "addresses of pods; each node gets a part",
     default: "10.244.0.0/16",
     commands: onMaster,
@@ -258,7 +258,7 @@ export const optionTable: readonly OptionRow[] = [
     key: "serviceCidr",
     flag: "--service-cidr",
     argument: "CIDR",
-    type: "cidr",
+    type: "ranges",
     description: "addresses of Services; the first is the API's, the tenth that of DNS",
     default: "10.96.0.0/12",
     commands: onMaster,

@@ -69,7 +69,7 @@ export function settle(requested: MasterOptions, observed: ObservedHost, image: 
     podCidr: options.podCidr,
     serviceCidr: options.serviceCidr,
     clusterDomain: options.clusterDomain,
-    clusterDns: addressAt(options.serviceCidr, 10),
+    clusterDns: addressAt(options.serviceCidr[0], 10),
     network: options.network,
     networkBackend: options.networkBackend,
     ...defined({ networkMtu: options.networkMtu }),
@@ -91,7 +91,7 @@ export function identityNames({ nodeName, nodeIp, config, options, features }: S
   return {
     nodeName,
     nodeIp,
-    serviceIp: addressAt(config.serviceCidr, 1),
+    serviceIp: addressAt(config.serviceCidr[0], 1),
     clusterDomain: config.clusterDomain,
     extraSans: options.apiserverSans,
     tokenFile,

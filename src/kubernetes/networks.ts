@@ -1,4 +1,5 @@
 import ipaddr from "ipaddr.js";
+import type { AddressRanges } from "../model/addressRanges.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import { apiserverPort } from "../model/hostLayout.js";
 
@@ -17,9 +18,10 @@ export function nodeCidrMaskSize(podCidr: string): number {
   return prefix <= 22 ? 24 : Math.min(prefix + 4, 30);
 }
 
-/** The pod CIDR that the controller-manager gives to a cluster's first node. */
-export function firstNodeCidr(podCidr: string): string {
-  return `${addressAt(podCidr, 0)}/${nodeCidrMaskSize(podCidr)}`;
+/** The pod CIDRs that the controller-manager gives to a cluster's first node. */
+export function firstNodeCidrs([first, ...others]: AddressRanges): AddressRanges {
+  const firstPart = (podCidr: string): string => `${addressAt(podCidr, 0)}/${nodeCidrMaskSize(podCidr)}`;
+  return [firstPart(first), ...others.map(firstPart)];
 }
 
 /** Where a node finds the API server, by the master's loopback or from elsewhere; without TLS with `--insecure-api`. */

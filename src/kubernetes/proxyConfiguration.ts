@@ -1,3 +1,4 @@
+import { rangesText } from "../model/addressRanges.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import { TsdeployError } from "../model/errors.js";
 import type { ObservedHost } from "../model/hostFacts.js";
@@ -44,7 +45,7 @@ export function clusterProxyConfiguration(config: ClusterConfig, features: Versi
     apiVersion: features.apis.proxyConfiguration,
     kind: "KubeProxyConfiguration",
     bindAddress: "0.0.0.0",
-    clusterCIDR: config.podCidr,
+    clusterCIDR: rangesText(config.podCidr),
     healthzBindAddress: `127.0.0.1:${proxyHealthPort}`,
     metricsBindAddress: "127.0.0.1:10249",
     mode: config.proxyMode,

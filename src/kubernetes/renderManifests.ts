@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import * as z from "zod";
+import { rangesText } from "../model/addressRanges.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import { TsdeployError } from "../model/errors.js";
 import { apiserverPort, labels } from "../model/hostLayout.js";
@@ -213,9 +214,9 @@ function placeholders(input: RenderInput): Values {
     clusterDomain: config.clusterDomain,
     clusterName: config.clusterName,
     controllers: `*,bootstrapsigner,tokencleaner${hasOwnNodeIpam(input) ? ",-nodeipam" : ""}`,
-    serviceCidr: config.serviceCidr,
-    podCidr: config.podCidr,
-    nodeCidrMaskSize: String(nodeCidrMaskSize(config.podCidr)),
+    serviceCidr: rangesText(config.serviceCidr),
+    podCidr: rangesText(config.podCidr),
+    nodeCidrMaskSize: String(nodeCidrMaskSize(config.podCidr[0])),
     iptablesBackend: input.iptablesBackend,
   };
 }

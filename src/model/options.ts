@@ -1,5 +1,5 @@
 import type { AddonName } from "./addonNames.js";
-
+import type { AddressRanges } from "./addressRanges.js";
 import type { NetworkBackend, NetworkName } from "./podNetwork.js";
 
 /** Components that take `extraArgs`; `--patches` are for their manifests and configurations. */
@@ -94,8 +94,8 @@ export interface MasterOptions extends CommonOptions, NodeOptions {
   /** Manifests edited on the host go. */
   readonly overwrite: boolean;
   readonly clusterName: string;
-  readonly podCidr: string;
-  readonly serviceCidr: string;
+  readonly podCidr: AddressRanges;
+  readonly serviceCidr: AddressRanges;
   readonly clusterDomain: string;
   readonly apiserverSans: readonly string[];
   /** The API on port 8080 for everybody, where the version has such a port. */

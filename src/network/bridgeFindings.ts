@@ -14,7 +14,7 @@ export function bridgeFindings(observed: ObservedHost, { podCidr, networkInterfa
     ...otherConfiguration(host.cniConfigurations),
     ...missingInterface(host.links, networkInterface),
     ...missingFilter(host.networkDrivers, kind),
-    ...host.firewalls.flatMap((firewall) => closedFirewall(firewall, podCidr, kind)),
+    ...host.firewalls.flatMap((firewall) => closedFirewall(firewall, podCidr[0], kind)),
   ];
 }
 

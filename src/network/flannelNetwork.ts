@@ -36,7 +36,7 @@ export const flannelNetwork: PodNetwork = {
   name: "flannel",
   forwardsPods: true,
   makesNodesReady: true,
-  cniFile: (node, podCidr) => bridgeNetworkFile(node.features, { podCidr, mtu: podMtu(node) }),
+  cniFile: (node, podCidrs) => bridgeNetworkFile(node.features, { podCidrs, mtu: podMtu(node) }),
   files: ({ config }) => [flannelConfiguration(config)],
   agent: flannelAgent,
   objects: (_, features) => flannelObjects(features),
@@ -44,7 +44,7 @@ export const flannelNetwork: PodNetwork = {
   routes: () => [],
   findings: flannelFindings,
   traces: { links: ["flannel.1", "flannel0", "flannel-wg"], paths: [runFolder] },
-  routedNetwork: (files) => readConfiguration(files)?.Network,
+  routedNetworks: (files) => [readConfiguration(files)?.Network].filter((network) => network !== undefined),
 };
 
 /** What is left of the interface's; less if the cluster's owner has said so. */
@@ -59,7 +59,7 @@ function podMtu({ config, observed, nodeIp, networkInterface }: NetworkNode): nu
 function flannelConfiguration({ podCidr, networkBackend, networkMtu }: ClusterConfig): HostFile {
   const port = networkBackend === "vxlan" ? { VNI: 1, Port: 8472 } : {};
   const mtu = networkMtu === undefined ? {} : { MTU: networkMtu };
-  const document = { Network: podCidr, Backend: { Type: networkBackend, ...port, ...mtu } };
+  const document = { Network: podCidr[0], Backend: { Type: networkBackend, ...port, ...mtu } };
   const content = `${JSON.stringify(document, undefined, 2)}\n`;
   return { path: paths.flannelConfig, mode: 0o644, content, secret: false };
 }

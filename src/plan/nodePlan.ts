@@ -9,7 +9,7 @@ import type { ClusterConfig } from "../model/clusterConfig.js";
 import type { ContainerSpec } from "../model/containerSpec.js";
 import { defined } from "../model/defined.js";
 import type { ObservedHost } from "../model/hostFacts.js";
-import { type HostFile, podCidrPlaceholder } from "../model/hostFile.js";
+import { type HostFile, podCidrPlaceholders } from "../model/hostFile.js";
 import { cniConfigFiles, criSocket, labels, paths } from "../model/hostLayout.js";
 import type { ExtraArgs, NodeOptions, PatchableComponent, Taint } from "../model/options.js";
 import type { Step } from "../model/plan.js";
@@ -94,7 +94,7 @@ export function nodePlan(input: NodePlanInput): NodePlan {
   const hasOwnFile = features.podCidrDelivery !== "runtime";
   const network = podNetworkOf(config);
   const networkNode = { role, config, features, observed, ...node, networkInterface: options.networkInterface };
-  const cniFile = network.cniFile(networkNode, podCidrPlaceholder);
+  const cniFile = network.cniFile(networkNode, podCidrPlaceholders);
   const networkFiles = network.files(networkNode);
   const agent = network.agent(networkNode, images.flannel);
   return {

@@ -1,6 +1,6 @@
 import { stringify } from "yaml";
 import { writtenFilesRecord } from "../host/writtenFiles.js";
-import { addressAt, firstNodeCidr } from "../kubernetes/networks.js";
+import { addressAt, firstNodeCidrs } from "../kubernetes/networks.js";
 import { programCommands } from "../kubernetes/programCommands.js";
 import { isEdited, manifestText, renderManifests } from "../kubernetes/renderManifests.js";
 import { schedulerConfiguration } from "../kubernetes/schedulerConfiguration.js";
@@ -165,7 +165,7 @@ function masterFiles(parts: MasterParts): MasterFiles {
   const firstNetwork =
     podNetworkFile &&
     !observed.files.has(podNetworkFile.path) &&
-    filledNetwork(podNetworkFile, firstNodeCidr(config.podCidr));
+    filledNetwork(podNetworkFile, firstNodeCidrs(config.podCidr));
   const early: HostFile[] = [
     ...(input.otherFiles ?? []),
     ...input.pkiFiles,
@@ -210,7 +210,7 @@ function masterPods({ input, features, node, common }: MasterParts, scheduler: r
     nodeIp: node.nodeIp,
     certificateNames: serverNames({
       ...node,
-      serviceIp: addressAt(config.serviceCidr, 1),
+      serviceIp: addressAt(config.serviceCidr[0], 1),
       clusterDomain: config.clusterDomain,
       extraSans: options.apiserverSans,
     }),
@@ -255,7 +255,7 @@ function masterNodeSteps({ input, features, node, common }: MasterParts): Step[]
       step("pod-cidr", phase, ["node-registered"], {
         kind: "set-pod-cidr",
         node: nodeName,
-        podCidr: firstNodeCidr(config.podCidr),
+        podCidrs: firstNodeCidrs(config.podCidr),
       }),
     ),
     ...(podNetworkFile
@@ -291,7 +291,7 @@ function knownPods(
   { nodeName, nodeIp }: NodeIdentity,
 ): readonly PodsOfNode[] {
   if (podsOfNodes.length > 0 || observed.host.etcdData) return podsOfNodes;
-  return [{ node: nodeName, podCidr: firstNodeCidr(config.podCidr), address: nodeIp }];
+  return firstNodeCidrs(config.podCidr).map((podCidr) => ({ node: nodeName, podCidr, address: nodeIp }));
 }
 
 /** For whoever runs the command. @param known nodes whose pods have their place already */

@@ -187,7 +187,7 @@ function cleaning(scope: CleanupScope, kept: Kept): UnorderedStep[] {
     emptyFolders: scope.emptyFolders.filter((folder) => folder === paths.kubernetes),
     sysctls: {},
     links: [],
-    routes: undefined,
+    routes: [],
   };
   return [
     clean("clean-up", { ...scope, paths: scope.paths.filter((path) => !isRecord(path)) }),

@@ -121,8 +121,8 @@ export const networkChecks: readonly Check<ObservedHost>[] = [
     name: "address-ranges",
     check({ host }, wanted) {
       const ranges = [
-        { name: "pod", option: "--pod-cidr", cidr: wanted.podCidr },
-        { name: "Service", option: "--service-cidr", cidr: wanted.serviceCidr },
+        ...(wanted.podCidr ?? []).map((cidr) => ({ name: "pod", option: "--pod-cidr", cidr })),
+        ...(wanted.serviceCidr ?? []).map((cidr) => ({ name: "Service", option: "--service-cidr", cidr })),
       ];
       // A network behind a gateway may be the way to other nodes' pods; one that the host is in cannot.
       const networks = [
@@ -135,8 +135,8 @@ export const networkChecks: readonly Check<ObservedHost>[] = [
           .map((route) => ({ interface: route.interface, cidr: route.destination })),
       ].filter((network) => !clusterLinks.test(network.interface));
       return ranges.flatMap(({ name, option, cidr }): Finding[] => {
-        const network = networks.find((candidate) => cidr !== undefined && overlap(candidate.cidr, cidr));
-        if (network === undefined || cidr === undefined) {
+        const network = networks.find((candidate) => overlap(candidate.cidr, cidr));
+        if (network === undefined) {
           return [];
         }
         return [

@@ -55,8 +55,8 @@ describe("what a master accepted", () => {
     ...older,
     clusterName: "tsdeploy",
     k8sVersion: "v1.36.2",
-    podCidr: "10.244.0.0/16",
-    serviceCidr: "10.96.0.0/12",
+    podCidr: ["10.244.0.0/16"],
+    serviceCidr: ["10.96.0.0/12"],
     clusterDomain: "cluster.local",
     apiserverSans: [],
     network: "bridge",
@@ -70,7 +70,7 @@ describe("what a master accepted", () => {
 
   test("tells the etcd that ran, which is no option to follow", () => {
     const options = followAccepted(asked, { ...master, ...{ registryMirrors, insecureApi: false, proxyMode: "iptables", dns: false, addons: [] }, etcdVersion: "3.6.8" });
-    expect(options).toHaveProperty("podCidr", "10.244.0.0/16");
+    expect(options).toHaveProperty("podCidr", ["10.244.0.0/16"]);
     expect(options).not.toHaveProperty("etcdVersion");
   });
 

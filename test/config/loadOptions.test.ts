@@ -61,8 +61,8 @@ describe("where options come from", () => {
     const options = await load("master");
     expect(options).toMatchObject({
       clusterName: "tsdeploy",
-      podCidr: "10.244.0.0/16",
-      serviceCidr: "10.96.0.0/12",
+      podCidr: ["10.244.0.0/16"],
+      serviceCidr: ["10.96.0.0/12"],
       clusterDomain: "cluster.local",
       network: "flannel",
       networkBackend: "vxlan",
@@ -95,7 +95,7 @@ describe("where options come from", () => {
       env: { TSDEPLOY_POD_CIDR: "10.2.0.0/16", TSDEPLOY_CLUSTER_NAME: "variable" },
       flags: { podCidr: "10.3.0.0/16" },
     });
-    expect(options).toMatchObject({ podCidr: "10.3.0.0/16", clusterName: "variable", clusterDomain: "file.local" });
+    expect(options).toMatchObject({ podCidr: ["10.3.0.0/16"], clusterName: "variable", clusterDomain: "file.local" });
     expect([...options.given].sort()).toEqual(["clusterDomain", "clusterName", "config", "podCidr"]);
   });
 
@@ -154,11 +154,11 @@ timeout: 90s
   it("lets one file serve master and workers", async () => {
     const yaml = "master: 10.0.0.5\npodCidr: 10.1.0.0/16\nextraArgs: {apiserver: {v: 2}, kubelet: {v: 3}}\n";
     expect((await load("worker", { yaml })).master).toBe("10.0.0.5");
-    expect((await load("master", { yaml })).podCidr).toBe("10.1.0.0/16");
+    expect((await load("master", { yaml })).podCidr).toEqual(["10.1.0.0/16"]);
   });
 
   it("counts an empty variable as not given", async () => {
-    expect((await load("master", { env: { TSDEPLOY_POD_CIDR: "" } })).podCidr).toBe("10.244.0.0/16");
+    expect((await load("master", { env: { TSDEPLOY_POD_CIDR: "" } })).podCidr).toEqual(["10.244.0.0/16"]);
   });
 
   it("leaves the kubeconfig alone if asked to", async () => {

@@ -96,7 +96,7 @@ describe("the cluster's configuration", () => {
 
   test("reads as it was written before there was a choice of proxies", () => {
     const { insecureApi, proxyMode, ...before } = clusterConfig;
-    const old = { data: { "cluster.json": JSON.stringify(before) } };
+    const old = { data: { "cluster.json": JSON.stringify({ ...before, podCidr: "10.244.0.0/16", serviceCidr: "10.96.0.0/12" }) } };
     expect(parseClusterConfig(old)).toEqual({ ...before, insecureApi, proxyMode });
     expect({ insecureApi, proxyMode }).toEqual({ insecureApi: false, proxyMode: "iptables" });
   });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { addressAt, firstNodeCidr, nodeCidrMaskSize } from "../../src/kubernetes/networks.js";
+import { addressAt, firstNodeCidrs, nodeCidrMaskSize } from "../../src/kubernetes/networks.js";
 
 test.each([
   ["10.96.0.0/12", 1, "10.96.0.1"],
@@ -19,5 +19,5 @@ test.each([
   ["8.0.0.0/5", 21, "8.0.0.0/21"],
 ])("of %s each node gets a /%i, the first %s", (podCidr, maskSize, first) => {
   expect(nodeCidrMaskSize(podCidr)).toBe(maskSize);
-  expect(firstNodeCidr(podCidr)).toBe(first);
+  expect(firstNodeCidrs([podCidr])).toEqual([first]);
 });

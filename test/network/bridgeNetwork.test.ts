@@ -3,8 +3,9 @@ import { featuresOf } from "../../src/kubernetes/versions.js";
 import { defined } from "../../src/model/defined.js";
 import { bridgeNetworkFile } from "../../src/network/bridgeNetwork.js";
 
-function network(version: string, podCidr?: string): { path: string; content: unknown } {
-  const { path, content } = bridgeNetworkFile(featuresOf(version), defined({ podCidr }));
+function network(version: string, ...[first, ...others]: string[]): { path: string; content: unknown } {
+  const podCidrs = first === undefined ? undefined : ([first, ...others] as const);
+  const { path, content } = bridgeNetworkFile(featuresOf(version), defined({ podCidrs }));
   return { path, content: JSON.parse(content) as unknown };
 }
 

@@ -25,7 +25,7 @@ function node(
 }
 
 function podMtu(of: NetworkNode): unknown {
-  const { plugins } = JSON.parse(flannelNetwork.cniFile(of, "")?.content ?? "") as { plugins: { mtu?: number }[] };
+  const { plugins } = JSON.parse(flannelNetwork.cniFile(of, [""])?.content ?? "") as { plugins: { mtu?: number }[] };
   return plugins[0]?.mtu;
 }
 
@@ -59,10 +59,10 @@ describe("a pod's largest packet", () => {
 
 test.each(networkBackends)("the type %s is always written: without one flannel takes udp", (networkBackend) => {
   const files = flannelNetwork.files(node({ networkBackend }));
-  expect(JSON.parse(files[0]?.content ?? "")).toMatchObject({ Network: clusterConfig.podCidr, Backend: { Type: networkBackend } });
+  expect(JSON.parse(files[0]?.content ?? "")).toMatchObject({ Network: clusterConfig.podCidr[0], Backend: { Type: networkBackend } });
   const onHost = new Map(files.map(({ path, content, mode }) => [path, { content, mode }]));
   expect(flannelBackend(onHost)).toBe(networkBackend);
-  expect(flannelNetwork.routedNetwork(onHost)).toBe(clusterConfig.podCidr);
+  expect(flannelNetwork.routedNetworks(onHost)).toEqual(clusterConfig.podCidr);
 });
 
 describe("flanneld", () => {

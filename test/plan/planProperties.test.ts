@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { featuresOf } from "../../src/kubernetes/versions.js";
+import type { AddressRanges } from "../../src/model/addressRanges.js";
 import type { HostFacts, ObservedHost } from "../../src/model/hostFacts.js";
 import type { HostFile } from "../../src/model/hostFile.js";
 import { paths } from "../../src/model/hostLayout.js";
@@ -191,7 +192,7 @@ interface Case {
   readonly image: "own" | "plain" | "programs" | "bare";
   readonly cgroup: "v1" | "v2";
   readonly oddHost: boolean;
-  readonly podCidr: string;
+  readonly podCidr: AddressRanges;
   readonly insecureApi: boolean;
   readonly proxyMode: "iptables" | "ipvs" | "nftables";
   readonly architecture: "amd64" | "arm64";
@@ -205,7 +206,7 @@ const cases = product<Case>({
   image: ["own", "plain", "programs", "bare"],
   cgroup: ["v1", "v2"],
   oddHost: [true, false],
-  podCidr: ["10.244.0.0/16", "192.168.8.0/23"],
+  podCidr: [["10.244.0.0/16"], ["192.168.8.0/23"]],
   insecureApi: [false, true],
   proxyMode: ["iptables", "ipvs", "nftables"],
   architecture: ["amd64", "arm64"],

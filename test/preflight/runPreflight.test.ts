@@ -12,8 +12,8 @@ const master: Wanted = {
   role: "master",
   clusterName: "kubernetes",
   version: "v1.20.2",
-  podCidr: "10.244.0.0/16",
-  serviceCidr: "10.96.0.0/12",
+  podCidr: ["10.244.0.0/16"],
+  serviceCidr: ["10.96.0.0/12"],
   clusterDomain: "cluster.local",
   network: "bridge",
   networkBackend: "vxlan",
@@ -163,8 +163,8 @@ describe("the host", () => {
     ["NODE_NAME", {}, { nodeName: "x".repeat(64) }],
     ["NO_ADDRESS", { addresses: [] , routes: [] }, {}],
     ["NOT_AN_ADDRESS", {}, { ip: "10.0.0.99" }],
-    ["RANGE_OVERLAP", {}, { podCidr: "172.16.0.0/12" }],
-    ["RANGE_OVERLAP", {}, { serviceCidr: "10.0.0.128/25" }],
+    ["RANGE_OVERLAP", {}, { podCidr: ["172.16.0.0/12"] }],
+    ["RANGE_OVERLAP", {}, { serviceCidr: ["10.0.0.128/25"] }],
     ["OTHER_POD_NETWORK", { cniConfigurations: ["05-weave.conf"] }, {}],
     ["OTHER_POD_NETWORK", { cniConfigurations: ["05-weave.conf"] }, flannel],
     ["NO_INTERFACE", {}, { networkInterface: "eth7" }],
@@ -247,7 +247,7 @@ describe("the host", () => {
   });
 
   it("reaches by host-gw only a master in its own network", () => {
-    const wanted = { ...worker, ...flannel, networkBackend: "host-gw", podCidr: "10.244.0.0/16" } as const;
+    const wanted = { ...worker, ...flannel, networkBackend: "host-gw", podCidr: ["10.244.0.0/16"] } as const;
     expect(codes(onHost({}, { ...wanted, masterIp: "10.0.0.9" }))).toEqual([]);
     const far = onHost({}, { ...wanted, masterIp: "10.0.1.9" });
     expect(codes(far)).toEqual(["NOT_ONE_ETHERNET"]);
@@ -329,10 +329,10 @@ describe("ports", () => {
 describe("existing data", () => {
   const accepted = {
     version: "v1.20.2",
-    serviceCidr: "10.96.0.0/12",
-    podCidr: "10.244.0.0/16",
+    serviceCidr: ["10.96.0.0/12"],
+    podCidr: ["10.244.0.0/16"],
     clusterDomain: "cluster.local",
-  };
+  } as const;
   const to = (wanted: Partial<Wanted>): string[] =>
     codes(onHost({ imageVersion: wanted.version ?? "v1.20.2" }, { ...master, accepted, ...wanted }));
 
@@ -416,7 +416,7 @@ describe("existing data", () => {
   });
 
   it("keeps its CIDRs and its domain", () => {
-    expect(to({ serviceCidr: "10.100.0.0/16", podCidr: "10.10.0.0/16", clusterDomain: "example.org" })).toEqual([
+    expect(to({ serviceCidr: ["10.100.0.0/16"], podCidr: ["10.10.0.0/16"], clusterDomain: "example.org" })).toEqual([
       "SERVICE_CIDR_CHANGED",
       "POD_CIDR_CHANGED",
       "CLUSTER_DOMAIN_CHANGED",
