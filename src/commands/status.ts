@@ -9,7 +9,7 @@ import { componentsOf } from "../deploy/components.js";
 import { apiByKubeconfig } from "../deploy/hostApi.js";
 import { type LookedAtHost, withHelper } from "../deploy/withHelper.js";
 import type { ContainerSummary } from "../model/dockerObjects.js";
-import { rangesText } from "../model/addressRanges.js";
+import { familiesText } from "../model/addressRanges.js";
 import { defined } from "../model/defined.js";
 import { messageOf } from "../model/errors.js";
 import type { ExistingFile } from "../model/hostFacts.js";
@@ -119,7 +119,7 @@ function rowOf({ metadata, spec, status: state }: Node): NodeRow {
     ready: state?.conditions?.some(({ type, status: value }) => type === "Ready" && value === "True") ?? false,
     version: state?.nodeInfo?.kubeletVersion ?? "?",
     address: state?.addresses?.find(({ type }) => type === "InternalIP")?.address ?? "?",
-    ...defined({ podCidr: podCidrs && rangesText(podCidrs) }),
+    ...defined({ podCidr: podCidrs && familiesText(podCidrs) }),
   };
 }
 

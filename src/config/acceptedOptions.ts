@@ -1,7 +1,7 @@
 import { parse, stringify } from "yaml";
 import * as z from "zod";
 import { addonNames } from "../model/addonNames.js";
-import { type AddressRanges, rangesOf, rangesText } from "../model/addressRanges.js";
+import { familiesOf, familiesText, type OnePerFamily } from "../model/addressRanges.js";
 import { messageOf, TsdeployError } from "../model/errors.js";
 import type { HostFile } from "../model/hostFile.js";
 import { paths } from "../model/hostLayout.js";
@@ -9,7 +9,7 @@ import type { MasterOptions, WorkerOptions } from "../model/options.js";
 import { networkBackends, networkNames } from "../model/podNetwork.js";
 
 /** Text in the file, as it is for an option. */
-const rangesSchema = z.union([z.string().transform(rangesOf), z.custom<AddressRanges>(Array.isArray)]);
+const onePerFamily = z.union([z.string().transform(familiesOf), z.custom<OnePerFamily>(Array.isArray)]);
 
 const stringMap = z.record(z.string(), z.string());
 
@@ -18,7 +18,7 @@ const nodeShape = {
   registry: z.string().optional(),
   registryMirrors: stringMap.default({}),
   mirror: z.string().optional(),
-  ip: z.string(),
+  ip: onePerFamily,
   networkInterface: z.string().optional(),
   nodeName: z.string(),
   nodeLabels: stringMap,
@@ -41,8 +41,8 @@ const masterSchema = z.object({
   clusterName: z.string(),
   k8sVersion: z.string(),
   etcdVersion: z.string().optional(),
-  podCidr: rangesSchema,
-  serviceCidr: rangesSchema,
+  podCidr: onePerFamily,
+  serviceCidr: onePerFamily,
   clusterDomain: z.string(),
   apiserverSans: z.array(z.string()),
   network: z.enum(networkNames),
@@ -83,7 +83,7 @@ type ClusterKeys =
   | "dns"
   | "enabledAddons"
   | "addons";
-type FoundNode = { readonly ip: string; readonly nodeName: string };
+type FoundNode = { readonly ip: OnePerFamily; readonly nodeName: string };
 
 /** What a run of `master` accepted, defaults and found values included: later runs follow it unless given otherwise. */
 export type AcceptedOptions = Pick<MasterOptions, NodeKeys | ClusterKeys> &
@@ -102,13 +102,19 @@ const heading = `# What \`tsdeploy\` accepted on this host. A later run follows 
 /** A master's accepted options as a file of the host. */
 export function acceptedOptionsFile(accepted: AcceptedOptions): HostFile {
   const known = masterSchema.parse(accepted);
-  const { podCidr, serviceCidr } = known;
-  return optionsFile({ ...known, podCidr: rangesText(podCidr), serviceCidr: rangesText(serviceCidr) });
+  const { ip, podCidr, serviceCidr } = known;
+  return optionsFile({
+    ...known,
+    ip: familiesText(ip),
+    podCidr: familiesText(podCidr),
+    serviceCidr: familiesText(serviceCidr),
+  });
 }
 
 /** A worker's accepted options as a file of the host. */
 export function acceptedWorkerFile(accepted: AcceptedWorkerOptions): HostFile {
-  return optionsFile(workerSchema.parse(accepted));
+  const known = workerSchema.parse(accepted);
+  return optionsFile({ ...known, ip: familiesText(known.ip) });
 }
 
 /** @throws TsdeployError `conflict` if the file on the host is not one of ours */

@@ -34,7 +34,7 @@ export type OptionType =
   | "interface"
   | "duration"
   | "ranges"
-  | "address"
+  | "addresses"
   | "apiserver"
   | "dockerHost"
   | "nodeName"
@@ -248,7 +248,7 @@ export const optionTable: readonly OptionRow[] = [
     flag: "--pod-cidr",
     argument: "CIDR",
     type: "ranges",
-    description: "addresses of pods; each node gets a part",
+    description: "addresses of pods; each node gets a part. With dual stack (v1.20 on) a range of IPv4, a comma, one of IPv6",
     default: "10.244.0.0/16",
     commands: onMaster,
     group: "Cluster",
@@ -259,7 +259,7 @@ export const optionTable: readonly OptionRow[] = [
     flag: "--service-cidr",
     argument: "CIDR",
     type: "ranges",
-    description: "addresses of Services; the first is the API's, the tenth that of DNS",
+    description: "addresses of Services; the first is the API's, the tenth that of DNS. Two ranges with dual stack",
     default: "10.96.0.0/12",
     commands: onMaster,
     group: "Cluster",
@@ -395,8 +395,8 @@ export const optionTable: readonly OptionRow[] = [
     key: "ip",
     flag: "--ip",
     argument: "ADDRESS",
-    type: "address",
-    description: "the node's own IPv4 address",
+    type: "addresses",
+    description: "the node's own IPv4 address; with dual stack a comma and its IPv6 address, which may be left out",
     otherwise: "that of the default route's interface",
     commands: onNodes,
     group: "Node",

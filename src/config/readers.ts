@@ -1,4 +1,4 @@
-import { readAddress, readApiserver, readRanges, readInterface, readNames } from "./networkReaders.js";
+import { readAddresses, readApiserver, readRanges, readInterface, readNames } from "./networkReaders.js";
 import { readClusterName, readDomain, readExtraArgs, readLabels, readNodeName, readTaints } from "./nodeReaders.js";
 import type { OptionType } from "./optionTable.js";
 import type { Reader } from "./reader.js";
@@ -30,7 +30,7 @@ export const readers: Readonly<Record<OptionType, Reader>> = {
   interface: readInterface,
   duration: readDuration,
   ranges: readRanges,
-  address: readAddress,
+  addresses: readAddresses,
   apiserver: readApiserver,
   dockerHost: readDockerHost,
   nodeName: readNodeName,

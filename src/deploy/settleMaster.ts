@@ -9,6 +9,7 @@ import { namedRegistries } from "../config/imageReference.js";
 import { hostBeforeFile } from "../host/hostBefore.js";
 import { ownCoredns } from "../image/corednsVersion.js";
 import { etcdToRun } from "../image/etcdVersion.js";
+import { checkFamilies } from "../kubernetes/dualStack.js";
 import { addressAt } from "../kubernetes/networks.js";
 import { checkProxyMode } from "../kubernetes/proxyConfiguration.js";
 import {
@@ -25,7 +26,7 @@ import { apiserverPort, paths } from "../model/hostLayout.js";
 import type { MasterOptions } from "../model/options.js";
 import type { Plan } from "../model/plan.js";
 import type { IdentityNames } from "../pki/wantedCertificates.js";
-import { nodeIdentity } from "../plan/nodeIdentity.js";
+import { addressesOf, nodeIdentity, type NodeIdentity } from "../plan/nodeIdentity.js";
 import { type MasterPlanInput, planMaster } from "../plan/planMaster.js";
 import type { Wanted } from "../preflight/check.js";
 import { readBundled } from "./readBundled.js";
@@ -46,10 +47,8 @@ export function follow(requested: MasterOptions, observed: ObservedHost): Follow
 }
 
 /** What a run comes to when options, accepted options and the host's facts are put together. */
-export interface Settled extends Followed {
+export interface Settled extends Followed, NodeIdentity {
   readonly features: VersionFeatures;
-  readonly nodeName: string;
-  readonly nodeIp: string;
   readonly config: ClusterConfig;
 }
 
@@ -58,14 +57,16 @@ export function settle(requested: MasterOptions, observed: ObservedHost, image: 
   const followed = follow(requested, observed);
   const { options, version } = followed;
   const features = featuresOf(version);
-  const { nodeName, nodeIp } = nodeIdentity(options, observed.host, features);
+  // What an earlier run has found is no mistake of this one.
+  checkFamilies({ ...options, ip: options.given.has("ip") ? options.ip : undefined }, features);
+  const node = nodeIdentity(options, observed.host, features, options);
   const { kubelet, proxy } = options.extraArgs;
   const config: ClusterConfig = {
     clusterName: options.clusterName,
     version,
     image,
     ...defined({ registry: options.registry }),
-    apiserver: `https://${nodeIp}:${apiserverPort}`,
+    apiserver: `https://${node.nodeIp}:${apiserverPort}`,
     podCidr: options.podCidr,
     serviceCidr: options.serviceCidr,
     clusterDomain: options.clusterDomain,
@@ -82,15 +83,16 @@ export function settle(requested: MasterOptions, observed: ObservedHost, image: 
   checkProxyMode(config.proxyMode, features);
   checkInsecureApi(config, features);
   checkAddons(config.addons, features);
-  return { ...followed, features, nodeName, nodeIp, config };
+  return { ...followed, features, ...node, config };
 }
 
 /** The names that the cluster's certificates are to have. */
-export function identityNames({ nodeName, nodeIp, config, options, features }: Settled): IdentityNames {
+export function identityNames({ nodeName, nodeIp, nodeIpv6, config, options, features }: Settled): IdentityNames {
   const tokenFile = features.nodeCredentials === "token-file";
   return {
     nodeName,
     nodeIp,
+    ...defined({ nodeIpv6 }),
     serviceIp: addressAt(config.serviceCidr[0], 1),
     clusterDomain: config.clusterDomain,
     extraSans: options.apiserverSans,
@@ -111,7 +113,7 @@ export async function planMasterHost(
   observed: ObservedHost,
   cluster: ClusterParts,
 ): Promise<Plan> {
-  const { options, version, nodeName, nodeIp, config, features } = settled;
+  const { options, version, nodeName, config, features } = settled;
   const etcdVersion = etcdToRun(features, observed.host);
   const hostBefore = hostBeforeFile(observed.host, observed.files);
   return planMaster({
@@ -122,7 +124,13 @@ export async function planMasterHost(
     ...cluster,
     otherFiles: [
       ...(hostBefore ? [hostBefore] : []),
-      acceptedOptionsFile({ ...options, k8sVersion: version, ip: nodeIp, nodeName, ...defined({ etcdVersion }) }),
+      acceptedOptionsFile({
+        ...options,
+        k8sVersion: version,
+        ip: addressesOf(settled),
+        nodeName,
+        ...defined({ etcdVersion }),
+      }),
     ],
   });
 }

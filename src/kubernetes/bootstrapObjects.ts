@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { addonNames } from "../model/addonNames.js";
-import { rangesOf, rangesText } from "../model/addressRanges.js";
+import { familiesText } from "../model/addressRanges.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import { TsdeployError } from "../model/errors.js";
 import type { JoinToken } from "../model/identity.js";
@@ -96,7 +96,7 @@ function namespace(name: string): KubernetesObject {
 
 /** Ranges are text there, as they are for an option. */
 function asWritten(config: ClusterConfig): unknown {
-  return { ...config, podCidr: rangesText(config.podCidr), serviceCidr: rangesText(config.serviceCidr) };
+  return { ...config, podCidr: familiesText(config.podCidr), serviceCidr: familiesText(config.serviceCidr) };
 }
 
 /** ConfigMap `kube-system/tsdeploy`. */
@@ -109,6 +109,10 @@ export function clusterConfigMap(config: ClusterConfig): KubernetesObject {
   };
 }
 
+const rangesSchema = z
+  .string()
+  .transform((text) => text.split(","))
+  .pipe(z.union([z.tuple([z.cidrv4()]), z.tuple([z.cidrv4(), z.cidrv6()])]));
 const extraArgs = z.record(z.string(), z.string()).exactOptional();
 const clusterConfigSchema: z.ZodType<ClusterConfig> = z.object({
   clusterName: z.string(),
@@ -116,8 +120,8 @@ const clusterConfigSchema: z.ZodType<ClusterConfig> = z.object({
   image: z.string(),
   registry: z.string().exactOptional(),
   apiserver: z.url({ protocol: /^https$/ }),
-  podCidr: z.cidrv4().transform(rangesOf),
-  serviceCidr: z.cidrv4().transform(rangesOf),
+  podCidr: rangesSchema,
+  serviceCidr: rangesSchema,
   clusterDomain: z.string(),
   clusterDns: z.ipv4(),
   network: z.enum(networkNames),

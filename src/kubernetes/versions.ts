@@ -29,6 +29,8 @@ export interface VersionFeatures {
   readonly nodeCredentials: "token-file" | "bootstrap-token";
   readonly authorizationMode: string;
   readonly supportsCgroupV2: boolean;
+  /** Whether pods and Services can have addresses of both families. */
+  readonly dualStack: boolean;
   /** Minor versions that a kubelet may be behind an API server of this one. */
   readonly kubeletSkew: number;
   readonly nodeIpamBlocks: boolean;
@@ -197,6 +199,7 @@ export function readFeatures(
     nodeCredentials: pick(table.nodeCredentials),
     authorizationMode: pick(table.authorizationModes),
     supportsCgroupV2: pick(table.cgroupV2),
+    dualStack: pick(table.dualStacks),
     kubeletSkew: pick(table.kubeletSkews),
     nodeIpamBlocks: pick(table.nodeIpamBlocks),
     etcdApi: pick(table.etcdApis),

@@ -16,6 +16,12 @@ export interface HostFile {
 /** Stand in a file for the node's pod CIDRs, which are known only when the node has them. */
 export const podCidrPlaceholders: AddressRanges = ["{{podCidr}}", "{{secondPodCidr}}"];
 
+/** One placeholder for each of a cluster's ranges. */
+export function placeholdersFor([, second]: AddressRanges): AddressRanges {
+  const [first, other = ""] = podCidrPlaceholders;
+  return second === undefined ? [first] : [first, other];
+}
+
 /** The file of the action `write-pod-network` for a node's pod CIDRs. */
 export function filledNetwork(file: HostFile, podCidrs: AddressRanges): HostFile {
   const fill = (content: string, podCidr: string, index: number): string =>

@@ -6,6 +6,7 @@ import type { HostFile } from "../model/hostFile.js";
 import { bridgeName, paths, podNetworkName } from "../model/hostLayout.js";
 import { bridgeFindings } from "./bridgeFindings.js";
 import { interfaceMtu } from "./interfaceMtu.js";
+import { podCidrDeliveryOf } from "./podCidrDelivery.js";
 import type { PodNetwork, PodsOfNode } from "./podNetwork.js";
 
 /** Pods on each node's own bridge; the routes between nodes are the owner's network's. */
@@ -43,7 +44,7 @@ function bridgeNotes({ podCidr }: ClusterConfig, known: readonly PodsOfNode[]): 
 
 /** What differs between nodes in their bridges' configuration. */
 export interface BridgeSettings {
-  /** The node's own, unless `features.podCidrDelivery` is `runtime`. */
+  /** The node's own, unless the runtime fills them in. */
   readonly podCidrs?: AddressRanges;
   /** Bytes of a pod's largest packet; undefined: the kernel's default of 1500. */
   readonly mtu?: number | undefined;
@@ -55,8 +56,12 @@ export interface BridgeSettings {
  */
 export function bridgeNetworkFile(features: VersionFeatures, { podCidrs, mtu }: BridgeSettings): HostFile {
   const { cniVersion, cniList } = features;
-  const isFilledIn = features.podCidrDelivery === "runtime";
+  const isFilledIn = podCidrDeliveryOf({ podCidr: podCidrs ?? [""] }, features) === "runtime";
   if (!isFilledIn && podCidrs === undefined) throw new Error(`the pod network of ${features.version} needs a pod CIDR`);
+  const [podCidr, secondPodCidr] = podCidrs ?? [];
+  const whole = [{ dst: "0.0.0.0/0" }, ...(secondPodCidr === undefined ? [] : [{ dst: "::/0" }])];
+  const both = [[{ subnet: podCidr }], [{ subnet: secondPodCidr }]];
+  const subnets = secondPodCidr === undefined ? { subnet: podCidr } : { ranges: both };
   const bridge = {
     type: "bridge",
     bridge: bridgeName,
@@ -66,7 +71,7 @@ export function bridgeNetworkFile(features: VersionFeatures, { podCidrs, mtu }: 
     // Leaves it out where it is not known.
     mtu,
     ...(isFilledIn && { capabilities: { ipRanges: true } }),
-    ipam: { type: "host-local", ...(!isFilledIn && { subnet: podCidrs?.[0] }), routes: [{ dst: "0.0.0.0/0" }] },
+    ipam: { type: "host-local", ...(!isFilledIn && subnets), routes: whole },
   };
   const portmap = { type: "portmap", capabilities: { portMappings: true } };
   const configuration = cniList

@@ -16,6 +16,8 @@ export interface NetworkNode {
   readonly observed: ObservedHost;
   readonly nodeName: string;
   readonly nodeIp: string;
+  /** With dual stack. */
+  readonly nodeIpv6?: string;
   /** `--network-interface`; undefined: the one with the node's address. */
   readonly networkInterface?: string | undefined;
 }

@@ -6,6 +6,7 @@ import { isEdited, manifestText, renderManifests } from "../kubernetes/renderMan
 import { schedulerConfiguration } from "../kubernetes/schedulerConfiguration.js";
 import { startupSeconds } from "../kubernetes/startupProbes.js";
 import { featuresOf, type VersionFeatures } from "../kubernetes/versions.js";
+import { isIpv6 } from "../model/addressRanges.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import { defined } from "../model/defined.js";
 import type { ObservedHost } from "../model/hostFacts.js";
@@ -71,7 +72,7 @@ const masterLabels = { "node-role.kubernetes.io/master": "", "node-role.kubernet
 export function planMaster(input: MasterPlanInput): Plan {
   const { options, config, observed, bundled } = input;
   const features = featuresOf(config.version);
-  const node = nodeIdentity(options, observed.host, features);
+  const node = nodeIdentity(options, observed.host, features, config);
   const common = nodePlan({
     role: "master",
     options,
@@ -240,7 +241,7 @@ function masterPods({ input, features, node, common }: MasterParts, scheduler: r
 }
 
 /** From the kubelet's registering its node, as soon as the API server serves, to Ready. */
-function masterNodeSteps({ input, features, node, common }: MasterParts): Step[] {
+function masterNodeSteps({ input, node, common }: MasterParts): Step[] {
   const { config, observed } = input;
   const { podNetworkFile, annotations } = common;
   const { nodeName } = node;
@@ -264,7 +265,7 @@ function masterNodeSteps({ input, features, node, common }: MasterParts): Step[]
             kind: "write-pod-network",
             node: nodeName,
             file: podNetworkFile,
-            restartsKubelet: features.podCidrDelivery === "file-before-kubelet",
+            restartsKubelet: common.podCidrDelivery === "file-before-kubelet",
           }),
         ]
       : []),
@@ -288,10 +289,14 @@ function masterNodeSteps({ input, features, node, common }: MasterParts): Step[]
 /** What the cluster says; in a new one, the place that its first node gets. */
 function knownPods(
   { podsOfNodes = [], config, observed }: MasterPlanInput,
-  { nodeName, nodeIp }: NodeIdentity,
+  { nodeName, nodeIp, nodeIpv6 }: NodeIdentity,
 ): readonly PodsOfNode[] {
   if (podsOfNodes.length > 0 || observed.host.etcdData) return podsOfNodes;
-  return firstNodeCidrs(config.podCidr).map((podCidr) => ({ node: nodeName, podCidr, address: nodeIp }));
+  return firstNodeCidrs(config.podCidr).map((podCidr) => ({
+    node: nodeName,
+    podCidr,
+    address: (isIpv6(podCidr) ? nodeIpv6 : undefined) ?? nodeIp,
+  }));
 }
 
 /** For whoever runs the command. @param known nodes whose pods have their place already */

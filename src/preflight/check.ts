@@ -1,4 +1,4 @@
-import type { AddressRanges } from "../model/addressRanges.js";
+import type { AddressRanges, OnePerFamily } from "../model/addressRanges.js";
 import type { ImageDetails } from "../model/dockerObjects.js";
 import type { Finding } from "../model/finding.js";
 import type { EngineFacts, ObservedHost } from "../model/hostFacts.js";
@@ -14,7 +14,7 @@ export interface Wanted {
   /** Given by `--node-name`; else it is the host's name in lower case. */
   readonly nodeName?: string;
   /** Given by `--ip`. */
-  readonly ip?: string;
+  readonly ip?: OnePerFamily;
   readonly podCidr?: AddressRanges;
   readonly serviceCidr?: AddressRanges;
   readonly clusterDomain?: string;
