@@ -103,6 +103,20 @@ if [[ -e $host/var/lib/etcd/member ]]; then echo "etcdData true"; else echo "etc
 
 ip -4 -o addr show scope global | while read -r _ interface _ address _; do echo "address $interface $address"; done
 ip -4 route show | while read -r line; do echo "route $line"; done
+
+# addresses6 KIND: those that last, set by hand or not. A kernel without IPv6 has none.
+addresses6() {
+  local line interface address
+  { ip -6 -o addr show scope global 2>/dev/null || true; } | while read -r line; do
+    case " $line " in *' temporary '* | *' deprecated '* | *' tentative '* | *' dadfailed '*) continue ;; esac
+    if [[ " $line " == *' dynamic '* ]]; then [[ $1 == dynamic ]] || continue; else [[ $1 == permanent ]] || continue; fi
+    read -r _ interface _ address _ <<<"$line"
+    echo "address6 $interface $address"
+  done
+}
+addresses6 permanent
+addresses6 dynamic
+{ ip -6 route show 2>/dev/null || true; } | while read -r line; do echo "route6 $line"; done
 for link in /sys/class/net/*; do
   echo "link ${link##*/}"
   # What is a file there is no interface: `bonding_masters`.
@@ -200,7 +214,10 @@ else
 fi
 
 # sources: the addresses and networks in a firewall's rules, comma-separated.
-sources() { { grep -oE '\b([0-9]{1,3}\.){3}[0-9]{1,3}(/[0-9]{1,2})?\b' || true; } | sort -u | paste -sd,; }
+sources() {
+  local ipv4='\b([0-9]{1,3}\.){3}[0-9]{1,3}(/[0-9]{1,2})?\b' ipv6='\b[0-9a-fA-F]{1,4}:[0-9a-fA-F:]*:[0-9a-fA-F]*(/[0-9]{1,3})?'
+  { grep -oE "$ipv4|$ipv6" || true; } | sort -u | paste -sd,
+}
 
 # Legacy first looks whether the kernel has such tables: listing one by name would load it.
 legacy=no nft=no closed=
@@ -336,6 +353,13 @@ for name in vm.overcommit_memory vm.panic_on_oom kernel.panic kernel.panic_on_oo
   net.ipv4.vs.expire_quiescent_template; do
   file=/proc/sys/${name//./\/}
   if [[ -r $file ]] && read -r value <"$file"; then echo "sysctl $name $value"; fi
+done
+# Of interfaces that listen to routers: start.sh changes it where forwarding would end that. A point in a name is a slash
+# here, as sysctl writes it.
+for file in /proc/sys/net/ipv6/conf/*/accept_ra; do
+  name=${file#/proc/sys/net/ipv6/conf/} name=${name%/accept_ra}
+  case $name in all | default | lo | veth* | cni0 | docker* | br-* | flannel* | kube-*) continue ;; esac
+  if [[ -r $file ]] && read -r value <"$file"; then echo "sysctl net.ipv6.conf.${name//./\/}.accept_ra $value"; fi
 done
 
 # All that a teardown or an undo may remove when it is empty: what was there stays.

@@ -31,7 +31,7 @@ case $mode in
   --help) usage && exit ;;
   *) usage >&2 && exit 2 ;;
 esac
-host=/host network='' sysctls=() patterns=() folders=() links=() routed=''
+host=/host network='' sysctls=() patterns=() folders=() links=() routed=()
 declare -A before=() keeps=()
 while (($#)); do
   case $1 in
@@ -42,7 +42,7 @@ while (($#)); do
     --keep) keeps[$host$2]=1 ;;
     --empty-folder) folders+=("$2") ;;
     --link) links+=("$2") ;;
-    --routes) routed=$2 ;;
+    --routes) routed+=("$2") ;;
     *) usage >&2 && exit 2 ;;
   esac
   shift 2
@@ -229,25 +229,43 @@ clean_ipsets() {
   for _ in 1 2; do ipsets | while read -r name; do ipset destroy "$name" </dev/null 2>/dev/null || true; done; done
 }
 
-number_of() { # IPV4 -> $number
-  local IFS=. parts
-  [[ $1 =~ ^[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+$ ]] || return
-  read -ra parts <<<"$1"
-  number=$(((parts[0] << 24) | (parts[1] << 16) | (parts[2] << 8) | parts[3]))
+# digits_of ADDRESS sets $digits: eight hexadecimal ones of IPv4, 32 of IPv6.
+digits_of() {
+  local IFS=. parts head tail missing
+  if [[ $1 =~ ^[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+$ ]]; then
+    read -ra parts <<<"$1"
+    printf -v digits '%02x' "${parts[@]}"
+    return
+  fi
+  [[ $1 =~ ^[0-9a-f:]*:[0-9a-f:]*$ ]] || return
+  IFS=:
+  read -ra head <<<"${1%%::*}"
+  if [[ $1 == *::* ]]; then read -ra tail <<<"${1#*::}"; fi
+  missing=$((8 - ${#head[@]} - ${#tail[@]}))
+  for ((; missing > 0; missing--)); do head+=(0); done
+  printf -v digits '%04x' "${head[@]/#/0x}" "${tail[@]/#/0x}"
 }
 
-is_in() { # IPV4 CIDR
-  local number network shift=$((32 - ${2#*/}))
-  number_of "${2%/*}" || return
-  network=$number
-  number_of "$1" || return
-  ((number >> shift == network >> shift))
+is_in() { # ADDRESS CIDR
+  local digits network whole=$((${2#*/} / 4)) shift=$((4 - ${2#*/} % 4))
+  digits_of "${2%/*}" || return
+  network=$digits
+  digits_of "$1" || return
+  [[ ${#digits} == "${#network}" && ${digits::whole} == "${network::whole}" ]] || return
+  ((whole == ${#digits})) || ((16#${digits:whole:1} >> shift == 16#${network:whole:1} >> shift))
+}
+
+is_in_any() { # ADDRESS CIDR...
+  local address=$1 cidr
+  shift
+  for cidr; do if is_in "$address" "$cidr"; then return; fi; done
+  return 1
 }
 
 # virtual_servers prints "ours" or "foreign", protocol and address of what IPVS serves. Ours are those on an address of
 # kube-ipvs0, and those that have come since and lead to our pods alone (ports of nodes do).
 virtual_servers() {
-  local line word addresses=' ' pods='' kind protocol='' server='' real within=no
+  local line word addresses=' ' pods=() kind protocol='' server='' real within=no
   declare -A leads=()
   local order=()
   # Not to load the module where it is not.
@@ -262,7 +280,7 @@ virtual_servers() {
   while read -r _ _ _ word _; do addresses+="${word%/*} "; done < <(ip_ -o addr show dev kube-ipvs0 2>/dev/null || true)
   # start.sh names the pods' network in a chain of ours.
   while read -r line; do
-    if [[ $line =~ ^-A\ TSDEPLOY-FORWARD\ -s\ ([0-9./]+)\ -j\ ACCEPT ]]; then pods=${BASH_REMATCH[1]}; fi
+    if [[ $line =~ ^-A\ TSDEPLOY-FORWARD\ -s\ ([0-9a-f:./]+)\ -j\ ACCEPT ]]; then pods+=("${BASH_REMATCH[1]}"); fi
   done < <(for_each_backend dump_filter)
   while read -r kind protocol server word real _; do
     case $protocol in
@@ -276,7 +294,8 @@ virtual_servers() {
       -A) order+=("$protocol $server") leads[$protocol $server]=none ;;
       -a)
         within=no
-        if [[ $word == -r && $pods ]] && is_in "${real%:*}" "$pods"; then within=yes; fi
+        real=${real%:*} real=${real#[} real=${real%]}
+        if [[ $word == -r ]] && is_in_any "$real" "${pods[@]}"; then within=yes; fi
         if [[ $within == no || ${leads[$protocol $server]} == elsewhere ]]; then within=elsewhere; else within=pods; fi
         leads[$protocol $server]=$within
         ;;
@@ -325,31 +344,43 @@ clean_links() {
 
 # Those of the host's own table; of the rest of a line (metric, protocol) nothing tells them apart.
 routes() {
-  local destination gateway device
-  [[ $routed ]] || return 0
-  ip_ -4 route show root "$routed" | while read -r destination _ gateway _ device _; do
-    [[ $destination == */* ]] || destination+=/32
-    [[ $gateway =~ ^[0-9.]+$ && $device ]] || continue
-    destination="$destination via $gateway dev $device"
-    [[ ${before[route $destination]:-} ]] || echo "$destination"
+  local cidr destination how gateway device family length
+  for cidr in "${routed[@]}"; do
+    family=-4 length=/32
+    if [[ $cidr == *:* ]]; then family=-6 length=/128; fi
+    ip_ $family route show root "$cidr" | while read -r destination how gateway _ device _; do
+      [[ $destination == */* ]] || destination+=$length
+      [[ $how == via && $gateway =~ ^[0-9a-f.:]+$ && $device ]] || continue
+      destination="$destination via $gateway dev $device"
+      [[ ${before[route $destination]:-} ]] || echo "$destination"
+    done
   done
 }
 
 show_routes() { routes | while IFS= read -r route; do echo "route $route"; done; }
 
 clean_routes() {
-  local route
+  local route family
   routes | while IFS= read -r route; do
+    family=-4
+    if [[ $route == *:* ]]; then family=-6; fi
     # shellcheck disable=SC2086
-    ip_ -4 route delete $route </dev/null || true
+    ip_ $family route delete $route </dev/null || true
   done
 }
 
+# path_of SYSCTL sets $path: in a name a slash stands for a point that separates nothing, as in eth0.7.
+path_of() {
+  path=${1//\//:}
+  path=${path//./\/}
+  path=/proc/sys/${path//:/.}
+}
+
 clean_sysctls() {
-  local setting
+  local setting path
   for setting in "${sysctls[@]}"; do
-    name=${setting%%=*}
-    { echo "${setting#*=}" >"/proc/sys/${name//./\/}"; } 2>/dev/null || true
+    path_of "${setting%%=*}"
+    { echo "${setting#*=}" >"$path"; } 2>/dev/null || true
   done
 }
 
@@ -476,8 +507,8 @@ for link in "${links[@]}"; do [[ ! -e /sys/class/net/$link ]] || echo "link $lin
 show_routes
 for setting in "${sysctls[@]}"; do
   name=${setting%%=*}
-  file=/proc/sys/${name//./\/}
-  if [[ -r $file ]] && read -r value <"$file"; then echo "sysctl $name $value"; fi
+  path_of "$name"
+  if [[ -r $path ]] && read -r value <"$path"; then echo "sysctl $name $value"; fi
 done
 cgroups | while IFS= read -r path; do echo "cgroup ${path#"$host"}"; done
 units | while IFS= read -r unit; do echo "unit $unit"; done

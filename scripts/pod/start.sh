@@ -10,7 +10,7 @@ Waits for what PROGRAM needs and becomes it, so that nothing has to crash and be
 may open as many files as its container may.
 
   --iptables nft|legacy  use this backend of iptables: the one that Docker uses on the host
-  --forward CIDR         let traffic of this pod network through, and masquerade what leaves it
+  --forward CIDR         let traffic of this pod network through, of IPv4 or IPv6, and masquerade what leaves it
   --close-kubelet MASTER close port 10250, here and beyond, to all but MASTER's address and loopback
   --close-loopback CIDR  drop what comes from elsewhere for loopback's network CIDR
   --plugins DIR          have the CNI plugins of DIR in /opt/cni/bin
@@ -115,8 +115,10 @@ restore() { # IPTABLES RULES; before 1.6.2 iptables-restore knew no -w
 }
 
 forward() { # CIDR
+  local tool=iptables multicast=224.0.0.0/4 family=4
+  if [[ $1 == *:* ]]; then tool=ip6tables multicast=ff00::/8 family=6; fi
   # Docker's FORWARD policy is DROP where it has turned forwarding on itself.
-  restore iptables "*filter
+  restore $tool "*filter
 :TSDEPLOY-FORWARD - [0:0]
 -A TSDEPLOY-FORWARD -s $1 -j ACCEPT
 -A TSDEPLOY-FORWARD -d $1 -j ACCEPT
@@ -124,15 +126,35 @@ COMMIT
 *nat
 :TSDEPLOY-POSTROUTING - [0:0]
 -A TSDEPLOY-POSTROUTING -s $1 -d $1 -j RETURN
--A TSDEPLOY-POSTROUTING -s $1 ! -d 224.0.0.0/4 -j MASQUERADE
+-A TSDEPLOY-POSTROUTING -s $1 ! -d $multicast -j MASQUERADE
 COMMIT"
-  jump_first iptables filter FORWARD TSDEPLOY-FORWARD
-  jump_first iptables nat POSTROUTING TSDEPLOY-POSTROUTING
+  jump_first $tool filter FORWARD TSDEPLOY-FORWARD
+  jump_first $tool nat POSTROUTING TSDEPLOY-POSTROUTING
   # A Service that answers from the client's own node is translated back only if bridged packets pass iptables.
   modprobe -q br_netfilter || true
+  if [[ $family == 4 ]]; then
+    turn_on /proc/sys/net/ipv4/ip_forward /proc/sys/net/bridge/bridge-nf-call-iptables
+  else
+    keep_listening
+    turn_on /proc/sys/net/ipv6/conf/all/forwarding /proc/sys/net/bridge/bridge-nf-call-ip6tables
+  fi
+}
+
+turn_on() { # SWITCH...
   local switch
-  for switch in /proc/sys/net/ipv4/ip_forward /proc/sys/net/bridge/bridge-nf-call-iptables; do
+  for switch; do
     if [[ -e $switch && $(<"$switch") != 1 ]]; then echo 1 >"$switch"; fi
+  done
+}
+
+# A kernel that forwards no longer listens to routers' advertisements, and drops the routes that it has from them, unless
+# accept_ra says 2. Interfaces that listen now go on, whether a router has spoken yet or not: after a start of the host
+# it may be late.
+keep_listening() {
+  local folder
+  for folder in /proc/sys/net/ipv6/conf/*; do
+    case ${folder##*/} in all | default | lo | veth* | cni0 | docker* | br-* | flannel* | kube-*) continue ;; esac
+    if [[ $(<"$folder/forwarding") == 0 && $(<"$folder/accept_ra") == 1 ]]; then echo 2 >"$folder/accept_ra"; fi
   done
 }
 

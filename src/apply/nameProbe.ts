@@ -63,7 +63,7 @@ async function missingRoutes(
   const { api, helper } = means;
   const [local, remote] = [ready.filter((pod) => isOn(pod, node)), ready.filter((pod) => !isOn(pod, node))];
   if (remote.length === 0) return undefined;
-  const nodes = (await api.list<Node>("/api/v1/nodes", { signal })).flatMap((one) => podsOf(one) ?? []);
+  const nodes = (await api.list<Node>("/api/v1/nodes", { signal })).flatMap(podsOf);
   if (podNetworkOf({ network }).routes(nodes).length === 0) return undefined;
   const reached = await Promise.all(remote.map((pod) => isReached(means, pod, signal)));
   const lost = remote.filter((_, index) => reached[index] === false);

@@ -1,5 +1,6 @@
 import { ApiError, type KubernetesClient } from "../api/kubernetesClient.js";
 import type { Helper } from "../host/helperSession.js";
+import { type AddressRanges, isIpv6 } from "../model/addressRanges.js";
 import { messageOf, TsdeployError } from "../model/errors.js";
 import { apiserverPort } from "../model/hostLayout.js";
 import type { PodsOfNode } from "../network/podNetwork.js";
@@ -13,7 +14,13 @@ export interface Node {
     readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
   };
-  readonly spec?: { readonly podCIDR?: string; readonly taints?: readonly unknown[]; readonly unschedulable?: boolean };
+  readonly spec?: {
+    readonly podCIDR?: string;
+    /** All of them; versions before v1.16 have only the one above. */
+    readonly podCIDRs?: readonly string[];
+    readonly taints?: readonly unknown[];
+    readonly unschedulable?: boolean;
+  };
   readonly status?: {
     readonly conditions?: readonly {
       readonly type: string;
@@ -26,11 +33,19 @@ export interface Node {
   };
 }
 
-/** Where a node's pods are; undefined before it has its pod CIDR. */
-export function podsOf({ metadata, spec, status }: Node): PodsOfNode | undefined {
-  const address = status?.addresses?.find(({ type }) => type === "InternalIP")?.address;
-  if (spec?.podCIDR === undefined || address === undefined) return undefined;
-  return { node: metadata.name, podCidr: spec.podCIDR, address };
+/** Where a node's pods are, one place for each of its pod CIDRs; empty before it has them. */
+export function podsOf({ metadata, spec, status }: Node): PodsOfNode[] {
+  const addresses = status?.addresses?.filter(({ type }) => type === "InternalIP") ?? [];
+  return (podCidrsOf(spec) ?? []).flatMap((podCidr) => {
+    const address = addresses.find((candidate) => isIpv6(candidate.address) === isIpv6(podCidr))?.address;
+    return address === undefined ? [] : [{ node: metadata.name, podCidr, address }];
+  });
+}
+
+/** A node's pod CIDRs; undefined before it has them. */
+export function podCidrsOf(spec: Node["spec"]): AddressRanges | undefined {
+  if (spec?.podCIDR === undefined || spec.podCIDR === "") return undefined;
+  return [spec.podCIDR, ...(spec.podCIDRs ?? []).slice(1)];
 }
 
 /** @returns undefined if there is no such node */
@@ -84,7 +99,7 @@ export async function probeNodeReady(
 export async function probeNodeCidr(api: KubernetesClient, name: string, signal: AbortSignal): Promise<Sight> {
   return tolerant(`node ${name}`, async () => {
     const node = await nodeOf(api, name, signal);
-    return node?.spec?.podCIDR === undefined ? { done: false, seen: `node ${name} has no pod CIDR` } : { done: true };
+    return podCidrsOf(node?.spec) === undefined ? { done: false, seen: `node ${name} has no pod CIDR` } : { done: true };
   });
 }
 

@@ -2,13 +2,14 @@ import { readFile } from "node:fs/promises";
 import { fromKubeconfig } from "../api/fromKubeconfig.js";
 import type { KubernetesClient } from "../api/kubernetesClient.js";
 import { openDirectly } from "../api/openDirectly.js";
-import { type Node, podsOf } from "../apply/probes.js";
+import { type Node, podCidrsOf, podsOf } from "../apply/probes.js";
 import { acceptedNode, isMasterOptions, parseAcceptedOptions } from "../config/acceptedOptions.js";
 import { type AddonState, addonStates } from "../deploy/addonStates.js";
 import { componentsOf } from "../deploy/components.js";
 import { apiByKubeconfig } from "../deploy/hostApi.js";
 import { type LookedAtHost, withHelper } from "../deploy/withHelper.js";
 import type { ContainerSummary } from "../model/dockerObjects.js";
+import { familiesText } from "../model/addressRanges.js";
 import { defined } from "../model/defined.js";
 import { messageOf } from "../model/errors.js";
 import type { ExistingFile, InterfaceAddress } from "../model/hostFacts.js";
@@ -114,12 +115,13 @@ async function apiOfOperator(path: string): Promise<KubernetesClient> {
 }
 
 function rowOf({ metadata, spec, status: state }: Node): NodeRow {
+  const podCidrs = podCidrsOf(spec);
   return {
     name: metadata.name,
     ready: state?.conditions?.some(({ type, status: value }) => type === "Ready" && value === "True") ?? false,
     version: state?.nodeInfo?.kubeletVersion ?? "?",
     address: state?.addresses?.find(({ type }) => type === "InternalIP")?.address ?? "?",
-    ...defined({ podCidr: spec?.podCIDR }),
+    ...defined({ podCidr: podCidrs && familiesText(podCidrs) }),
   };
 }
 
@@ -139,7 +141,10 @@ export function addressOf(
 ): AddressView | undefined {
   const node = acceptedNode(files);
   if (!node) return undefined;
-  const { ip, ipInterface } = node;
+  const {
+    ip: [ip],
+    ipInterface,
+  } = node;
   const near = addresses.filter((one) => ipInterface === undefined || one.interface === ipInterface);
   return {
     node: ip,
@@ -152,7 +157,7 @@ export function addressOf(
 function neededRoutes(files: ReadonlyMap<string, ExistingFile>, nodes: readonly Node[] = []): string[] {
   const accepted = files.get(paths.options)?.content;
   if (accepted === undefined || !isMasterOptions(accepted)) return [];
-  return podNetworkOf(parseAcceptedOptions(accepted)).routes(nodes.flatMap((node) => podsOf(node) ?? []));
+  return podNetworkOf(parseAcceptedOptions(accepted)).routes(nodes.flatMap(podsOf));
 }
 
 interface HostView {

@@ -1,11 +1,15 @@
 import { parse, stringify } from "yaml";
 import * as z from "zod";
 import { addonNames } from "../model/addonNames.js";
+import { familiesOf, familiesText, type OnePerFamily } from "../model/addressRanges.js";
 import { messageOf, TsdeployError } from "../model/errors.js";
 import type { HostFile } from "../model/hostFile.js";
 import { paths } from "../model/hostLayout.js";
 import type { MasterOptions, WorkerOptions } from "../model/options.js";
 import { networkBackends, networkNames } from "../model/podNetwork.js";
+
+/** Text in the file, as it is for an option. */
+const onePerFamily = z.union([z.string().transform(familiesOf), z.custom<OnePerFamily>(Array.isArray)]);
 
 const stringMap = z.record(z.string(), z.string());
 
@@ -14,7 +18,7 @@ const nodeShape = {
   registry: z.string().optional(),
   registryMirrors: stringMap.default({}),
   mirror: z.string().optional(),
-  ip: z.string(),
+  ip: onePerFamily,
   ipInterface: z.string().optional(),
   networkInterface: z.string().optional(),
   nodeName: z.string(),
@@ -38,8 +42,8 @@ const masterSchema = z.object({
   clusterName: z.string(),
   k8sVersion: z.string(),
   etcdVersion: z.string().optional(),
-  podCidr: z.string(),
-  serviceCidr: z.string(),
+  podCidr: onePerFamily,
+  serviceCidr: onePerFamily,
   clusterDomain: z.string(),
   apiserverSans: z.array(z.string()),
   network: z.enum(networkNames),
@@ -81,7 +85,7 @@ type ClusterKeys =
   | "enabledAddons"
   | "addons";
 type FoundNode = {
-  readonly ip: string;
+  readonly ip: OnePerFamily;
   /** Interface that had the address: no option, but what tells which address came in its place. */
   readonly ipInterface?: string;
   readonly nodeName: string;
@@ -106,12 +110,20 @@ const heading = `# What \`tsdeploy\` accepted on this host. A later run follows 
 
 /** A master's accepted options as a file of the host. */
 export function acceptedOptionsFile(accepted: AcceptedOptions): HostFile {
-  return optionsFile(masterSchema.parse(accepted));
+  const known = masterSchema.parse(accepted);
+  const { ip, podCidr, serviceCidr } = known;
+  return optionsFile({
+    ...known,
+    ip: familiesText(ip),
+    podCidr: familiesText(podCidr),
+    serviceCidr: familiesText(serviceCidr),
+  });
 }
 
 /** A worker's accepted options as a file of the host. */
 export function acceptedWorkerFile(accepted: AcceptedWorkerOptions): HostFile {
-  return optionsFile(workerSchema.parse(accepted));
+  const known = workerSchema.parse(accepted);
+  return optionsFile({ ...known, ip: familiesText(known.ip) });
 }
 
 /** @throws TsdeployError `conflict` if the file on the host is not one of ours */
@@ -133,7 +145,7 @@ export function parseAcceptedWorkerOptions(text: string): AcceptedWorkerOptions 
   return parseWith(workerSchema, text) as AcceptedWorkerOptions;
 }
 
-const nodeSchema = z.object({ ip: z.string(), ipInterface: z.string().optional(), nodeName: z.string() });
+const nodeSchema = z.object({ ip: onePerFamily, ipInterface: z.string().optional(), nodeName: z.string() });
 
 /** Where an earlier run found this node, master or worker; undefined if nothing that can be read says so. */
 export function acceptedNode(files: ReadonlyMap<string, { readonly content: string }>): FoundNode | undefined {

@@ -1,3 +1,4 @@
+import { type FamilyOptions, familyProblems } from "../kubernetes/dualStack.js";
 import { checkProxyMode } from "../kubernetes/proxyConfiguration.js";
 import { checkInsecureApi, featuresOf } from "../kubernetes/versions.js";
 import type { ProxyMode } from "../model/options.js";
@@ -21,7 +22,8 @@ export interface CrossComplaint extends Complaint {
 
 /** What is wrong between options that are right one by one. Pure. */
 export function crossChecks(options: ReadOptions): CrossComplaint[] {
-  const checks = [rangesOverlap, addressInRange, restrictedLabels, foreignArgs, ofVersion, impossiblePairs, missing];
+  const ofRanges = [rangesOverlap, addressInRange, families];
+  const checks = [...ofRanges, restrictedLabels, foreignArgs, ofVersion, impossiblePairs, missing];
   return checks.flatMap((check) => check(options));
 }
 
@@ -31,31 +33,48 @@ const ranges = [
 ] as const;
 
 function rangesOverlap({ get, sourceOf }: ReadOptions): CrossComplaint[] {
-  const [pods, services] = [get("podCidr"), get("serviceCidr")];
-  if (typeof pods !== "string" || typeof services !== "string" || !overlap(pods, services)) return [];
   // Said about the one that the person gave.
   const [said, other] = sourceOf("podCidr") === undefined ? [ranges[1], ranges[0]] : ranges;
-  const value = said.key === "podCidr" ? pods : services;
-  const otherValue = said.key === "podCidr" ? services : pods;
   const byDefault = sourceOf(other.key) === undefined ? ` (${other.flag}'s default)` : "";
-  return [
-    {
-      key: said.key,
-      code: "RANGE_OVERLAP",
-      message: `the ${said.name} ${value} overlap the ${other.name} ${otherValue}${byDefault}`,
-      hint: "Choose ranges that have no address in common.",
-    },
-  ];
+  return rangesIn(get(said.key)).flatMap((value) =>
+    rangesIn(get(other.key))
+      .filter((otherValue) => overlap(value, otherValue))
+      .map((otherValue) => ({
+        key: said.key,
+        code: "RANGE_OVERLAP",
+        message: `the ${said.name} ${value} overlap the ${other.name} ${otherValue}${byDefault}`,
+        hint: "Choose ranges that have no address in common.",
+      })),
+  );
+}
+
+/** As they were read; none if they were not. */
+function rangesIn(value: unknown): readonly string[] {
+  return Array.isArray(value) ? (value as readonly string[]) : [];
 }
 
 function addressInRange({ get }: ReadOptions): CrossComplaint[] {
-  const ip = get("ip");
   return ranges.flatMap(({ key, name, flag }) => {
-    const cidr = get(key);
-    if (typeof ip !== "string" || typeof cidr !== "string" || !contains(cidr, ip)) return [];
-    const message = `the node's address ${ip} is one of the ${name} ${cidr}`;
-    return [{ key: "ip", code: "RANGE_OVERLAP", message, hint: `Choose another range with ${flag}.` }];
+    return rangesIn(get(key)).flatMap((range) =>
+      rangesIn(get("ip"))
+        .filter((ip) => contains(range, ip))
+        .map((ip) => ({
+          key: "ip",
+          code: "RANGE_OVERLAP",
+          message: `the node's address ${ip} is one of the ${name} ${range}`,
+          hint: `Choose another range with ${flag}.`,
+        })),
+    );
   });
+}
+
+/** Of what the person gave: the rest may be what an earlier run has accepted, and is looked at when that is known. */
+function families({ get, sourceOf }: ReadOptions): CrossComplaint[] {
+  const given = (key: keyof FamilyOptions): unknown => (sourceOf(key) === undefined ? undefined : get(key));
+  const keys = ["podCidr", "serviceCidr", "ip", "network", "networkBackend", "networkMtu"] as const;
+  const version = get("k8sVersion");
+  const options: FamilyOptions = Object.fromEntries(keys.map((key) => [key, given(key)]));
+  return familyProblems(options, typeof version === "string" ? featuresOf(version) : undefined);
 }
 
 function restrictedLabels({ get }: ReadOptions): CrossComplaint[] {

@@ -1,69 +1,153 @@
 import ipaddr from "ipaddr.js";
-import { listItems, patternReader, quote, type Reader, textReader } from "./reader.js";
+import { isIpv6, type OnePerFamily } from "../model/addressRanges.js";
+import type { OptionRow } from "./optionTable.js";
+import { type Complain, listItems, patternReader, quote, type RawValue, type Reader, textReader, within } from "./reader.js";
 import { isSubdomain } from "./names.js";
 
-/** Ranges that are no node's or pod's. */
-const reserved: readonly { readonly cidr: string; readonly what: string }[] = [
-  { cidr: "0.0.0.0/8", what: "addresses of no host" },
-  { cidr: "127.0.0.0/8", what: "loopback addresses" },
-  { cidr: "169.254.0.0/16", what: "link-local addresses" },
-  { cidr: "224.0.0.0/3", what: "multicast and reserved addresses" },
-];
+interface Family {
+  readonly name: string;
+  readonly bits: number;
+  readonly example: string;
+  /** Ranges that are no node's or pod's. */
+  readonly reserved: readonly { readonly cidr: string; readonly what: string }[];
+  isAddress(text: string): boolean;
+  /** Address and prefix of a network, with bits beyond the prefix or without. */
+  networkOf(cidr: string): string;
+}
+
+const ipv4: Family = {
+  name: "IPv4",
+  bits: 32,
+  example: "10.244.0.0/16",
+  reserved: [
+    { cidr: "0.0.0.0/8", what: "addresses of no host" },
+    { cidr: "127.0.0.0/8", what: "loopback addresses" },
+    { cidr: "169.254.0.0/16", what: "link-local addresses" },
+    { cidr: "224.0.0.0/3", what: "multicast and reserved addresses" },
+  ],
+  isAddress: (text) => ipaddr.IPv4.isValidFourPartDecimal(text),
+  networkOf: (cidr) => ipaddr.IPv4.networkAddressFromCIDR(cidr).toString(),
+};
+
+const ipv6: Family = {
+  name: "IPv6",
+  bits: 128,
+  example: "fd00:10:244::/56",
+  reserved: [
+    { cidr: "::/8", what: "loopback addresses, and those that stand for IPv4's" },
+    { cidr: "fe80::/10", what: "link-local addresses" },
+    { cidr: "ff00::/8", what: "multicast addresses" },
+  ],
+  // A zone belongs to one host alone.
+  isAddress: (text) => ipaddr.IPv6.isValid(text) && !text.includes("%"),
+  networkOf: (cidr) => ipaddr.IPv6.networkAddressFromCIDR(cidr).toString(),
+};
 
 /** kube-apiserver refuses more than 20 bits of addresses (`maxCIDRBits` in its options' validation.go). */
-const widestServiceCidr = 12;
+const widestServiceBits = 20;
 /** DNS has the tenth address; kubeadm wants as many. */
-const narrowestServiceCidr = 28;
+const narrowestServiceBits = 4;
 /** Leaves 14 pods on each of 16 nodes. */
-const narrowestPodCidr = 24;
+const narrowestPodBits = 8;
 
-/** An IPv4 network with room for what it is for. */
-export const readCidr: Reader = textReader((text, complain, { key }) => {
+/** Networks with room for what they are for: one of IPv4, or one of each family. */
+export const readRanges: Reader = (raw, complain, row) => {
+  const ranges = listItems(raw).map(({ item, path }) => {
+    const text = within(complain, path);
+    if (typeof item === "string") return readRange(item, text, row);
+    text({ message: "takes networks, not a list or a map of lists" });
+    return undefined;
+  });
+  return onePerFamily(ranges, complain, "Write it as 10.244.0.0/16, or 10.244.0.0/16,fd00:10:244::/56.");
+};
+
+function readRange(text: string, complain: Complain, { key }: OptionRow): string | undefined {
+  const family = isIpv6(text) ? ipv6 : ipv4;
+  const { name, bits, reserved } = family;
   const [address = "", prefixText = ""] = text.split("/");
   const prefix = Number(prefixText);
-  if (text.includes(":") && ipaddr.IPv6.isValidCIDR(text)) {
-    complain({ message: `${quote(text)} is an IPv6 network; only IPv4 is supported` });
+  if (!/^[^/]+\/\d{1,3}$/.test(text) || prefix > bits || !family.isAddress(address)) {
+    complain({ message: `${quote(text)} is not an ${name} network`, hint: `Write it as ${family.example}.` });
     return undefined;
   }
-  const isNetwork = /^[^/]+\/\d{1,2}$/.test(text) && prefix <= 32 && ipaddr.IPv4.isValidFourPartDecimal(address);
-  if (!isNetwork) {
-    complain({ message: `${quote(text)} is not an IPv4 network`, hint: "Write it as 10.244.0.0/16." });
-    return undefined;
-  }
-  const network = `${ipaddr.IPv4.networkAddressFromCIDR(text).toString()}/${prefix}`;
-  if (network !== text) {
+  const network = `${family.networkOf(text)}/${prefix}`;
+  if (`${ipaddr.parse(address).toString()}/${prefix}` !== network) {
     complain({
       message: `${quote(text)} has bits set beyond its prefix of ${prefix}`,
       hint: `Did you mean ${network}?`,
     });
     return undefined;
   }
-  const clash = reserved.find(({ cidr }) => overlap(cidr, text));
+  const clash = reserved.find(({ cidr }) => overlap(cidr, network));
   if (clash) complain({ message: `${text} has ${clash.what} (${clash.cidr})` });
-  if (key === "serviceCidr" && prefix < widestServiceCidr) {
-    complain({ message: `${text} is too large: the API server takes at most a /${widestServiceCidr} for Services` });
+  const roomBits = bits - prefix;
+  if (key === "serviceCidr" && roomBits > widestServiceBits) {
+    const most = bits - widestServiceBits;
+    complain({ message: `${text} is too large: the API server takes at most a /${most} for Services` });
   }
-  if (key === "serviceCidr" && prefix > narrowestServiceCidr) {
-    complain({ message: `${text} is too small: Services need at least a /${narrowestServiceCidr}` });
+  if (key === "serviceCidr" && roomBits < narrowestServiceBits) {
+    complain({ message: `${text} is too small: Services need at least a /${bits - narrowestServiceBits}` });
   }
-  if (key === "podCidr" && prefix > narrowestPodCidr) {
-    complain({ message: `${text} is too small: nodes get parts of it, so it has to be at least a /${narrowestPodCidr}` });
+  if (key === "podCidr" && roomBits < narrowestPodBits) {
+    const least = bits - narrowestPodBits;
+    complain({ message: `${text} is too small: nodes get parts of it, so it has to be at least a /${least}` });
   }
-  return text;
-});
+  return network;
+}
 
-/** An IPv4 address that a node can have. */
-export const readAddress: Reader = textReader((text, complain) => {
-  if (!ipaddr.IPv4.isValidFourPartDecimal(text)) {
-    const what = ipaddr.IPv6.isValid(text) ? "an IPv6 address; only IPv4 is supported" : "not an IPv4 address";
-    complain({ message: `${quote(text)} is ${what}` });
+/** Addresses that a node can have: one of IPv4, or one of each family. */
+export const readAddresses: Reader = (raw, complain) => {
+  const addresses = listItems(raw).map(({ item, path }) => readAddress(item, within(complain, path)));
+  return onePerFamily(addresses, complain, "Write it as 10.0.0.5, or 10.0.0.5,fd00::5.");
+};
+
+function readAddress(item: RawValue, complain: Complain): string | undefined {
+  const text = typeof item === "string" ? item : JSON.stringify(item);
+  const family = isIpv6(text) ? ipv6 : ipv4;
+  if (!family.isAddress(text)) {
+    complain({ message: `${quote(text)} is not an IP address` });
     return undefined;
   }
-  const clash = reserved.find(({ cidr }) => contains(cidr, text));
-  if (!clash) return text;
+  const address = ipaddr.parse(text).toString();
+  const clash = family.reserved.find(({ cidr }) => contains(cidr, address));
+  if (!clash) return address;
   complain({ message: `${text} cannot be a node's address: ${clash.cidr} are ${clash.what}` });
   return undefined;
-});
+}
+
+/** Undefined if one was not read, or if they are not one of IPv4 and perhaps one of IPv6 after it. */
+function onePerFamily(
+  values: readonly (string | undefined)[],
+  complain: Complain,
+  hint: string,
+): OnePerFamily | undefined {
+  const read = values.filter((value) => value !== undefined);
+  if (read.length < values.length) return undefined;
+  const [first, second, ...others] = read;
+  if (first === undefined) {
+    complain({ message: "is empty", hint });
+    return undefined;
+  }
+  if (others.length > 0 || (second !== undefined && isIpv6(first) === isIpv6(second))) {
+    complain({ message: `${quote(read.join(","))} is more than one of each address family`, hint });
+    return undefined;
+  }
+  if (isIpv6(first)) {
+    complain(
+      second === undefined
+        ? {
+            message: `${quote(first)} is of IPv6 alone, and nodes find the API server by its IPv4 address`,
+            hint: `Give one of IPv4 as well, before it. ${hint}`,
+          }
+        : {
+            message: `${quote(read.join(","))} begins with IPv6; the first family is the API server's, which is IPv4`,
+            hint: `Write it as ${second},${first}.`,
+          },
+    );
+    return undefined;
+  }
+  return second === undefined ? [first] : [first, second];
+}
 
 /** `address`, `name`, either with a port. */
 export const readApiserver: Reader = textReader((text, complain) => {
@@ -102,14 +186,13 @@ function isPort(text: string): boolean {
   return Number(text) > 0 && Number(text) < 65_536;
 }
 
-/** Whether two IPv4 networks have addresses in common. */
+/** Whether two networks have addresses in common. */
 export function overlap(one: string, other: string): boolean {
-  const [a, b] = [ipaddr.IPv4.parseCIDR(one), ipaddr.IPv4.parseCIDR(other)];
-  const prefix = Math.min(a[1], b[1]);
-  return a[0].match(b[0], prefix);
+  const [a, b] = [ipaddr.parseCIDR(one), ipaddr.parseCIDR(other)];
+  return a[0].kind() === b[0].kind() && a[0].match(b[0], Math.min(a[1], b[1]));
 }
 
-/** Whether an IPv4 network has this address. */
+/** Whether a network has this address. */
 export function contains(cidr: string, address: string): boolean {
-  return overlap(cidr, `${address}/32`);
+  return overlap(cidr, `${address}/${isIpv6(address) ? ipv6.bits : ipv4.bits}`);
 }

@@ -33,8 +33,8 @@ export type OptionType =
   | "mtu"
   | "interface"
   | "duration"
-  | "cidr"
-  | "address"
+  | "ranges"
+  | "addresses"
   | "apiserver"
   | "dockerHost"
   | "nodeName"
@@ -247,8 +247,8 @@ export const optionTable: readonly OptionRow[] = [
     key: "podCidr",
     flag: "--pod-cidr",
     argument: "CIDR",
-    type: "cidr",
-    description: "addresses of pods; each node gets a part",
+    type: "ranges",
+    description: "addresses of pods; each node gets a part. With dual stack (v1.20 on) a range of IPv4, a comma, one of IPv6",
     default: "10.244.0.0/16",
     commands: onMaster,
     group: "Cluster",
@@ -258,8 +258,8 @@ export const optionTable: readonly OptionRow[] = [
     key: "serviceCidr",
     flag: "--service-cidr",
     argument: "CIDR",
-    type: "cidr",
-    description: "addresses of Services; the first is the API's, the tenth that of DNS",
+    type: "ranges",
+    description: "addresses of Services; the first is the API's, the tenth that of DNS. Two ranges with dual stack",
     default: "10.96.0.0/12",
     commands: onMaster,
     group: "Cluster",
@@ -395,8 +395,8 @@ export const optionTable: readonly OptionRow[] = [
     key: "ip",
     flag: "--ip",
     argument: "ADDRESS",
-    type: "address",
-    description: "the node's own IPv4 address",
+    type: "addresses",
+    description: "the node's own IPv4 address; with dual stack a comma and its IPv6 address, which may be left out",
     otherwise: "that of the default route's interface",
     commands: onNodes,
     group: "Node",

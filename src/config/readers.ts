@@ -1,4 +1,4 @@
-import { readAddress, readApiserver, readCidr, readInterface, readNames } from "./networkReaders.js";
+import { readAddresses, readApiserver, readRanges, readInterface, readNames } from "./networkReaders.js";
 import { readClusterName, readDomain, readExtraArgs, readLabels, readNodeName, readTaints } from "./nodeReaders.js";
 import type { OptionType } from "./optionTable.js";
 import type { Reader } from "./reader.js";
@@ -29,8 +29,8 @@ export const readers: Readonly<Record<OptionType, Reader>> = {
   mtu: readMtu,
   interface: readInterface,
   duration: readDuration,
-  cidr: readCidr,
-  address: readAddress,
+  ranges: readRanges,
+  addresses: readAddresses,
   apiserver: readApiserver,
   dockerHost: readDockerHost,
   nodeName: readNodeName,

@@ -137,7 +137,7 @@ async function deploy(
     const objects = [...secrets, ...bootstrapObjects(config, caPem, features, tokens)];
     const pullSecret = await systemPullSecret(settled, observed, isFirstRun ? undefined : api, context);
     const nodes = isUp ? await clusterNodes(api, context.signal) : [];
-    const podsOfNodes = nodes.flatMap((node) => podsOf(node) ?? []);
+    const podsOfNodes = nodes.flatMap(podsOf);
     const hasOtherNodes = hasOthers(nodes, settled.nodeName);
     const state = { isUp, hasOtherNodes, podsOfNodes, addonRevision: nanoid() };
     const cluster = { pkiFiles: made.files, base, bootstrapObjects: objects, ...state, pullSecret };

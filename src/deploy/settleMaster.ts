@@ -9,6 +9,7 @@ import { namedRegistries } from "../config/imageReference.js";
 import { hostBeforeFile } from "../host/hostBefore.js";
 import { ownCoredns } from "../image/corednsVersion.js";
 import { etcdToRun } from "../image/etcdVersion.js";
+import { checkFamilies } from "../kubernetes/dualStack.js";
 import { addressAt } from "../kubernetes/networks.js";
 import { checkProxyMode } from "../kubernetes/proxyConfiguration.js";
 import {
@@ -27,7 +28,7 @@ import type { Plan } from "../model/plan.js";
 import { nodeInterface } from "../network/interfaceMtu.js";
 import type { IdentityNames } from "../pki/wantedCertificates.js";
 import { followMove } from "../plan/movedNode.js";
-import { nodeIdentity } from "../plan/nodeIdentity.js";
+import { addressesOf, nodeIdentity, type NodeIdentity } from "../plan/nodeIdentity.js";
 import { type MasterPlanInput, planMaster } from "../plan/planMaster.js";
 import type { Wanted } from "../preflight/check.js";
 import { readBundled } from "./readBundled.js";
@@ -49,10 +50,8 @@ export function follow(requested: MasterOptions, observed: ObservedHost): Follow
 }
 
 /** What a run comes to when options, accepted options and the host's facts are put together. */
-export interface Settled extends Followed {
+export interface Settled extends Followed, NodeIdentity {
   readonly features: VersionFeatures;
-  readonly nodeName: string;
-  readonly nodeIp: string;
   readonly config: ClusterConfig;
 }
 
@@ -61,18 +60,20 @@ export function settle(requested: MasterOptions, observed: ObservedHost, image: 
   const followed = follow(requested, observed);
   const { options, version } = followed;
   const features = featuresOf(version);
-  const { nodeName, nodeIp } = nodeIdentity(options, observed.host, features);
+  // What an earlier run has found is no mistake of this one.
+  checkFamilies({ ...options, ip: options.given.has("ip") ? options.ip : undefined }, features);
+  const node = nodeIdentity(options, observed.host, features, options);
   const { kubelet, proxy } = options.extraArgs;
   const config: ClusterConfig = {
     clusterName: options.clusterName,
     version,
     image,
     ...defined({ registry: options.registry }),
-    apiserver: `https://${nodeIp}:${apiserverPort}`,
+    apiserver: `https://${node.nodeIp}:${apiserverPort}`,
     podCidr: options.podCidr,
     serviceCidr: options.serviceCidr,
     clusterDomain: options.clusterDomain,
-    clusterDns: addressAt(options.serviceCidr, 10),
+    clusterDns: addressAt(options.serviceCidr[0], 10),
     network: options.network,
     networkBackend: options.networkBackend,
     ...defined({ networkMtu: options.networkMtu }),
@@ -85,16 +86,17 @@ export function settle(requested: MasterOptions, observed: ObservedHost, image: 
   checkProxyMode(config.proxyMode, features);
   checkInsecureApi(config, features);
   checkAddons(config.addons, features);
-  return { ...followed, features, nodeName, nodeIp, config };
+  return { ...followed, features, ...node, config };
 }
 
 /** The names that the cluster's certificates are to have. */
-export function identityNames({ nodeName, nodeIp, config, options, features }: Settled): IdentityNames {
+export function identityNames({ nodeName, nodeIp, nodeIpv6, config, options, features }: Settled): IdentityNames {
   const tokenFile = features.nodeCredentials === "token-file";
   return {
     nodeName,
     nodeIp,
-    serviceIp: addressAt(config.serviceCidr, 1),
+    ...defined({ nodeIpv6 }),
+    serviceIp: addressAt(config.serviceCidr[0], 1),
     clusterDomain: config.clusterDomain,
     extraSans: options.apiserverSans,
     tokenFile,
@@ -114,7 +116,7 @@ export async function planMasterHost(
   observed: ObservedHost,
   cluster: ClusterParts,
 ): Promise<Plan> {
-  const { options, version, nodeName, nodeIp, config, features } = settled;
+  const { options, version, nodeName, config, features } = settled;
   const etcdVersion = etcdToRun(features, observed.host);
   const hostBefore = hostBeforeFile(observed.host, observed.files);
   return planMaster({
@@ -128,9 +130,9 @@ export async function planMasterHost(
       acceptedOptionsFile({
         ...options,
         k8sVersion: version,
-        ip: nodeIp,
+        ip: addressesOf(settled),
         nodeName,
-        ...defined({ etcdVersion, ipInterface: nodeInterface(observed.host, { nodeIp }) }),
+        ...defined({ etcdVersion, ipInterface: nodeInterface(observed.host, settled) }),
       }),
     ],
   });

@@ -1,6 +1,7 @@
 import { acceptedWorkerFile, followAccepted, parseAcceptedWorkerOptions } from "../config/acceptedOptions.js";
 import { namedRegistries } from "../config/imageReference.js";
 import { hostBeforeFile } from "../host/hostBefore.js";
+import { checkFamilies } from "../kubernetes/dualStack.js";
 import { featuresOf } from "../kubernetes/versions.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import { defined } from "../model/defined.js";
@@ -9,7 +10,7 @@ import { paths } from "../model/hostLayout.js";
 import type { WorkerOptions } from "../model/options.js";
 import type { Plan } from "../model/plan.js";
 import { nodeInterface } from "../network/interfaceMtu.js";
-import { nodeIdentity } from "../plan/nodeIdentity.js";
+import { addressesOf, nodeIdentity } from "../plan/nodeIdentity.js";
 import { planWorker, type WorkerPlanInput } from "../plan/planWorker.js";
 import type { Wanted } from "../preflight/check.js";
 import { readBundled } from "./readBundled.js";
@@ -35,7 +36,8 @@ export interface SettledWorker extends Pick<WorkerPlanInput, "config" | "base" |
 export async function planWorkerHost(settled: SettledWorker, observed: ObservedHost): Promise<Plan> {
   const { options, version, image, config, base, credentials } = settled;
   const hostBefore = hostBeforeFile(observed.host, observed.files);
-  const { nodeName, nodeIp } = nodeIdentity(options, observed.host, featuresOf(version));
+  checkFamilies({ ip: options.given.has("ip") ? options.ip : undefined, podCidr: config.podCidr }, featuresOf(version));
+  const node = nodeIdentity(options, observed.host, featuresOf(version), config);
   return planWorker({
     options: { ...options, k8sVersion: version, image },
     config,
@@ -47,9 +49,9 @@ export async function planWorkerHost(settled: SettledWorker, observed: ObservedH
       ...(hostBefore ? [hostBefore] : []),
       acceptedWorkerFile({
         ...options,
-        ip: nodeIp,
-        nodeName,
-        ...defined({ ipInterface: nodeInterface(observed.host, { nodeIp }) }),
+        ip: addressesOf(node),
+        nodeName: node.nodeName,
+        ...defined({ ipInterface: nodeInterface(observed.host, node) }),
       }),
     ],
   });

@@ -91,7 +91,7 @@ function scopeArguments(scope: CleanupScope, set: boolean): string[] {
     ["--keep", scope.keeps],
     ["--empty-folder", scope.emptyFolders],
     ["--link", scope.links],
-    ["--routes", scope.routes === undefined ? [] : [scope.routes]],
+    ["--routes", scope.routes],
   ];
   return options.flatMap(([option, values]) => values.flatMap((value) => [option, value]));
 }

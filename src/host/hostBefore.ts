@@ -32,7 +32,7 @@ export function hostBeforeFile(host: HostFacts, files: ReadonlyMap<string, Exist
     iptables: [...host.iptables],
     kubeProxy: [...host.kubeProxy],
     links: [...host.links],
-    routes: host.routes.flatMap(routeText),
+    routes: [...host.routes, ...host.ipv6.routes].flatMap(routeText),
     files: [...files.keys()],
     entries: [...host.entries],
   };

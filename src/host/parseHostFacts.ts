@@ -1,4 +1,6 @@
+import ipaddr from "ipaddr.js";
 import * as z from "zod";
+import { isIpv6 } from "../model/addressRanges.js";
 import { defined } from "../model/defined.js";
 import type { Firewall, HostFacts, InterfaceAddress, ListeningPort, Route, Symlink } from "../model/hostFacts.js";
 
@@ -40,14 +42,21 @@ export function parseHostFacts(output: string): Omit<HostFacts, "defaultIpcMode"
   );
   const { imageCniDir, imageEtcdVersion, imageCriDockerdVersion, imageCorednsVersion, ...single } = parsed;
   const addresses = all("address").map(parseAddress);
-  const routes = all("route").flatMap(parseRoute);
+  const routes = all("route").flatMap((line) => parseRoute(line, ipv4));
   const defaultAddress = defaultRouteAddress(all("route"), addresses);
+  const ipv6Addresses = all("address6").map(parseAddress);
+  const ipv6DefaultAddress = defaultRouteAddress(all("route6"), ipv6Addresses);
 
   return {
     ...single,
     addresses,
     ...defined({ defaultAddress }),
     routes,
+    ipv6: {
+      addresses: ipv6Addresses,
+      ...defined({ defaultAddress: ipv6DefaultAddress }),
+      routes: all("route6").flatMap((line) => parseRoute(line, ipv6)),
+    },
     links: all("link"),
     mtus: Object.fromEntries(all("mtu").map(parsePair).map(([name, mtu]) => [name, Number(mtu)])),
     podCgroups: all("podCgroups").map((driver) => z.enum(["cgroupfs", "systemd"]).parse(driver)),
@@ -76,21 +85,24 @@ export function parseClock(value: string): number {
   return Math.round(Number(value.trim().replace(",", ".")) * 1000);
 }
 
-/** `eth0 10.0.0.5/24` */
+/** `eth0 10.0.0.5/24`; of a link between two hosts, without a length. */
 export function parseAddress(value: string): InterfaceAddress {
   const [name = "", cidr = ""] = value.split(" ");
-  const [address = "", prefixLength = "32"] = cidr.split("/");
+  const [address = "", prefixLength = isIpv6(cidr) ? "128" : "32"] = cidr.split("/");
   return { interface: name, address, prefixLength: Number(prefixLength) };
 }
 
+const ipv4 = { whole: "0.0.0.0/0", bits: 32 };
+const ipv6 = { whole: "::/0", bits: 128 };
+
 /** A line of `ip route`: `10.0.0.0/8 via 10.1.0.1 dev eth0`, `unreachable 10.0.0.0/8`, … */
-function parseRoute(value: string): Route[] {
+function parseRoute(value: string, family: typeof ipv4): Route[] {
   const [first = ""] = value.split(" ");
   const device = wordAfter(value, "dev");
   if (device === undefined) {
     return [];
   }
-  const destination = first === "default" ? "0.0.0.0/0" : first.includes("/") ? first : `${first}/32`;
+  const destination = first === "default" ? family.whole : first.includes("/") ? first : `${first}/${family.bits}`;
   const gateway = wordAfter(value, "via");
   return [{ destination, interface: device, ...defined({ gateway }) }];
 }
@@ -140,8 +152,11 @@ function parseFree(value: string): [string, number] {
 /** `nft_inet_filter 10.0.0.0/8,10.1.2.3`: the name's blanks are written `_`. */
 function parseFirewall(value: string): Firewall {
   const [name, sources] = parsePair(value);
-  const withLength = (source: string): string => (source.includes("/") ? source : `${source}/32`);
-  return { name: name.replaceAll("_", " "), sources: sources.split(",").filter(Boolean).map(withLength) };
+  const withLength = (source: string): string =>
+    source.includes("/") ? source : `${source}/${isIpv6(source) ? 128 : 32}`;
+  // What looks like one of IPv6 may be something else, such as an Ethernet address.
+  const known = sources.split(",").map(withLength).filter(ipaddr.isValidCIDR);
+  return { name: name.replaceAll("_", " "), sources: known };
 }
 
 /** `/var/lib/kubelet /srv/kubelet`; the target may have blanks, the path has none. */

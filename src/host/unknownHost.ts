@@ -29,6 +29,7 @@ export function unknownHost(engine: EngineFacts): ObservedHost {
       addresses: [],
       defaultAddress: unknown,
       routes: [],
+      ipv6: { addresses: [], defaultAddress: unknown, routes: [] },
       links: [],
       mtus: {},
       networkDrivers: ["br_netfilter", "vxlan", "wireguard", "tun"],

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { addonNames } from "../model/addonNames.js";
+import { familiesText } from "../model/addressRanges.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import { TsdeployError } from "../model/errors.js";
 import type { JoinToken } from "../model/identity.js";
@@ -93,16 +94,25 @@ function namespace(name: string): KubernetesObject {
   return { apiVersion: "v1", kind: "Namespace", metadata: { name } };
 }
 
+/** Ranges are text there, as they are for an option. */
+function asWritten(config: ClusterConfig): unknown {
+  return { ...config, podCidr: familiesText(config.podCidr), serviceCidr: familiesText(config.serviceCidr) };
+}
+
 /** ConfigMap `kube-system/tsdeploy`. */
 export function clusterConfigMap(config: ClusterConfig): KubernetesObject {
   return {
     apiVersion: "v1",
     kind: "ConfigMap",
     metadata: { name: "tsdeploy", namespace: "kube-system" },
-    data: { "cluster.json": `${JSON.stringify(config, null, 2)}\n` },
+    data: { "cluster.json": `${JSON.stringify(asWritten(config), null, 2)}\n` },
   };
 }
 
+const rangesSchema = z
+  .string()
+  .transform((text) => text.split(","))
+  .pipe(z.union([z.tuple([z.cidrv4()]), z.tuple([z.cidrv4(), z.cidrv6()])]));
 const extraArgs = z.record(z.string(), z.string()).exactOptional();
 const clusterConfigSchema: z.ZodType<ClusterConfig> = z.object({
   clusterName: z.string(),
@@ -110,8 +120,8 @@ const clusterConfigSchema: z.ZodType<ClusterConfig> = z.object({
   image: z.string(),
   registry: z.string().exactOptional(),
   apiserver: z.url({ protocol: /^https$/ }),
-  podCidr: z.cidrv4(),
-  serviceCidr: z.cidrv4(),
+  podCidr: rangesSchema,
+  serviceCidr: rangesSchema,
   clusterDomain: z.string(),
   clusterDns: z.ipv4(),
   network: z.enum(networkNames),

@@ -31,7 +31,14 @@ export function versionFlags(
     if (verdict?.kind !== "absent") merged[flag] = verdict?.value ?? value;
   }
   const said = isSecond ? {} : features.ownFlags(component, insecureApi);
-  return { ...withValues({ ...merged, ...said }, values), ...extraArgs };
+  return withExtra(withValues({ ...merged, ...said }, values), extraArgs);
+}
+
+/** A person's flags win; of gates only those that he names. */
+function withExtra(flags: Flags, extraArgs: Flags): Flags {
+  const gates = "feature-gates";
+  const both = [flags[gates], extraArgs[gates]].filter((list) => list !== undefined && list !== "");
+  return { ...flags, ...extraArgs, ...(both.length > 1 && { [gates]: both.join(",") }) };
 }
 
 /** A text with its `{{placeholders}}` filled in. @throws Error for one that has no value */

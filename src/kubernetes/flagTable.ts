@@ -26,6 +26,9 @@ const abacPolicy = "/srv/kubernetes/abac-policy.jsonl";
 const byInsecurePort = { range: "<1.6", insecureApi: true } as const;
 const byKubeconfig = [{ range: "<1.6", insecureApi: false }, { range: ">=1.6" }] as const;
 
+/** IPv6DualStack: on by itself from v1.21 on, and gone with v1.25. */
+const dualStackGate = [{ range: ">=1.20 <1.21" }] as const;
+
 /**
  * The history of Kubernetes' flags, as far as they are ours. A flag that is listed is said in its ranges alone; one
  * that is not listed is in all versions, and said as the bundled manifests and the planner say it.
@@ -68,6 +71,7 @@ export const flagTable: FlagTable = {
     // Tokens that make a kubelet's first certificate: alpha in v1.6, beta with v1.8.
     "experimental-bootstrap-token-auth": [{ range: ">=1.6 <1.8", value: "true" }],
     "enable-bootstrap-token-auth": [{ range: ">=1.8" }],
+    "feature-gates": dualStackGate,
     // v1.3 and v1.4 cannot close 8080, and until v1.5 nothing else answers probes; since v1.20 it is not there. In
     // between it is open unless this says 0.
     "insecure-port": [
@@ -117,6 +121,7 @@ export const flagTable: FlagTable = {
       { range: ">=1.6 <1.7", value: "system:bootstrappers" },
     ],
     controllers: [{ range: ">=1.6" }],
+    "feature-gates": dualStackGate,
     // v1.5 has it, but ABAC knows none of those service accounts.
     "use-service-account-credentials": [{ range: ">=1.6" }],
     kubeconfig: byKubeconfig,
@@ -254,11 +259,13 @@ export const fieldTable: FieldTable = {
     containerRuntimeEndpoint: [{ range: ">=1.27" }],
     // Before, cgroup v1 was never refused.
     failCgroupV1: [{ range: ">=1.31" }],
+    "featureGates.IPv6DualStack": dualStackGate,
     // cri-dockerd's URLs for exec, attach and port-forward have no scheme, which the kubelet then does not add. Without
     // the gate the API server speaks to it as it always has.
     "featureGates.ExtendWebSocketsToKubelet": [{ range: ">=1.36", value: false }],
   },
   proxy: {
+    "featureGates.IPv6DualStack": dualStackGate,
     "ipvs.excludeCIDRs": [{ range: ">=1.12" }],
     "ipvs.strictARP": [{ range: ">=1.15" }],
     "ipvs.tcpFinTimeout": [{ range: ">=1.18" }],

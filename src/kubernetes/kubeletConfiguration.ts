@@ -1,3 +1,4 @@
+import { isDualStack } from "../model/addressRanges.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import type { ObservedHost } from "../model/hostFacts.js";
 import { criSocket, paths } from "../model/hostLayout.js";
@@ -81,6 +82,7 @@ function clusterSettings(config: ClusterConfig, features: VersionFeatures): Conf
     // reports without news would follow if it were not said.
     nodeStatusUpdateFrequency: "1s",
     nodeStatusReportFrequency: "5m0s",
+    ...(isDualStack(config) && { featureGates: { IPv6DualStack: true } }),
   };
   return withFields(settings, features.ownFields("kubelet"));
 }

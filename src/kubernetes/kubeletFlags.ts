@@ -12,6 +12,8 @@ export interface KubeletFlagsInput extends KubeletConfigurationInput {
   readonly options: Pick<NodeOptions, "nodeLabels" | "nodeTaints">;
   readonly nodeName: string;
   readonly nodeIp: string;
+  /** With dual stack. */
+  readonly nodeIpv6?: string;
   readonly pauseImage: string;
   /** What `kubeletConfiguration` made: the file's content, or what becomes flags here. */
   readonly document: ConfigurationDocument;
@@ -36,7 +38,7 @@ export function kubeletFlags(input: KubeletFlagsInput): Flags {
       "experimental-bootstrap-kubeconfig": paths.bootstrapKubeletConf,
     }),
     "hostname-override": input.nodeName,
-    "node-ip": input.nodeIp,
+    "node-ip": [input.nodeIp, input.nodeIpv6].filter((address) => address !== undefined).join(","),
     ...(Object.keys(options.nodeLabels).length > 0 && { "node-labels": labelList(options.nodeLabels) }),
     "root-dir": paths.kubeletRoot,
     ...configurationFlags(isFile ? settingsBesideFile(input) : input.document, features),

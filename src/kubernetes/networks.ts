@@ -1,25 +1,39 @@
 import ipaddr from "ipaddr.js";
+import { type AddressRanges, isIpv6 } from "../model/addressRanges.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import { apiserverPort } from "../model/hostLayout.js";
 
-/** The address at a place in an IPv4 network: 1 is the API server's in a Service CIDR, 10 that of DNS. */
+/** The address at a place in a network: 1 is the API server's in a Service CIDR, 10 that of DNS. */
 export function addressAt(cidr: string, index: number): string {
-  const bytes = ipaddr.IPv4.networkAddressFromCIDR(cidr).toByteArray();
-  const number = bytes.reduce((sum, byte) => sum * 256 + byte, 0) + index;
-  return [24, 16, 8, 0].map((shift) => Math.floor(number / 2 ** shift) % 256).join(".");
+  const family = isIpv6(cidr) ? ipaddr.IPv6 : ipaddr.IPv4;
+  const bytes = family.networkAddressFromCIDR(cidr).toByteArray();
+  const number = bytes.reduce((sum, byte) => sum * 256n + BigInt(byte), 0n) + BigInt(index);
+  const places = bytes.map((_, place) => 8n * BigInt(bytes.length - 1 - place));
+  return ipaddr.fromByteArray(places.map((shift) => Number((number >> shift) & 255n))).toString();
 }
 
-/** `--node-cidr-mask-size`: 24 (254 pods a node) where the pod CIDR has room for several such, else 16 nodes. */
+/**
+ * The length of nodes' parts of a pod CIDR: 24 (254 pods a node) where it has room for several such, 64 with IPv6, else
+ * 16 nodes.
+ */
 export function nodeCidrMaskSize(podCidr: string): number {
-  const [, prefix] = ipaddr.IPv4.parseCIDR(podCidr);
+  const [, prefix] = ipaddr.parseCIDR(podCidr);
+  const [usual, longest] = isIpv6(podCidr) ? [64, 126] : [24, 30];
   // The controller-manager refuses a difference of more than 16.
-  if (prefix < 8) return prefix + 16;
-  return prefix <= 22 ? 24 : Math.min(prefix + 4, 30);
+  if (prefix < usual - 16) return prefix + 16;
+  return prefix <= usual - 2 ? usual : Math.min(prefix + 4, longest);
 }
 
-/** The pod CIDR that the controller-manager gives to a cluster's first node. */
-export function firstNodeCidr(podCidr: string): string {
-  return `${addressAt(podCidr, 0)}/${nodeCidrMaskSize(podCidr)}`;
+/** The controller-manager's flags for that: with both families the usual one is refused. */
+export function nodeCidrMaskFlags([first, second]: AddressRanges): readonly string[] {
+  if (second === undefined) return [`--node-cidr-mask-size=${nodeCidrMaskSize(first)}`];
+  return [`--node-cidr-mask-size-ipv4=${nodeCidrMaskSize(first)}`, `--node-cidr-mask-size-ipv6=${nodeCidrMaskSize(second)}`];
+}
+
+/** The pod CIDRs that the controller-manager gives to a cluster's first node. */
+export function firstNodeCidrs([first, ...others]: AddressRanges): AddressRanges {
+  const firstPart = (podCidr: string): string => `${addressAt(podCidr, 0)}/${nodeCidrMaskSize(podCidr)}`;
+  return [firstPart(first), ...others.map(firstPart)];
 }
 
 /** Where a node finds the API server, by the master's loopback or from elsewhere; without TLS with `--insecure-api`. */

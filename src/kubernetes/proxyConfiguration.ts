@@ -1,3 +1,4 @@
+import { familiesText, isDualStack } from "../model/addressRanges.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import { TsdeployError } from "../model/errors.js";
 import type { ObservedHost } from "../model/hostFacts.js";
@@ -44,10 +45,11 @@ export function clusterProxyConfiguration(config: ClusterConfig, features: Versi
     apiVersion: features.apis.proxyConfiguration,
     kind: "KubeProxyConfiguration",
     bindAddress: "0.0.0.0",
-    clusterCIDR: config.podCidr,
+    clusterCIDR: familiesText(config.podCidr),
     healthzBindAddress: `127.0.0.1:${proxyHealthPort}`,
     metricsBindAddress: "127.0.0.1:10249",
     mode: config.proxyMode,
+    ...(isDualStack(config) && { featureGates: { IPv6DualStack: true } }),
   };
   return withFields(settings, features.ownFields("proxy"));
 }
@@ -142,7 +144,11 @@ function withExtraFields(
   }
   return inFile.reduce((result, [flag, text]) => {
     const target = fieldFor(flag, features);
-    return target ? withField(result, target.field, fieldValue("proxy", flag, text, target.type)) : result;
+    if (!target) return result;
+    const value = fieldValue("proxy", flag, text, target.type);
+    // Of gates the document's stay but for those that are named.
+    const before = target.type === "switches" ? asDocument(fieldOf(result, target.field)) : undefined;
+    return withField(result, target.field, before ? { ...before, ...asDocument(value) } : value);
   }, document);
 }
 

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import * as z from "zod";
+import { familiesText, isDualStack } from "../model/addressRanges.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import { TsdeployError } from "../model/errors.js";
 import { apiserverPort, labels } from "../model/hostLayout.js";
@@ -7,7 +8,7 @@ import type { ExtraArgs, Patch, PatchableComponent } from "../model/options.js";
 import { specDigest } from "../model/specDigest.js";
 import { applyPatch } from "./applyPatch.js";
 import { fillText, type Flags, fromArguments, toArguments, versionFlags } from "./commandFlags.js";
-import { apiserverOf, nodeCidrMaskSize } from "./networks.js";
+import { apiserverOf, nodeCidrMaskFlags } from "./networks.js";
 import { schedulerCommandArgs } from "./schedulerConfiguration.js";
 import { startupAnnotation, withStartupTime } from "./startupProbes.js";
 import type { VersionFeatures } from "./versions.js";
@@ -200,6 +201,7 @@ function hasOwnNodeIpam({ features, extraArgs }: RenderInput): boolean {
 function placeholders(input: RenderInput): Values {
   const { config, features } = input;
   const health = features.health.apiserver;
+  const [mask = "", secondMask = ""] = nodeCidrMaskFlags(config.podCidr);
   const hasPasswords = features.flag("apiserver", "basic-auth-file", config.insecureApi)?.kind === "present";
   return {
     image: config.image,
@@ -215,9 +217,11 @@ function placeholders(input: RenderInput): Values {
     clusterDomain: config.clusterDomain,
     clusterName: config.clusterName,
     controllers: `*,bootstrapsigner,tokencleaner${hasOwnNodeIpam(input) ? ",-nodeipam" : ""}`,
-    serviceCidr: config.serviceCidr,
-    podCidr: config.podCidr,
-    nodeCidrMaskSize: String(nodeCidrMaskSize(config.podCidr)),
+    serviceCidr: familiesText(config.serviceCidr),
+    podCidr: familiesText(config.podCidr),
+    nodeCidrMask: mask,
+    secondNodeCidrMask: secondMask,
+    dualStackGate: isDualStack(config) ? "--feature-gates=IPv6DualStack=true" : "",
     iptablesBackend: input.iptablesBackend,
   };
 }

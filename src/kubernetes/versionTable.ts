@@ -63,6 +63,15 @@ export const authorizationModes: readonly Row<string>[] = [
   { range: ">=1.7", value: "Node,RBAC" },
 ];
 
+/**
+ * Whether pods and Services can have addresses of both families. v1.16 to v1.19 had another API for it, alpha; v1.20
+ * has today's, by a feature gate (`flagTable.ts`), which is on by itself from v1.21 on.
+ */
+export const dualStacks: readonly Row<boolean>[] = [
+  { range: "<1.20", value: false },
+  { range: ">=1.20", value: true },
+];
+
 /** How many minor versions a kubelet may be behind the API server (Kubernetes' version skew policy). */
 export const kubeletSkews: readonly Row<number>[] = [
   { range: "<1.28", value: 2 },

@@ -31,6 +31,8 @@ export interface VersionFeatures {
   readonly supportsCgroupV2: boolean;
   /** Whether the kubelet ends where there is swap. */
   readonly refusesSwap: boolean;
+  /** Whether pods and Services can have addresses of both families. */
+  readonly dualStack: boolean;
   /** Minor versions that a kubelet may be behind an API server of this one. */
   readonly kubeletSkew: number;
   readonly nodeIpamBlocks: boolean;
@@ -200,6 +202,7 @@ export function readFeatures(
     authorizationMode: pick(table.authorizationModes),
     supportsCgroupV2: pick(table.cgroupV2),
     refusesSwap: pick(table.swapRefusals),
+    dualStack: pick(table.dualStacks),
     kubeletSkew: pick(table.kubeletSkews),
     nodeIpamBlocks: pick(table.nodeIpamBlocks),
     etcdApi: pick(table.etcdApis),

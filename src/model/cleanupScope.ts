@@ -13,6 +13,6 @@ export interface CleanupScope {
   /** Folders that are removed if nothing is in them; those below others first. */
   readonly emptyFolders: readonly string[];
   readonly links: readonly string[];
-  /** Network whose routes by other nodes are ours; undefined: leave routes alone. */
-  readonly routes: string | undefined;
+  /** Networks whose routes by other nodes are ours. */
+  readonly routes: readonly string[];
 }

@@ -1,4 +1,5 @@
 import type { AddonName } from "./addonNames.js";
+import type { AddressRanges } from "./addressRanges.js";
 import type { ExtraArgs } from "./options.js";
 import type { NetworkBackend, NetworkName } from "./podNetwork.js";
 
@@ -11,8 +12,8 @@ export interface ClusterConfig {
   readonly registry?: string;
   /** `https://10.0.0.5:6443` */
   readonly apiserver: string;
-  readonly podCidr: string;
-  readonly serviceCidr: string;
+  readonly podCidr: AddressRanges;
+  readonly serviceCidr: AddressRanges;
   readonly clusterDomain: string;
   /** Service address of DNS, computed from the Service CIDR. */
   readonly clusterDns: string;

@@ -27,7 +27,7 @@ export interface InterfaceAddress {
 }
 
 export interface Route {
-  /** Network such as `10.0.0.0/8`; `0.0.0.0/0` for the default. */
+  /** Network such as `10.0.0.0/8`; `0.0.0.0/0` or `::/0` for the default. */
   readonly destination: string;
   readonly interface: string;
   /** Undefined for a network that the interface is in. */
@@ -47,6 +47,15 @@ export interface Symlink {
   readonly target: string;
 }
 
+/** The same of IPv6 as a host has of IPv4. */
+export interface Ipv6Facts {
+  /** Global ones that last: neither temporary nor deprecated. Those that were set by hand come first. */
+  readonly addresses: readonly InterfaceAddress[];
+  /** On the interface of the default route. */
+  readonly defaultAddress?: string;
+  readonly routes: readonly Route[];
+}
+
 /** Second tier: what one helper container of the image sees of the host. */
 export interface HostFacts {
   readonly hostname: string;
@@ -56,6 +65,7 @@ export interface HostFacts {
   readonly defaultAddress?: string;
   /** IPv4. */
   readonly routes: readonly Route[];
+  readonly ipv6: Ipv6Facts;
   /** Names of all network interfaces. */
   readonly links: readonly string[];
   /** Of those: bytes of the largest packet. */

@@ -1,3 +1,5 @@
+import type { AddressRanges } from "./addressRanges.js";
+
 /** A file that tsdeploy writes on a host. */
 export interface HostFile {
   /** Absolute, on the host. */
@@ -11,10 +13,18 @@ export interface HostFile {
   readonly editable?: boolean;
 }
 
-/** Stands in a file for the node's pod CIDR, which is known only when the node has it. */
-export const podCidrPlaceholder = "{{podCidr}}";
+/** Stand in a file for the node's pod CIDRs, which are known only when the node has them. */
+export const podCidrPlaceholders: AddressRanges = ["{{podCidr}}", "{{secondPodCidr}}"];
 
-/** The file of the action `write-pod-network` for a pod CIDR. */
-export function filledNetwork(file: HostFile, podCidr: string): HostFile {
-  return { ...file, content: file.content.replaceAll(podCidrPlaceholder, podCidr) };
+/** One placeholder for each of a cluster's ranges. */
+export function placeholdersFor([, second]: AddressRanges): AddressRanges {
+  const [first, other = ""] = podCidrPlaceholders;
+  return second === undefined ? [first] : [first, other];
+}
+
+/** The file of the action `write-pod-network` for a node's pod CIDRs. */
+export function filledNetwork(file: HostFile, podCidrs: AddressRanges): HostFile {
+  const fill = (content: string, podCidr: string, index: number): string =>
+    content.replaceAll(podCidrPlaceholders[index] ?? "", podCidr);
+  return { ...file, content: podCidrs.reduce(fill, file.content) };
 }

@@ -1,5 +1,5 @@
 import type { AddonName } from "./addonNames.js";
-
+import type { AddressRanges, OnePerFamily } from "./addressRanges.js";
 import type { NetworkBackend, NetworkName } from "./podNetwork.js";
 
 /** Components that take `extraArgs`; `--patches` are for their manifests and configurations. */
@@ -69,8 +69,8 @@ export interface NodeOptions {
   readonly mirror?: string;
   /** Such as `v1.20.2`. Default: the cluster's (worker, or master with data), else the table's. */
   readonly k8sVersion?: string;
-  /** The node's address; default that of the default route's interface. */
-  readonly ip?: string;
+  /** The node's address, with dual stack perhaps that of IPv6, too; default that of the default route's interface. */
+  readonly ip?: OnePerFamily;
   /** Interface by which other nodes' pods are reached; default that with the node's address. */
   readonly networkInterface?: string;
   /** Default: the host's name in lower case. */
@@ -94,8 +94,8 @@ export interface MasterOptions extends CommonOptions, NodeOptions {
   /** Manifests edited on the host go. */
   readonly overwrite: boolean;
   readonly clusterName: string;
-  readonly podCidr: string;
-  readonly serviceCidr: string;
+  readonly podCidr: AddressRanges;
+  readonly serviceCidr: AddressRanges;
   readonly clusterDomain: string;
   readonly apiserverSans: readonly string[];
   /** The API on port 8080 for everybody, where the version has such a port. */

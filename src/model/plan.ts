@@ -1,3 +1,4 @@
+import type { AddressRanges } from "./addressRanges.js";
 import type { Component, ContainerSpec } from "./containerSpec.js";
 import type { CleanupScope } from "./cleanupScope.js";
 import type { HostFile } from "./hostFile.js";
@@ -85,7 +86,7 @@ export type Action =
   /** A Node object for a kubelet that wants to find one; one that is there stays as it is. */
   | { readonly kind: "create-node"; readonly object: KubernetesObject }
   /** Give the node its pod CIDR now instead of when the controller-manager first looks; no-op if it has one. */
-  | { readonly kind: "set-pod-cidr"; readonly node: string; readonly podCidr: string }
+  | { readonly kind: "set-pod-cidr"; readonly node: string; readonly podCidrs: AddressRanges }
   /**
    * Write the file, the node's pod CIDR in place of `{{podCidr}}`, as soon as the node has one; and start the
    * kubelet anew if that changed it and `restartsKubelet`.

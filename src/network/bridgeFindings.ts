@@ -1,4 +1,5 @@
 import ipaddr from "ipaddr.js";
+import { isIpv6 } from "../model/addressRanges.js";
 import type { Finding } from "../model/finding.js";
 import type { Firewall, ObservedHost } from "../model/hostFacts.js";
 import { paths } from "../model/hostLayout.js";
@@ -14,7 +15,9 @@ export function bridgeFindings(observed: ObservedHost, { podCidr, networkInterfa
     ...otherConfiguration(host.cniConfigurations),
     ...missingInterface(host.links, networkInterface),
     ...missingFilter(host.networkDrivers, kind),
-    ...host.firewalls.flatMap((firewall) => closedFirewall(firewall, podCidr, kind)),
+    ...host.firewalls.flatMap((firewall) =>
+      podCidr.flatMap((range) => (knowsFamily(firewall, range) ? closedFirewall(firewall, range, kind) : [])),
+    ),
   ];
 }
 
@@ -58,6 +61,11 @@ function missingFilter(drivers: readonly string[], kind: Finding["kind"]): Findi
   ];
 }
 
+/** Of ufw and iptables the rules of IPv4 alone are looked at, and nft's tables are of one family or of both. */
+function knowsFamily({ name }: Firewall, range: string): boolean {
+  return !isIpv6(range) || name === "firewalld" || name.startsWith("nft inet ");
+}
+
 /** What its own rules take away no rule of ours can give back: the owner has to name the pods' addresses in them. */
 function closedFirewall({ name, sources }: Firewall, podCidr: string, kind: Finding["kind"]): Finding[] {
   if (sources.some((source) => isWithin(podCidr, source))) return [];
@@ -77,10 +85,11 @@ function opening(name: string, podCidr: string): string {
   }
   if (name === "ufw") return `Run \`ufw allow from ${podCidr}\` and \`ufw route allow from ${podCidr}\`.`;
   if (name.startsWith("iptables")) return `Run \`iptables -I INPUT -s ${podCidr} -j ACCEPT\`, and keep it over a reboot.`;
-  return `Put \`ip saddr ${podCidr} accept\` and \`ip daddr ${podCidr} accept\` before its drops, and keep that over a reboot.`;
+  const family = isIpv6(podCidr) ? "ip6" : "ip";
+  return `Put \`${family} saddr ${podCidr} accept\` and \`${family} daddr ${podCidr} accept\` before its drops, and keep that over a reboot.`;
 }
 
 function isWithin(narrow: string, wide: string): boolean {
   const [a, b] = [ipaddr.parseCIDR(narrow), ipaddr.parseCIDR(wide)];
-  return b[1] <= a[1] && a[0].match(b[0], b[1]);
+  return a[0].kind() === b[0].kind() && b[1] <= a[1] && a[0].match(b[0], b[1]);
 }

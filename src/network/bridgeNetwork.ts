@@ -1,10 +1,12 @@
 import { nodeCidrMaskSize } from "../kubernetes/networks.js";
 import type { VersionFeatures } from "../kubernetes/versions.js";
+import type { AddressRanges } from "../model/addressRanges.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import type { HostFile } from "../model/hostFile.js";
 import { bridgeName, paths, podNetworkName } from "../model/hostLayout.js";
 import { bridgeFindings } from "./bridgeFindings.js";
 import { interfaceMtu } from "./interfaceMtu.js";
+import { podCidrDeliveryOf } from "./podCidrDelivery.js";
 import type { PodNetwork, PodsOfNode } from "./podNetwork.js";
 
 /** Pods on each node's own bridge; the routes between nodes are the owner's network's. */
@@ -12,8 +14,8 @@ export const bridgeNetwork: PodNetwork = {
   name: "bridge",
   forwardsPods: true,
   makesNodesReady: true,
-  cniFile: (node, podCidr) =>
-    bridgeNetworkFile(node.features, { podCidr, mtu: interfaceMtu(node.observed.host, node) }),
+  cniFile: (node, podCidrs) =>
+    bridgeNetworkFile(node.features, { podCidrs, mtu: interfaceMtu(node.observed.host, node) }),
   files: () => [],
   agent: () => undefined,
   objects: () => [],
@@ -21,7 +23,7 @@ export const bridgeNetwork: PodNetwork = {
   routes,
   findings: bridgeFindings,
   traces: { links: [], paths: [] },
-  routedNetwork: () => undefined,
+  routedNetworks: () => [],
 };
 
 function routes(known: readonly PodsOfNode[]): string[] {
@@ -34,7 +36,7 @@ function bridgeNotes({ podCidr }: ClusterConfig, known: readonly PodsOfNode[]): 
     [
       "With --network bridge your own network has to have a route to each node's pods",
       ...(known.length === 0 ? [] : [`: ${routes(known).map((route) => `\`ip route add ${route}\``).join(", ")}`]),
-      `. ${each} gets a free /${nodeCidrMaskSize(podCidr)} of ${podCidr} when it registers; `,
+      `. ${each} gets ${podCidr.map((range) => `a free /${nodeCidrMaskSize(range)} of ${range}`).join(" and ")} when it registers; `,
       "`tsdeploy status` on the master shows all routes.",
     ].join(""),
   ];
@@ -42,8 +44,8 @@ function bridgeNotes({ podCidr }: ClusterConfig, known: readonly PodsOfNode[]): 
 
 /** What differs between nodes in their bridges' configuration. */
 export interface BridgeSettings {
-  /** The node's own, unless `features.podCidrDelivery` is `runtime`. */
-  readonly podCidr?: string;
+  /** The node's own, unless the runtime fills them in. */
+  readonly podCidrs?: AddressRanges;
   /** Bytes of a pod's largest packet; undefined: the kernel's default of 1500. */
   readonly mtu?: number | undefined;
 }
@@ -52,10 +54,14 @@ export interface BridgeSettings {
  * CNI configuration of pods on a bridge. Where the runtime fills in the node's pod CIDR (capability `ipRanges`) no
  * subnet is named. Masquerading is a matter of our own chain, which leaves traffic between pods alone.
  */
-export function bridgeNetworkFile(features: VersionFeatures, { podCidr, mtu }: BridgeSettings): HostFile {
+export function bridgeNetworkFile(features: VersionFeatures, { podCidrs, mtu }: BridgeSettings): HostFile {
   const { cniVersion, cniList } = features;
-  const isFilledIn = features.podCidrDelivery === "runtime";
-  if (!isFilledIn && podCidr === undefined) throw new Error(`the pod network of ${features.version} needs a pod CIDR`);
+  const isFilledIn = podCidrDeliveryOf({ podCidr: podCidrs ?? [""] }, features) === "runtime";
+  if (!isFilledIn && podCidrs === undefined) throw new Error(`the pod network of ${features.version} needs a pod CIDR`);
+  const [podCidr, secondPodCidr] = podCidrs ?? [];
+  const whole = [{ dst: "0.0.0.0/0" }, ...(secondPodCidr === undefined ? [] : [{ dst: "::/0" }])];
+  const both = [[{ subnet: podCidr }], [{ subnet: secondPodCidr }]];
+  const subnets = secondPodCidr === undefined ? { subnet: podCidr } : { ranges: both };
   const bridge = {
     type: "bridge",
     bridge: bridgeName,
@@ -65,7 +71,7 @@ export function bridgeNetworkFile(features: VersionFeatures, { podCidr, mtu }: B
     // Leaves it out where it is not known.
     mtu,
     ...(isFilledIn && { capabilities: { ipRanges: true } }),
-    ipam: { type: "host-local", ...(!isFilledIn && { subnet: podCidr }), routes: [{ dst: "0.0.0.0/0" }] },
+    ipam: { type: "host-local", ...(!isFilledIn && subnets), routes: whole },
   };
   const portmap = { type: "portmap", capabilities: { portMappings: true } };
   const configuration = cniList

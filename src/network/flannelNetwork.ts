@@ -2,6 +2,7 @@ import * as z from "zod";
 import { apiserverOf } from "../kubernetes/networks.js";
 import { rbacObjects } from "../kubernetes/rbacObjects.js";
 import type { VersionFeatures } from "../kubernetes/versions.js";
+import { isDualStack } from "../model/addressRanges.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import type { ExistingFile } from "../model/hostFacts.js";
 import type { HostFile } from "../model/hostFile.js";
@@ -21,6 +22,8 @@ const overheads: { readonly [Backend in NetworkBackend]: number } = {
   wireguard: 80,
   udp: 28,
 };
+/** Of IPv6's header over IPv4's. flannel forgets it with vxlan; with wireguard it is in the sum. */
+const ipv6Overheads: Partial<typeof overheads> = { vxlan: 20 };
 
 /** Where flanneld keeps what it has found out. */
 const runFolder = "/run/flannel";
@@ -39,21 +42,23 @@ export const flannelNetwork: PodNetwork = {
   name: "flannel",
   forwardsPods: true,
   makesNodesReady: true,
-  cniFile: (node, podCidr) => bridgeNetworkFile(node.features, { podCidr, mtu: podMtu(node) }),
+  cniFile: (node, podCidrs) => bridgeNetworkFile(node.features, { podCidrs, mtu: podMtu(node) }),
   files: ({ config }) => [flannelConfiguration(config)],
   agent: flannelAgent,
   objects: (_, features) => flannelObjects(features),
   notes: () => [],
   routes: () => [],
   findings: flannelFindings,
-  traces: { links: [vxlanLink, "flannel0", "flannel-wg"], paths: [runFolder] },
-  routedNetwork: (files) => readConfiguration(files)?.Network,
+  traces: { links: [vxlanLink, "flannel-v6.1", "flannel0", "flannel-wg", "flannel-wg-v6"], paths: [runFolder] },
+  routedNetworks,
 };
 
 /** What is left of the interface's; less if the cluster's owner has said so. */
 function podMtu({ config, observed, nodeIp, networkInterface }: NetworkNode): number | undefined {
   const outer = interfaceMtu(observed.host, { nodeIp, networkInterface });
-  const inner = outer === undefined ? undefined : outer - overheads[config.networkBackend];
+  const { networkBackend } = config;
+  const overhead = overheads[networkBackend] + (isDualStack(config) ? (ipv6Overheads[networkBackend] ?? 0) : 0);
+  const inner = outer === undefined ? undefined : outer - overhead;
   const known = [inner, config.networkMtu].filter((mtu) => mtu !== undefined);
   return known.length === 0 ? undefined : Math.min(...known);
 }
@@ -62,7 +67,9 @@ function podMtu({ config, observed, nodeIp, networkInterface }: NetworkNode): nu
 function flannelConfiguration({ podCidr, networkBackend, networkMtu }: ClusterConfig): HostFile {
   const port = networkBackend === "vxlan" ? { VNI: 1, Port: 8472 } : {};
   const mtu = networkMtu === undefined ? {} : { MTU: networkMtu };
-  const document = { Network: podCidr, Backend: { Type: networkBackend, ...port, ...mtu } };
+  const [Network, IPv6Network] = podCidr;
+  const ipv6 = IPv6Network === undefined ? {} : { EnableIPv6: true, IPv6Network };
+  const document = { Network, ...ipv6, Backend: { Type: networkBackend, ...port, ...mtu } };
   const content = `${JSON.stringify(document, undefined, 2)}\n`;
   return { path: paths.flannelConfig, mode: 0o644, content, secret: false };
 }
@@ -72,7 +79,16 @@ export function flannelBackend(files: ReadonlyMap<string, ExistingFile>): string
   return readConfiguration(files)?.Backend.Type;
 }
 
-const configurationSchema = z.object({ Network: z.cidrv4(), Backend: z.object({ Type: z.string() }) });
+function routedNetworks(files: ReadonlyMap<string, ExistingFile>): string[] {
+  const { Network, IPv6Network } = readConfiguration(files) ?? {};
+  return [Network, IPv6Network].filter((network) => network !== undefined);
+}
+
+const configurationSchema = z.object({
+  Network: z.cidrv4(),
+  IPv6Network: z.cidrv6().optional(),
+  Backend: z.object({ Type: z.string() }),
+});
 
 /** What lies on a host; undefined for what is not there, or not as we write it. */
 function readConfiguration(files: ReadonlyMap<string, ExistingFile>): z.infer<typeof configurationSchema> | undefined {
@@ -84,7 +100,7 @@ function readConfiguration(files: ReadonlyMap<string, ExistingFile>): z.infer<ty
 }
 
 function flannelAgent(node: NetworkNode, image: string): NetworkAgent {
-  const { role, config, features, observed, nodeName, nodeIp, networkInterface } = node;
+  const { role, config, features, observed, nodeName, nodeIp, nodeIpv6, networkInterface } = node;
   const { host } = observed;
   const isOwnImage = image === config.image;
   const bootstraps = role === "worker" && features.nodeCredentials === "bootstrap-token";
@@ -93,6 +109,10 @@ function flannelAgent(node: NetworkNode, image: string): NetworkAgent {
     networkInterface === undefined
       ? nodeIp
       : (host.addresses.find((candidate) => candidate.interface === networkInterface)?.address ?? nodeIp);
+  const publicIpv6 =
+    networkInterface === undefined
+      ? nodeIpv6
+      : (host.ipv6.addresses.find((candidate) => candidate.interface === networkInterface)?.address ?? nodeIpv6);
   const mtu = podMtu(node);
   const kubeletPki = `${paths.kubeletRoot}/pki`;
   return {
@@ -105,6 +125,7 @@ function flannelAgent(node: NetworkNode, image: string): NetworkAgent {
       `--net-config-path=${paths.flannelConfig}`,
       `--iface=${interfaceName}`,
       `--public-ip=${publicIp}`,
+      ...(publicIpv6 === undefined ? [] : [`--public-ipv6=${publicIpv6}`]),
       // Both are a matter of our own chains, which leave traffic between pods alone.
       "--ip-masq=false",
       "--iptables-forward-rules=false",
@@ -135,6 +156,7 @@ function flannelAgent(node: NetworkNode, image: string): NetworkAgent {
     healthPort: flannelHealthPort,
     readyAnnotations: {
       "flannel.alpha.coreos.com/public-ip": publicIp,
+      ...(publicIpv6 !== undefined && { "flannel.alpha.coreos.com/public-ipv6": publicIpv6 }),
       // The backend udp leaves the type empty.
       "flannel.alpha.coreos.com/backend-type": config.networkBackend === "udp" ? "" : config.networkBackend,
     },

@@ -13,5 +13,5 @@ export const noNetwork: PodNetwork = {
   routes: () => [],
   findings: () => [],
   traces: { links: [], paths: [] },
-  routedNetwork: () => undefined,
+  routedNetworks: () => [],
 };

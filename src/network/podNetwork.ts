@@ -1,4 +1,5 @@
 import type { VersionFeatures } from "../kubernetes/versions.js";
+import type { AddressRanges } from "../model/addressRanges.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import type { Bind } from "../model/containerSpec.js";
 import type { Finding } from "../model/finding.js";
@@ -15,6 +16,8 @@ export interface NetworkNode {
   readonly observed: ObservedHost;
   readonly nodeName: string;
   readonly nodeIp: string;
+  /** With dual stack. */
+  readonly nodeIpv6?: string;
   /** `--network-interface`; undefined: the one with the node's address. */
   readonly networkInterface?: string | undefined;
 }
@@ -55,7 +58,7 @@ export interface NetworkTraces {
 
 /** What checks know of a run; a worker has read the rest of it from its master by then. */
 export interface NetworkWish {
-  readonly podCidr: string;
+  readonly podCidr: AddressRanges;
   readonly networkBackend: NetworkBackend;
   /** The node's own address, if it was given. */
   readonly nodeIp?: string | undefined;
@@ -83,9 +86,9 @@ export interface PodNetwork {
   /**
    * CNI's configuration for the container runtime.
    *
-   * @param podCidr the node's own; only looked at where the runtime does not fill it in
+   * @param podCidrs the node's own; only looked at where the runtime does not fill them in
    */
-  cniFile(node: NetworkNode, podCidr: string): HostFile | undefined;
+  cniFile(node: NetworkNode, podCidrs: AddressRanges): HostFile | undefined;
   /** Further files, which are there before anything is started. */
   files(node: NetworkNode): HostFile[];
   agent(node: NetworkNode, image: string): NetworkAgent | undefined;
@@ -99,8 +102,8 @@ export interface PodNetwork {
   findings(observed: ObservedHost, wish: NetworkWish): Finding[];
   readonly traces: NetworkTraces;
   /**
-   * Network to whose parts it writes routes, which stay when its program ends, on a host with these files. Undefined if
-   * it writes none there.
+   * Networks to whose parts it writes routes, which stay when its program ends, on a host with these files; none if it
+   * writes none there.
    */
-  routedNetwork(files: ReadonlyMap<string, ExistingFile>): string | undefined;
+  routedNetworks(files: ReadonlyMap<string, ExistingFile>): readonly string[];
 }

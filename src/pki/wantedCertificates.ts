@@ -5,6 +5,8 @@ import { normalName } from "./readCertificate.js";
 export interface IdentityNames {
   readonly nodeName: string;
   readonly nodeIp: string;
+  /** With dual stack. */
+  readonly nodeIpv6?: string;
   /** The first address of the Service CIDR: the API server's Service. */
   readonly serviceIp: string;
   readonly clusterDomain: string;
@@ -52,7 +54,7 @@ export type KubeconfigName = "admin" | "controllerManager" | "scheduler" | "prox
 
 /** `path` is without `.crt` and `.key`. */
 export function wantedPairs(request: IdentityNames): Readonly<Record<PairName, WantedCertificate>> {
-  const { nodeName, nodeIp, serviceIp, clusterDomain, extraSans } = request;
+  const { nodeName, nodeIp, nodeIpv6, serviceIp, clusterDomain, extraSans } = request;
   const services = ["kubernetes", "kubernetes.default", "kubernetes.default.svc"];
   return {
     apiserver: {
@@ -66,6 +68,7 @@ export function wantedPairs(request: IdentityNames): Readonly<Record<PairName, W
         "localhost",
         nodeName,
         nodeIp,
+        ...(nodeIpv6 === undefined ? [] : [nodeIpv6]),
         serviceIp,
         "127.0.0.1",
         ...extraSans,

@@ -131,7 +131,7 @@ function dnsWait(context: AddonContext, node: string, ready: readonly string[]):
       probe: {
         kind: "name-resolves",
         name: `kubernetes.default.svc.${config.clusterDomain}`,
-        address: addressAt(config.serviceCidr, 1),
+        address: addressAt(config.serviceCidr[0], 1),
         server: config.clusterDns,
         node,
         network: config.network,

@@ -127,7 +127,7 @@ export function cleanupScope(ownership: Ownership, kept: Kept): CleanupScope {
     ),
     links: links.filter((link) => !(before?.links ?? []).includes(link)),
     // Without a record of before nothing shows which are ours.
-    routes: before && networks.flatMap((network) => network.routedNetwork(ownership.files) ?? [])[0],
+    routes: before ? networks.flatMap((network) => network.routedNetworks(ownership.files)) : [],
   };
 }
 

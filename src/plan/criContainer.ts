@@ -1,5 +1,6 @@
 import { cniBinDirs } from "../kubernetes/cniFolders.js";
 import { toArguments } from "../kubernetes/commandFlags.js";
+import { isDualStack } from "../model/addressRanges.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import type { Bind, ContainerSpec } from "../model/containerSpec.js";
 import type { ObservedHost } from "../model/hostFacts.js";
@@ -38,6 +39,8 @@ export function criContainer({ role, config, observed, options, pauseImage }: Cr
     "cni-cache-dir": `${paths.cniState}/cache`,
     // Whoever reaches it may run anything in any container: the kubelet alone does, and authenticates people.
     "streaming-bind-addr": "127.0.0.1:0",
+    // Without it pods' second addresses are told to nobody.
+    ...(isDualStack(config) && { "ipv6-dual-stack": "true" }),
   };
   const same = (path: string): Bind => ({ source: path, target: path });
   return withSpecLabel({

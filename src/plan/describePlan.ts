@@ -131,7 +131,7 @@ export function describeAction(action: Action): string {
     case "create-node":
       return `create ${describeObject(action.object)} unless it is there`;
     case "set-pod-cidr":
-      return `give node ${action.node} the pod CIDR ${action.podCidr}`;
+      return `give node ${action.node} the pod CIDR ${action.podCidrs.join(" and ")}`;
     case "write-pod-network":
       return (
         `write ${action.file.path} when node ${action.node} has its pod CIDR` +

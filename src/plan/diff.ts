@@ -2,7 +2,7 @@ import { isEdited } from "../kubernetes/renderManifests.js";
 import type { Bind, Component, ContainerSpec } from "../model/containerSpec.js";
 import type { ContainerDetails } from "../model/dockerObjects.js";
 import type { ExistingFile } from "../model/hostFacts.js";
-import { type HostFile, podCidrPlaceholder } from "../model/hostFile.js";
+import { type HostFile, podCidrPlaceholders } from "../model/hostFile.js";
 import { labels } from "../model/hostLayout.js";
 import type { Plan } from "../model/plan.js";
 import { configLabel } from "./containerLabels.js";
@@ -83,14 +83,15 @@ function podNetworkFilesOf(plan: Plan): HostFile[] {
   );
 }
 
-/** With the pod CIDR that an existing file names, if it is made of the same template. */
+/** With the pod CIDRs that an existing file names, if it is made of the same template. */
 function filled(template: HostFile, existing: ExistingFile | undefined): HostFile {
-  const [head = "", tail = ""] = template.content.split(podCidrPlaceholder);
+  const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  const withCidrs = podCidrPlaceholders.reduce(
+    (pattern, placeholder) => pattern.replaceAll(escaped(placeholder), "[\\da-f.:/]+"),
+    escaped(template.content),
+  );
   const { content = "" } = existing ?? {};
-  const isOurs = content.startsWith(head) && content.endsWith(tail);
-  return isOurs && /^[\d./]+$/.test(content.slice(head.length, content.length - tail.length))
-    ? { ...template, content }
-    : template;
+  return new RegExp(`^${withCidrs}$`).test(content) ? { ...template, content } : template;
 }
 
 /** All containers that a plan runs. */

@@ -1,5 +1,6 @@
 import { acceptedNode } from "../config/acceptedOptions.js";
 import type { VersionFeatures } from "../kubernetes/versions.js";
+import type { OnePerFamily } from "../model/addressRanges.js";
 import type { HostFacts, ObservedHost } from "../model/hostFacts.js";
 import type { NodeOptions } from "../model/options.js";
 import type { NodeIdentity } from "./nodeIdentity.js";
@@ -29,17 +30,22 @@ export function followMove<Options extends GivenOptions>(
 ): Options {
   const accepted = acceptedNode(files);
   if (!accepted) return options;
-  const ip = options.given.has("ip") ? options.ip : addressNow(accepted, host);
+  const ip = options.given.has("ip") ? options.ip : addressesNow(accepted, host);
   if (ip === undefined) return options;
-  const isNameless = !features.usesNodeAddresses && !options.given.has("nodeName") && accepted.nodeName === accepted.ip;
-  return { ...options, ip, ...(isNameless && { nodeName: ip }) };
+  const isNameless = !features.usesNodeAddresses && !options.given.has("nodeName") && accepted.nodeName === accepted.ip[0];
+  return { ...options, ip, ...(isNameless && { nodeName: ip[0] }) };
+}
+
+/** That of IPv6, if the node had one and the host has it no more, is found anew, as on a new node. */
+function addressesNow(accepted: AcceptedNode, host: HostFacts): OnePerFamily | undefined {
+  const first = addressNow(accepted, host);
+  if (first === undefined) return undefined;
+  const others = accepted.ip.slice(1).filter((ip) => host.ipv6.addresses.some(({ address }) => address === ip));
+  return [first, ...others];
 }
 
 /** Undefined if there is none in its place: which of the others it is now is for the person to say. */
-export function addressNow(
-  { ip, ipInterface }: AcceptedNode,
-  { addresses, defaultAddress }: Pick<HostFacts, "addresses" | "defaultAddress">,
-): string | undefined {
+function addressNow({ ip: [ip], ipInterface }: AcceptedNode, { addresses, defaultAddress }: HostFacts): string | undefined {
   if (addresses.some(({ address }) => address === ip)) return ip;
   if (ipInterface === undefined) return defaultAddress;
   const [first, ...others] = addresses.filter((candidate) => candidate.interface === ipInterface);
@@ -48,6 +54,6 @@ export function addressNow(
 
 /** Undefined for a node that is where it was, or new. */
 export function moveOf({ files }: Pick<ObservedHost, "files">, { nodeIp }: Pick<NodeIdentity, "nodeIp">): Move | undefined {
-  const was = acceptedNode(files)?.ip;
+  const was = acceptedNode(files)?.ip[0];
   return was === undefined || was === nodeIp ? undefined : { was, is: nodeIp };
 }

@@ -6,14 +6,16 @@ import { kubeletFlags, registersTaints } from "../kubernetes/kubeletFlags.js";
 import { podResolver } from "../kubernetes/podResolver.js";
 import { proxyConfiguration, proxyFlags } from "../kubernetes/proxyConfiguration.js";
 import type { VersionFeatures } from "../kubernetes/versions.js";
+import type { PodCidrDelivery } from "../kubernetes/versionTable.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import type { ContainerSpec } from "../model/containerSpec.js";
 import { defined } from "../model/defined.js";
 import type { ObservedHost } from "../model/hostFacts.js";
-import { type HostFile, podCidrPlaceholder } from "../model/hostFile.js";
+import { type HostFile, placeholdersFor } from "../model/hostFile.js";
 import { cniConfigFiles, criSocket, labels, paths } from "../model/hostLayout.js";
 import type { ExtraArgs, NodeOptions, PatchableComponent, Taint } from "../model/options.js";
 import type { PlanWarning, Step } from "../model/plan.js";
+import { podCidrDeliveryOf } from "../network/podCidrDelivery.js";
 import { podNetworkOf } from "../network/podNetworks.js";
 import { criContainer } from "./criContainer.js";
 import { kubeletContainer } from "./kubeletContainer.js";
@@ -50,6 +52,7 @@ export interface NodePlanInput {
 /** What every node has, master or worker. */
 export interface NodePlan {
   readonly files: readonly HostFile[];
+  readonly podCidrDelivery: PodCidrDelivery;
   /** CNI configuration that is written when the node's pod CIDR is known. */
   readonly podNetworkFile: HostFile | undefined;
   /** The pod network's own program, if it has one. */
@@ -94,10 +97,11 @@ export function nodePlan(input: NodePlanInput): NodePlan {
   const file = (path: string, content: string | undefined): HostFile[] =>
     content === undefined ? [] : [{ path, mode: 0o644, content, secret: false }];
   const resolver = podResolver(observed.host, config, node.nodeIp);
-  const hasOwnFile = features.podCidrDelivery !== "runtime";
+  const podCidrDelivery = podCidrDeliveryOf(config, features);
+  const hasOwnFile = podCidrDelivery !== "runtime";
   const network = podNetworkOf(config);
   const networkNode = { role, config, features, observed, ...node, networkInterface: options.networkInterface };
-  const cniFile = network.cniFile(networkNode, podCidrPlaceholder);
+  const cniFile = network.cniFile(networkNode, placeholdersFor(config.podCidr));
   const networkFiles = network.files(networkNode);
   const agent = network.agent(networkNode, images.flannel);
   return {
@@ -109,6 +113,7 @@ export function nodePlan(input: NodePlanInput): NodePlan {
       ...(resolver.file ? [resolver.file] : []),
       ...scriptFiles(input.bundled, role),
     ],
+    podCidrDelivery,
     podNetworkFile: hasOwnFile ? cniFile : undefined,
     network: agent && {
       container: networkContainer({ role, config, options, agent, files: networkFiles }),

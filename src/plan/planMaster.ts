@@ -1,11 +1,12 @@
 import { stringify } from "yaml";
 import { writtenFilesRecord } from "../host/writtenFiles.js";
-import { addressAt, firstNodeCidr } from "../kubernetes/networks.js";
+import { addressAt, firstNodeCidrs } from "../kubernetes/networks.js";
 import { programCommands } from "../kubernetes/programCommands.js";
 import { isEdited, manifestText, renderManifests } from "../kubernetes/renderManifests.js";
 import { schedulerConfiguration } from "../kubernetes/schedulerConfiguration.js";
 import { startupSeconds } from "../kubernetes/startupProbes.js";
 import { featuresOf, type VersionFeatures } from "../kubernetes/versions.js";
+import { isIpv6 } from "../model/addressRanges.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import { defined } from "../model/defined.js";
 import type { ObservedHost } from "../model/hostFacts.js";
@@ -76,7 +77,7 @@ const masterLabels = { "node-role.kubernetes.io/master": "", "node-role.kubernet
 export function planMaster(input: MasterPlanInput): Plan {
   const { options, config, observed, bundled } = input;
   const features = featuresOf(config.version);
-  const node = nodeIdentity(options, observed.host, features);
+  const node = nodeIdentity(options, observed.host, features, config);
   const common = nodePlan({
     role: "master",
     options,
@@ -176,7 +177,7 @@ function masterFiles(parts: MasterParts): MasterFiles {
   const firstNetwork =
     podNetworkFile &&
     !observed.files.has(podNetworkFile.path) &&
-    filledNetwork(podNetworkFile, firstNodeCidr(config.podCidr));
+    filledNetwork(podNetworkFile, firstNodeCidrs(config.podCidr));
   const early: HostFile[] = [
     ...(input.otherFiles ?? []),
     ...input.pkiFiles,
@@ -221,7 +222,7 @@ function masterPods({ input, features, node, common }: MasterParts, scheduler: r
     nodeIp: node.nodeIp,
     certificateNames: serverNames({
       ...node,
-      serviceIp: addressAt(config.serviceCidr, 1),
+      serviceIp: addressAt(config.serviceCidr[0], 1),
       clusterDomain: config.clusterDomain,
       extraSans: options.apiserverSans,
     }),
@@ -252,7 +253,7 @@ function masterPods({ input, features, node, common }: MasterParts, scheduler: r
 }
 
 /** From the kubelet's registering its node, as soon as the API server serves, to Ready. */
-function masterNodeSteps({ input, features, node, common }: MasterParts): Step[] {
+function masterNodeSteps({ input, node, common }: MasterParts): Step[] {
   const { config, observed } = input;
   const { podNetworkFile, annotations } = common;
   const { nodeName } = node;
@@ -267,7 +268,7 @@ function masterNodeSteps({ input, features, node, common }: MasterParts): Step[]
       step("pod-cidr", phase, ["node-registered"], {
         kind: "set-pod-cidr",
         node: nodeName,
-        podCidr: firstNodeCidr(config.podCidr),
+        podCidrs: firstNodeCidrs(config.podCidr),
       }),
     ),
     ...(podNetworkFile
@@ -276,7 +277,7 @@ function masterNodeSteps({ input, features, node, common }: MasterParts): Step[]
             kind: "write-pod-network",
             node: nodeName,
             file: podNetworkFile,
-            restartsKubelet: features.podCidrDelivery === "file-before-kubelet",
+            restartsKubelet: common.podCidrDelivery === "file-before-kubelet",
           }),
         ]
       : []),
@@ -300,13 +301,14 @@ function masterNodeSteps({ input, features, node, common }: MasterParts): Step[]
 /** What the cluster says; in a new one, the place that its first node gets. */
 function knownPods(
   { podsOfNodes = [], config, observed }: MasterPlanInput,
-  { nodeName, nodeIp }: NodeIdentity,
+  { nodeName, nodeIp, nodeIpv6 }: NodeIdentity,
 ): readonly PodsOfNode[] {
+  const addressFor = (podCidr: string): string => (isIpv6(podCidr) ? nodeIpv6 : undefined) ?? nodeIp;
   if (podsOfNodes.length > 0 || observed.host.etcdData) {
     // Its Node object may still have the address that it had before this run.
-    return podsOfNodes.map((pods) => (pods.node === nodeName ? { ...pods, address: nodeIp } : pods));
+    return podsOfNodes.map((pods) => (pods.node === nodeName ? { ...pods, address: addressFor(pods.podCidr) } : pods));
   }
-  return [{ node: nodeName, podCidr: firstNodeCidr(config.podCidr), address: nodeIp }];
+  return firstNodeCidrs(config.podCidr).map((podCidr) => ({ node: nodeName, podCidr, address: addressFor(podCidr) }));
 }
 
 /** Workers know their API server by the master's address. */

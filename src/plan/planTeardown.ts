@@ -56,6 +56,9 @@ const fixedSysctls: Readonly<Record<string, string>> = {
   "net.bridge.bridge-nf-call-ip6tables": "1",
 };
 
+/** Of an interface whose routers a host of IPv6 goes on listening to though it forwards. */
+const isAcceptRa = /^net\.ipv6\.conf\..+\.accept_ra$/;
+
 /** Where to look before a teardown is planned: at all that could be ours. */
 export function teardownLookout(files: ReadonlyMap<string, ExistingFile>): CleanupScope {
   return cleanupScope(ownershipOf(files), { identity: false, etcdData: false });
@@ -187,7 +190,7 @@ function cleaning(scope: CleanupScope, kept: Kept): UnorderedStep[] {
     emptyFolders: scope.emptyFolders.filter((folder) => folder === paths.kubernetes),
     sysctls: {},
     links: [],
-    routes: undefined,
+    routes: [],
   };
   return [
     clean("clean-up", { ...scope, paths: scope.paths.filter((path) => !isRecord(path)) }),
@@ -300,7 +303,7 @@ export function sysctlsToRestore(
   return Object.fromEntries(
     Object.entries(before).filter(([name, value]) => {
       const current = now[name];
-      const fixed = fixedSysctls[name];
+      const fixed = isAcceptRa.test(name) ? "2" : fixedSysctls[name];
       return current !== undefined && current !== value && (fixed === undefined || fixed === current);
     }),
   );

@@ -53,7 +53,7 @@ export function planWorker(input: WorkerPlanInput): Plan {
   const { options, config, observed, bundled } = input;
   checkPatchTargets(options.patches);
   const features = featuresOf(options.k8sVersion ?? config.version);
-  const node = nodeIdentity(options, observed.host, features);
+  const node = nodeIdentity(options, observed.host, features, config);
   const nodeConfig = configOf(input, features.version);
   const common = nodePlan({
     role: "worker",
@@ -73,7 +73,7 @@ export function planWorker(input: WorkerPlanInput): Plan {
 
   const { podNetworkFile } = common;
   // A kubelet that reads its network's file once may start when that is there, which needs a node with a pod CIDR.
-  const isNodeFirst = podNetworkFile !== undefined && features.podCidrDelivery === "file-before-kubelet";
+  const isNodeFirst = podNetworkFile !== undefined && common.podCidrDelivery === "file-before-kubelet";
   const network = podNetworkFile ? [networkStep(podNetworkFile, node, isNodeFirst ? "node-object" : "node-registered")] : [];
   const nodeFirst = isNodeFirst
     ? [

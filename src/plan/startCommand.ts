@@ -4,8 +4,8 @@ import { paths } from "../model/hostLayout.js";
 export interface StartConditions {
   /** The iptables that Docker writes to. */
   readonly iptables?: "nft" | "legacy";
-  /** Pod CIDR whose traffic is let through and masqueraded. */
-  readonly forward?: string;
+  /** Pod networks whose traffic is let through and masqueraded. */
+  readonly forward?: readonly string[];
   /** Address of the master, which alone may reach a kubelet that authenticates nobody. */
   readonly closeKubelet?: string;
   /** Loopback's network, if a rule has to drop what comes from elsewhere for it. */
@@ -26,12 +26,12 @@ export interface StartConditions {
 
 /** The beginning of a container's command, up to the program. */
 export function startCommand(conditions: StartConditions): string[] {
-  const { files = [], modules = [], link } = conditions;
+  const { files = [], modules = [], forward = [], link } = conditions;
   const option = (name: string, value: string | undefined): string[] => (value === undefined ? [] : [name, value]);
   return [
     `${paths.scripts}/start.sh`,
     ...option("--iptables", conditions.iptables),
-    ...option("--forward", conditions.forward),
+    ...forward.flatMap((cidr) => ["--forward", cidr]),
     ...option("--close-kubelet", conditions.closeKubelet),
     ...option("--close-loopback", conditions.closeLoopback),
     ...option("--plugins", conditions.plugins),

@@ -1,3 +1,4 @@
+import type { AddressRanges, OnePerFamily } from "../model/addressRanges.js";
 import type { ImageDetails } from "../model/dockerObjects.js";
 import type { Finding } from "../model/finding.js";
 import type { EngineFacts, ObservedHost } from "../model/hostFacts.js";
@@ -13,9 +14,9 @@ export interface Wanted {
   /** Given by `--node-name`; else it is the host's name in lower case. */
   readonly nodeName?: string;
   /** Given by `--ip`. */
-  readonly ip?: string;
-  readonly podCidr?: string;
-  readonly serviceCidr?: string;
+  readonly ip?: OnePerFamily;
+  readonly podCidr?: AddressRanges;
+  readonly serviceCidr?: AddressRanges;
   readonly clusterDomain?: string;
   readonly network?: NetworkName;
   readonly networkBackend?: NetworkBackend;
@@ -32,8 +33,8 @@ export interface Wanted {
   /** What the cluster whose data is on this host was made with. */
   readonly accepted?: {
     readonly version: string;
-    readonly serviceCidr: string;
-    readonly podCidr: string;
+    readonly serviceCidr: AddressRanges;
+    readonly podCidr: AddressRanges;
     readonly clusterDomain: string;
     /** The etcd that the run started. */
     readonly etcdVersion?: string | undefined;

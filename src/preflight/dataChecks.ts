@@ -3,6 +3,7 @@ import { isMasterOptions } from "../config/acceptedOptions.js";
 import { etcdThatRan, etcdToRun } from "../image/etcdVersion.js";
 import { etcdChange } from "../kubernetes/etcdVersions.js";
 import { featuresOf } from "../kubernetes/versions.js";
+import { familiesText } from "../model/addressRanges.js";
 import { unreachable } from "../model/errors.js";
 import type { Finding } from "../model/finding.js";
 import type { ObservedHost } from "../model/hostFacts.js";
@@ -85,8 +86,8 @@ export const dataChecks: readonly Check<ObservedHost>[] = [
           });
         }
       };
-      refuse("SERVICE_CIDR_CHANGED", "Service CIDR", "--service-cidr", accepted.serviceCidr, serviceCidr);
-      refuse("POD_CIDR_CHANGED", "pod CIDR", "--pod-cidr", accepted.podCidr, podCidr);
+      refuse("SERVICE_CIDR_CHANGED", "Service CIDR", "--service-cidr", familiesText(accepted.serviceCidr), serviceCidr && familiesText(serviceCidr));
+      refuse("POD_CIDR_CHANGED", "pod CIDR", "--pod-cidr", familiesText(accepted.podCidr), podCidr && familiesText(podCidr));
       refuse("CLUSTER_DOMAIN_CHANGED", "domain", "--cluster-domain", accepted.clusterDomain, clusterDomain);
       return found;
     },

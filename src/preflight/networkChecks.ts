@@ -1,11 +1,13 @@
-import ipaddr from "ipaddr.js";
+import { overlap } from "../config/networkReaders.js";
 import { parseWrittenFiles } from "../host/writtenFiles.js";
 import { featuresOf, type VersionFeatures } from "../kubernetes/versions.js";
+import { isDualStack } from "../model/addressRanges.js";
 import type { Finding } from "../model/finding.js";
-import type { ListeningPort, ObservedHost } from "../model/hostFacts.js";
+import type { HostFacts, ListeningPort, ObservedHost } from "../model/hostFacts.js";
 import { cniConfigFiles, paths } from "../model/hostLayout.js";
 import { hasOurKubelet, isKubeletMade, isOurs } from "../model/ownership.js";
 import type { NetworkBackend, NetworkName } from "../model/podNetwork.js";
+import { ipv6AddressBeside, noIpv6Address } from "../network/ipv6Address.js";
 import { flannelBackend, flannelHealthPort } from "../network/flannelNetwork.js";
 import { podNetworkOf } from "../network/podNetworks.js";
 import type { Check } from "./check.js";
@@ -87,7 +89,8 @@ export const networkChecks: readonly Check<ObservedHost>[] = [
   },
   {
     name: "address",
-    check({ host }, { ip }) {
+    check({ host }, { ip: given }) {
+      const ip = given?.[0];
       const addresses = host.addresses.filter((address) => !clusterLinks.test(address.interface));
       const known = addresses.map((address) => `${address.address} (${address.interface})`).join(", ") || "none";
       if (ip === undefined) {
@@ -121,25 +124,48 @@ export const networkChecks: readonly Check<ObservedHost>[] = [
     },
   },
   {
+    name: "ipv6-address",
+    check({ host }, { ip, podCidr }) {
+      if (podCidr === undefined || !isDualStack({ podCidr })) return undefined;
+      const [nodeIp = host.defaultAddress, ipv6] = ip ?? [];
+      // Without an address of IPv4 nothing shows where to look.
+      if (nodeIp === undefined) return undefined;
+      if (ipv6 === undefined) {
+        const found = ipv6AddressBeside(host, nodeIp);
+        return found === undefined
+          ? { kind: "environment", ...noIpv6Address(host, nodeIp) }
+          : ipv6Route(host, found);
+      }
+      if (host.ipv6.addresses.some(({ address }) => address === ipv6)) return ipv6Route(host, ipv6);
+      const known = host.ipv6.addresses.map((address) => `${address.address} (${address.interface})`).join(", ") || "none";
+      return {
+        kind: "environment",
+        code: "NOT_AN_ADDRESS",
+        message: `${ipv6} is not an address of the host that lasts; of IPv6 it has: ${known}`,
+        hint: "Choose one of them with --ip.",
+      };
+    },
+  },
+  {
     name: "address-ranges",
     check({ host }, wanted) {
       const ranges = [
-        { name: "pod", option: "--pod-cidr", cidr: wanted.podCidr },
-        { name: "Service", option: "--service-cidr", cidr: wanted.serviceCidr },
+        ...(wanted.podCidr ?? []).map((cidr) => ({ name: "pod", option: "--pod-cidr", cidr })),
+        ...(wanted.serviceCidr ?? []).map((cidr) => ({ name: "Service", option: "--service-cidr", cidr })),
       ];
       // A network behind a gateway may be the way to other nodes' pods; one that the host is in cannot.
       const networks = [
-        ...host.addresses.map((address) => ({
+        ...[...host.addresses, ...host.ipv6.addresses].map((address) => ({
           interface: address.interface,
           cidr: `${address.address}/${address.prefixLength}`,
         })),
-        ...host.routes
-          .filter((route) => route.gateway === undefined && route.destination !== "0.0.0.0/0")
+        ...[...host.routes, ...host.ipv6.routes]
+          .filter(({ gateway, destination }) => gateway === undefined && !/^(0\.0\.0\.0|::)\/0$/.test(destination))
           .map((route) => ({ interface: route.interface, cidr: route.destination })),
       ].filter((network) => !clusterLinks.test(network.interface));
       return ranges.flatMap(({ name, option, cidr }): Finding[] => {
-        const network = networks.find((candidate) => cidr !== undefined && overlap(candidate.cidr, cidr));
-        if (network === undefined || cidr === undefined) {
+        const network = networks.find((candidate) => overlap(candidate.cidr, cidr));
+        if (network === undefined) {
           return [];
         }
         return [
@@ -157,7 +183,7 @@ export const networkChecks: readonly Check<ObservedHost>[] = [
     name: "pod-network",
     check(observed, { network, networkBackend, podCidr, ip, masterIp, networkInterface }) {
       if (network === undefined || networkBackend === undefined || podCidr === undefined) return undefined;
-      const wish = { podCidr, networkBackend, nodeIp: ip, masterIp, networkInterface };
+      const wish = { podCidr, networkBackend, nodeIp: ip?.[0], masterIp, networkInterface };
       return podNetworkOf({ network }).findings(observed, wish);
     },
   },
@@ -206,15 +232,18 @@ function againstChange(
   return `The pods of this node are on the network of ${paths.cniConf}/${other}; with ${network} new ones would be on another`;
 }
 
-function coversLoopback({ address }: ListeningPort): boolean {
-  return address === "0.0.0.0" || address === "::" || address.startsWith("127.") || address === "::ffff:127.0.0.1";
+/** As with IPv4: before kube-proxy's rules are asked, the kernel looks for a route. */
+function ipv6Route({ ipv6 }: HostFacts, nodeIpv6: string): Finding | undefined {
+  if (ipv6.routes.some(({ destination }) => destination === "::/0")) return undefined;
+  const { interface: name = "eth0" } = ipv6.addresses.find(({ address }) => address === nodeIpv6) ?? {};
+  return {
+    kind: "warning",
+    code: "NO_DEFAULT_ROUTE",
+    message: "The host has no default route of IPv6: pods will reach Services by IPv6, the machine itself will not",
+    hint: `One that leads nowhere will do: \`ip -6 route add default dev ${name} metric 1000\`.`,
+  };
 }
 
-function overlap(one: string, other: string): boolean {
-  const [a, b] = [ipaddr.parseCIDR(one), ipaddr.parseCIDR(other)];
-  if (a[0].kind() !== b[0].kind()) {
-    return false;
-  }
-  const [wide, narrow] = a[1] <= b[1] ? [a, b] : [b, a];
-  return wide[0].match(narrow[0], wide[1]);
+function coversLoopback({ address }: ListeningPort): boolean {
+  return address === "0.0.0.0" || address === "::" || address.startsWith("127.") || address === "::ffff:127.0.0.1";
 }

@@ -24,6 +24,8 @@ const afterKill = [
   // Only a first run makes a join token; a later one says how to get one.
   /^objects \S*\/secrets\/bootstrap-token-abcdef is gone/,
   /^objects \S*\/configmaps\/cluster-info was/,
+  // Only a run that waits for the add-on manager has to know which revision that has read.
+  /^files \/etc\/kubernetes\/addons\/revision is gone/,
 ];
 
 const afterBack = [
@@ -31,6 +33,8 @@ const afterBack = [
   /^files \/etc\/kubernetes\/tsdeploy-files\.json was/,
   // The killed run has made it; the next one knows it as a folder that was there, and teardown as ours.
   /^folders \/etc\/kubernetes\/addons is new/,
+  // Taking an add-on out of the folder makes another revision of that.
+  /^files \/etc\/kubernetes\/addons\/revision (is new|was)/,
 ];
 
 /** What is not as it should be, a line each, beginning with what had failed. */

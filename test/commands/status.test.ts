@@ -4,7 +4,7 @@ import { acceptedWorkerFile } from "../../src/config/acceptedOptions.js";
 import type { InterfaceAddress } from "../../src/model/hostFacts.js";
 import { workerOptions } from "../plan/fixtures.js";
 
-const file = acceptedWorkerFile({ ...workerOptions, ip: "10.0.0.6", nodeName: "one", ipInterface: "eth0" });
+const file = acceptedWorkerFile({ ...workerOptions, ip: ["10.0.0.6"], nodeName: "one", ipInterface: "eth0" });
 const files = new Map([[file.path, file]]);
 const on = (name: string, address: string): InterfaceAddress => ({ interface: name, address, prefixLength: 24 });
 

@@ -9,7 +9,7 @@ import {
 } from "../../src/config/acceptedOptions.js";
 
 const accepted: AcceptedWorkerOptions = {
-  ip: "10.0.0.6",
+  ip: ["10.0.0.6"],
   nodeName: "rack-2",
   nodeLabels: { rack: "2" },
   nodeTaints: [{ key: "gpu", value: "yes", effect: "NoSchedule" }],
@@ -55,8 +55,8 @@ describe("what a master accepted", () => {
     ...older,
     clusterName: "tsdeploy",
     k8sVersion: "v1.36.2",
-    podCidr: "10.244.0.0/16",
-    serviceCidr: "10.96.0.0/12",
+    podCidr: ["10.244.0.0/16"],
+    serviceCidr: ["10.96.0.0/12"],
     clusterDomain: "cluster.local",
     apiserverSans: [],
     network: "bridge",
@@ -68,9 +68,21 @@ describe("what a master accepted", () => {
     expect(parseAcceptedOptions(acceptedOptionsFile(full).content)).toEqual(full);
   });
 
+  test("has two address families in its file as options have them", () => {
+    const families = {
+      ip: ["10.0.0.6", "fd77::6"],
+      podCidr: ["10.244.0.0/16", "fd00:10:244::/56"],
+      serviceCidr: ["10.96.0.0/16", "fd00:10:96::/112"],
+    } as const;
+    const added = { registryMirrors, insecureApi: false, proxyMode: "iptables", dns: true, addons: [] } as const;
+    const file = acceptedOptionsFile({ ...master, ...added, networkBackend: "vxlan", ...families });
+    expect(file.content).toContain("podCidr: 10.244.0.0/16,fd00:10:244::/56\n");
+    expect(parseAcceptedOptions(file.content)).toMatchObject(families);
+  });
+
   test("tells the etcd that ran, which is no option to follow", () => {
     const options = followAccepted(asked, { ...master, ...{ registryMirrors, insecureApi: false, proxyMode: "iptables", dns: false, addons: [] }, etcdVersion: "3.6.8" });
-    expect(options).toHaveProperty("podCidr", "10.244.0.0/16");
+    expect(options).toHaveProperty("podCidr", ["10.244.0.0/16"]);
     expect(options).not.toHaveProperty("etcdVersion");
   });
 

@@ -61,8 +61,8 @@ describe("where options come from", () => {
     const options = await load("master");
     expect(options).toMatchObject({
       clusterName: "tsdeploy",
-      podCidr: "10.244.0.0/16",
-      serviceCidr: "10.96.0.0/12",
+      podCidr: ["10.244.0.0/16"],
+      serviceCidr: ["10.96.0.0/12"],
       clusterDomain: "cluster.local",
       network: "flannel",
       networkBackend: "vxlan",
@@ -95,7 +95,7 @@ describe("where options come from", () => {
       env: { TSDEPLOY_POD_CIDR: "10.2.0.0/16", TSDEPLOY_CLUSTER_NAME: "variable" },
       flags: { podCidr: "10.3.0.0/16" },
     });
-    expect(options).toMatchObject({ podCidr: "10.3.0.0/16", clusterName: "variable", clusterDomain: "file.local" });
+    expect(options).toMatchObject({ podCidr: ["10.3.0.0/16"], clusterName: "variable", clusterDomain: "file.local" });
     expect([...options.given].sort()).toEqual(["clusterDomain", "clusterName", "config", "podCidr"]);
   });
 
@@ -154,11 +154,11 @@ timeout: 90s
   it("lets one file serve master and workers", async () => {
     const yaml = "master: 10.0.0.5\npodCidr: 10.1.0.0/16\nextraArgs: {apiserver: {v: 2}, kubelet: {v: 3}}\n";
     expect((await load("worker", { yaml })).master).toBe("10.0.0.5");
-    expect((await load("master", { yaml })).podCidr).toBe("10.1.0.0/16");
+    expect((await load("master", { yaml })).podCidr).toEqual(["10.1.0.0/16"]);
   });
 
   it("counts an empty variable as not given", async () => {
-    expect((await load("master", { env: { TSDEPLOY_POD_CIDR: "" } })).podCidr).toBe("10.244.0.0/16");
+    expect((await load("master", { env: { TSDEPLOY_POD_CIDR: "" } })).podCidr).toEqual(["10.244.0.0/16"]);
   });
 
   it("leaves the kubeconfig alone if asked to", async () => {
@@ -227,7 +227,8 @@ describe("what is wrong", () => {
     ["podCidr: [a\n", /^cluster\.yaml:\d+:\d+: /],
     ["podCidr: 10.0.0.0/16\npodCidr: 10.1.0.0/16\n", /^cluster\.yaml:2:1: .*unique/],
     ["- podCidr\n", /^cluster\.yaml: is not a map/],
-    ["podCidr: [10.0.0.0/16]\n", /^cluster\.yaml:1:10: podCidr: takes one value, not a list/],
+    ["podCidr: [10.0.0.0/16, 10.1.0.0/33]\n", /^cluster\.yaml:1:24: podCidr: "10.1.0.0\/33" is not an IPv4 network/],
+    ["podCidr: {a: b}\n", /^cluster\.yaml:1:10: podCidr: takes networks/],
     ["nodeLabels: {a: [b]}\n", /^cluster\.yaml:1:17: nodeLabels: the value of "a" has to be text/],
   ])("of the YAML %j has line and column", async (yaml, expected) => {
     expect(await messages("master", { yaml })).toEqual([expect.stringMatching(expected)]);
@@ -249,14 +250,28 @@ describe("what is wrong", () => {
     ["podCidr", "10.244.0.0", "IPv4 network"],
     ["podCidr", "10.244.0.0/33", "10.244.0.0/33"],
     ["podCidr", "010.0.0.0/16", "IPv4 network"],
-    ["podCidr", "fd00::/64", "IPv6"],
+    ["podCidr", "fd00::/64", "of IPv6 alone"],
+    ["podCidr", "fd00::/64,10.244.0.0/16", "10.244.0.0/16,fd00::/64"],
+    ["podCidr", "10.244.0.0/16,10.245.0.0/16", "more than one of each"],
+    ["podCidr", "10.244.0.0/16,fd00::/56,fd01::/56", "more than one of each"],
+    ["podCidr", "10.244.0.0/16,fd00::1/56", "fd00::/56"],
+    ["podCidr", "10.244.0.0/16,fd00::/121", "/120"],
+    ["podCidr", "10.244.0.0/16,fe80::/56", "link-local"],
+    ["podCidr", "10.244.0.0/16,fd00::/129", "IPv6 network"],
+    ["podCidr", ",", "is empty"],
+    ["serviceCidr", "10.96.0.0/16,fd00:10:96::/107", "/108"],
+    ["serviceCidr", "10.96.0.0/16,fd00:10:96::/125", "/124"],
     ["podCidr", "10.244.0.0/26", "/24"],
     ["podCidr", "127.0.0.0/16", "loopback"],
     ["serviceCidr", "10.0.0.0/8", "/12"],
     ["serviceCidr", "10.96.0.0/29", "/28"],
     ["ip", "127.0.0.1", "127.0.0.0/8"],
     ["ip", "10.244.3.4", "10.244.0.0/16"],
-    ["ip", "::1", "IPv6"],
+    ["ip", "::1", "::/8"],
+    ["ip", "fd00::5", "of IPv6 alone"],
+    ["ip", "10.0.0.5,fe80::5", "link-local"],
+    ["ip", "10.0.0.5,10.0.0.6", "more than one of each"],
+    ["ip", "10.0.0.five", "not an IP address"],
     ["clusterDomain", "Cluster.Local.", "cluster.local"],
     ["nodeName", "Node_1", "node's name"],
     ["nodeName", "Node-1", "Did you mean node-1?"],
@@ -317,6 +332,33 @@ describe("what is wrong", () => {
     { proxyMode: "ipvs", k8sVersion: "v1.20.2" },
   ])("does not include %j: the version has it, or is not known yet", async (flags) => {
     expect(await messages("master", { flags })).toEqual([]);
+  });
+
+  it("says of two address families what does not go with them, all at once", async () => {
+    const dual = { podCidr: "10.244.0.0/16,fd00:10:244::/56", serviceCidr: "10.96.0.0/16,fd00:10:96::/112" };
+    const options = await load("master", { flags: { ...dual, ip: "10.0.0.5,FD77:0::5" } });
+    expect(options).toMatchObject({
+      podCidr: ["10.244.0.0/16", "fd00:10:244::/56"],
+      serviceCidr: ["10.96.0.0/16", "fd00:10:96::/112"],
+      ip: ["10.0.0.5", "fd77::5"],
+    });
+    const inYaml = "podCidr: [10.244.0.0/16, 'fd00:10:244::/56']\n";
+    expect((await load("master", { yaml: inYaml })).podCidr).toEqual(["10.244.0.0/16", "fd00:10:244::/56"]);
+
+    const flags = { ...dual, k8sVersion: "v1.19.16", networkBackend: "udp", networkMtu: "1200" };
+    const list = (await messages("master", { flags })).join("\n");
+    expect(list).toContain("Kubernetes has them from v1.20 on");
+    expect(list).toContain("--network-backend: flannel's udp carries IPv4 alone");
+    expect(list).toContain("--network-mtu: 1200 is too small for IPv6");
+
+    const [uneven] = await messages("master", { flags: { ...dual, serviceCidr: "10.96.0.0/16" } });
+    expect(uneven).toMatch(/^--service-cidr: has one range where --pod-cidr has two/);
+    const [single] = await messages("master", { flags: { podCidr: "10.1.0.0/16", ip: "10.0.0.5,fd77::5" } });
+    expect(single).toMatch(/^--ip: has two addresses/);
+    const overlaps = await messages("master", { flags: { ...dual, podCidr: "10.244.0.0/16,fd00:10::/32" } });
+    expect(overlaps.join()).toContain("fd00:10::/32 overlap the Service addresses fd00:10:96::/112");
+    const inRange = await messages("master", { flags: { ...dual, ip: "10.0.0.5,fd00:10:244::5" } });
+    expect(inRange.join()).toContain("fd00:10:244::5 is one of the pod addresses fd00:10:244::/56");
   });
 
   it("includes ranges that overlap, whoever gave them", async () => {

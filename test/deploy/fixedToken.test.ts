@@ -19,7 +19,7 @@ let host: ReturnType<typeof onHost>;
 let fixed: FixedToken;
 
 const accepted = (k8sVersion: string): { content: string; mode: number } =>
-  acceptedOptionsFile({ ...masterOptions, k8sVersion, ip: "10.0.0.5", nodeName: "master-1" });
+  acceptedOptionsFile({ ...masterOptions, k8sVersion, ip: ["10.0.0.5"], nodeName: "master-1" });
 
 beforeAll(async () => {
   const { files } = await makeIdentity({ ...identityRequest, nodeIp: "10.0.0.5", tokenFile: true });

@@ -1,9 +1,10 @@
 import { createServer, type Server } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { featuresOf } from "../../src/kubernetes/versions.js";
 import { eventually } from "./support/eventually.js";
-import { differences, footprint, savedFootprint } from "./support/footprint.js";
-import { machine1, machine2, machine3 } from "./support/machine.js";
-import { apply, hasFlannel, kubectl, kubectlJson, tryTsdeploy, tsdeploy } from "./support/operator.js";
+import { differences, type Footprint, footprint, savedFootprint } from "./support/footprint.js";
+import { type Machine, machine1, machine2, machine3 } from "./support/machine.js";
+import { apply, hasFlannel, image, kubectl, kubectlJson, tryTsdeploy, tsdeploy, version } from "./support/operator.js";
 import {
   nodes,
   nodesReady,
@@ -261,6 +262,121 @@ describe.runIf(hasFlannel())("machines that get other addresses", () => {
     for (const machine of both) {
       await move(machine, later(machine), machine.address);
       expect(differences(savedFootprint(machine), await footprint(machine)), machine.name).toEqual([]);
+    }
+  });
+});
+
+/** On every node, answers by both families with its pod's name. */
+const answering = {
+  apiVersion: "apps/v1",
+  kind: "DaemonSet",
+  metadata: { name: "names" },
+  spec: {
+    selector: { matchLabels: { app: "names" } },
+    template: {
+      metadata: { labels: { app: "names" } },
+      spec: {
+        terminationGracePeriodSeconds: 0,
+        tolerations: [{ operator: "Exists" }],
+        containers: [
+          {
+            name: "names",
+            image,
+            imagePullPolicy: "IfNotPresent",
+            command: ["socat", "-T5", "TCP6-LISTEN:8080,ipv6only=0,reuseaddr,fork", "SYSTEM:hostname"],
+          },
+        ],
+      },
+    },
+  },
+};
+
+interface TwoFamilies {
+  readonly spec: { readonly clusterIPs: readonly string[] };
+  readonly status: { readonly podIPs: readonly { readonly ip: string }[] };
+  readonly metadata: { readonly name: string };
+}
+
+async function disableIpv6(value: 0 | 1): Promise<void> {
+  const names = ["all", "default", "lo", "eth0", "docker0"].map((name) => `net.ipv6.conf.${name}.disable_ipv6=${value}`);
+  for (const machine of both) await machine.sh(`sysctl -q -w ${names.join(" ")}`);
+}
+
+describe.runIf(featuresOf(version).dualStack)("two address families", () => {
+  const ipv6Of = (machine: Machine): string => `fd77::${machine.number}`;
+  const before = new Map<Machine, Footprint>();
+
+  beforeAll(async () => {
+    await disableIpv6(0);
+    for (const machine of both) {
+      await machine.sh(
+        `ip -6 address add ${ipv6Of(machine)}/64 dev eth0 nodad; ip -6 route add default dev eth0 metric 1000`,
+      );
+      before.set(machine, await footprint(machine));
+    }
+  });
+
+  afterAll(async () => {
+    for (const machine of both) await machine.sh(`ip -6 address flush dev eth0 scope global; ip -6 route del default`);
+    await disableIpv6(1);
+  });
+
+  it("come from the master's ranges, and a worker takes them from the master", async () => {
+    const ranges = ["--pod-cidr", "10.244.0.0/16,fd00:10:244::/56", "--service-cidr", "10.96.0.0/16,fd00:10:96::/112"];
+    await tsdeploy(["master", "--network", "bridge", ...ranges], { machine: machine1, env: { TSDEPLOY_NETWORK_BACKEND: "" } });
+    await tsdeploy(["worker", "--master", machine1.address], { machine: machine2 });
+    const { stdout } = await tsdeploy(["status", "--output", "json"], { machine: machine1 });
+    const { routes } = JSON.parse(stdout) as { routes: readonly string[] };
+    for (const machine of both) {
+      const addresses = [machine.address, ipv6Of(machine)];
+      const own = routes.filter((route) => addresses.some((address) => route.endsWith(` via ${address}`)));
+      expect(own).toHaveLength(2);
+      for (const other of both.filter((one) => one !== machine)) {
+        await other.sh(own.map((route) => `ip route add ${route}`).join("; "));
+      }
+    }
+  });
+
+  it("carry pods and Services of both across machines, and to machines", async () => {
+    const spec = { ipFamilyPolicy: "RequireDualStack", selector: { app: "names" }, ports: [{ port: 80, targetPort: 8080 }] };
+    await apply(answering, { apiVersion: "v1", kind: "Service", metadata: { name: "names" }, spec });
+    await kubectl(["rollout", "status", "daemonset/names", "--timeout=60s"]);
+    const { items: pods } = await kubectlJson<{ items: TwoFamilies[] }>("get", "pods", "-l", "app=names");
+    const service = await kubectlJson<TwoFamilies>("get", "service", "names");
+    const ask = (address: string, port: number): string =>
+      `socat -T 5 - TCP:${address.includes(":") ? `[${address}]` : address}:${port} </dev/null`;
+    const all = pods.map(({ metadata }) => metadata.name).sort();
+    for (const { metadata } of pods) {
+      for (const { status, metadata: other } of pods) {
+        expect(status.podIPs).toHaveLength(2);
+        for (const { ip } of status.podIPs) expect(await inPod(metadata.name, ask(ip, 8080))).toBe(other.name);
+      }
+      for (const ip of service.spec.clusterIPs) {
+        await eventually(`each pod answers ${metadata.name} by ${ip}`, async () => {
+          const answers = await inPod(metadata.name, `for i in {1..8}; do ${ask(ip, 80)}; done`);
+          expect([...new Set(answers.split("\n"))].sort()).toEqual(all);
+        });
+      }
+    }
+    for (const machine of both) {
+      for (const ip of service.spec.clusterIPs) {
+        const url = `http://${ip.includes(":") ? `[${ip}]` : ip}/`;
+        expect(all).toContain((await machine.sh(`curl -gsS --http0.9 -m 5 ${url}`)).trim());
+      }
+    }
+  });
+
+  it("leave nothing behind, whichever it is", async () => {
+    await tsdeploy(["teardown", "--yes", "--force"], { machine: machine2 });
+    await tsdeploy(["teardown", "--yes", "--force", "--purge"], { machine: machine1 });
+    for (const machine of both) {
+      await machine.sh(
+        "ip -4 route show root 10.244.0.0/16 | xargs -rL1 ip -4 route del; " +
+          "ip -6 route show root fd00:10:244::/56 | cut -d' ' -f1-5 | xargs -rL1 ip -6 route del",
+      );
+    }
+    for (const machine of both) {
+      expect(differences(before.get(machine) ?? [], await footprint(machine)), machine.name).toEqual([]);
     }
   });
 });

@@ -47,6 +47,14 @@ export const hostFacts: HostFacts = {
     { destination: "10.0.0.0/24", interface: "eth0" },
     { destination: "172.17.0.0/16", interface: "docker0" },
   ],
+  ipv6: {
+    addresses: [{ interface: "eth0", address: "2001:db8::5", prefixLength: 64 }],
+    defaultAddress: "2001:db8::5",
+    routes: [
+      { destination: "::/0", interface: "eth0", gateway: "fe80::1" },
+      { destination: "2001:db8::/64", interface: "eth0" },
+    ],
+  },
   links: ["lo", "eth0", "docker0"],
   mtus: { lo: 65_536, eth0: 1500, docker0: 1500 },
   networkDrivers: ["br_netfilter", "vxlan", "wireguard", "tun"],

@@ -15,7 +15,7 @@ describe("hostBefore", () => {
       kubeProxy: hostFacts.kubeProxy,
       links: hostFacts.links,
       // The network that the host is in has no gateway: nobody would take it for another node's pods.
-      routes: ["route 0.0.0.0/0 via 10.0.0.1 dev eth0"],
+      routes: ["route 0.0.0.0/0 via 10.0.0.1 dev eth0", "route ::/0 via fe80::1 dev eth0"],
       files: ["/etc/kubernetes/pki/ca.crt"],
       entries: hostFacts.entries,
     });

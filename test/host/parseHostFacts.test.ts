@@ -91,6 +91,36 @@ describe("parseHostFacts", () => {
     });
   });
 
+  it("has of IPv6 what it has of IPv4", () => {
+    const more = [
+      "address6 eth0 2001:db8::5/64",
+      "address6 tun0 fd00::1",
+      "route6 2001:db8::/64 dev eth0 proto kernel metric 256 pref medium",
+      "route6 fd00:10:244:1::/64 via fd77::6 dev eth0 metric 1024 pref medium",
+      "route6 default via fe80::1 dev eth0 proto ra metric 1024 expires 1797sec pref medium",
+    ];
+    expect(parseHostFacts(`${output}\n${more.join("\n")}\n`).ipv6).toEqual({
+      addresses: [
+        { interface: "eth0", address: "2001:db8::5", prefixLength: 64 },
+        { interface: "tun0", address: "fd00::1", prefixLength: 128 },
+      ],
+      defaultAddress: "2001:db8::5",
+      routes: [
+        { destination: "2001:db8::/64", interface: "eth0" },
+        { destination: "fd00:10:244:1::/64", interface: "eth0", gateway: "fd77::6" },
+        { destination: "::/0", interface: "eth0", gateway: "fe80::1" },
+      ],
+    });
+    expect(parseHostFacts(output).ipv6).toEqual({ addresses: [], routes: [] });
+    const nowhere = `${output}\nroute6 default dev eth0 metric 1000 pref medium\n`;
+    expect(parseHostFacts(nowhere).ipv6.routes).toEqual([{ destination: "::/0", interface: "eth0" }]);
+  });
+
+  it("knows networks of both families in a firewall's rules, and what only looks like one", () => {
+    const text = `${output}\nfirewall firewalld 10.0.0.7,fd00:10:244::/56,52:54:00:12:34:56\n`;
+    expect(parseHostFacts(text).firewalls.at(-1)?.sources).toEqual(["10.0.0.7/32", "fd00:10:244::/56"]);
+  });
+
   it("takes the address of the default route that the kernel prefers", () => {
     expect(facts.defaultAddress).toBe("192.168.1.5");
   });

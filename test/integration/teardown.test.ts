@@ -61,7 +61,7 @@ const says = (what: string): string =>
   `bash -c 'trap "echo ${what} >>/said/order; exit" TERM; while :; do sleep 0.05; done'`;
 const fromFile = "--label io.tsdeploy.spec=0 --label annotation.kubernetes.io/config.source=file";
 
-const accepted = acceptedOptionsFile({ ...masterOptions, k8sVersion: "v1.20.2", ip: "10.77.0.14", nodeName: "machine-4" });
+const accepted = acceptedOptionsFile({ ...masterOptions, k8sVersion: "v1.20.2", ip: ["10.77.0.14"], nodeName: "machine-4" });
 
 /** What a master with a workload leaves, as real ones do: measured on v1.20.2. */
 const kubernetes = `

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { pathOf } from "../../src/api/pathOf.js";
 import { bootstrapObjects, clusterConfigMap, parseClusterConfig } from "../../src/kubernetes/bootstrapObjects.js";
 import { featuresOf } from "../../src/kubernetes/versions.js";
+import type { ClusterConfig } from "../../src/model/clusterConfig.js";
 import type { KubernetesObject } from "../../src/model/kubernetesObject.js";
 import { clusterConfig } from "./clusterConfig.js";
 
@@ -92,11 +93,18 @@ describe("the cluster's configuration", () => {
     expect(parseClusterConfig(clusterConfigMap(clusterConfig))).toEqual(clusterConfig);
     const withRegistry = { ...clusterConfig, registry: "registry.example.com/k8s" };
     expect(parseClusterConfig(clusterConfigMap(withRegistry))).toEqual(withRegistry);
+    const dual: ClusterConfig = {
+      ...clusterConfig,
+      podCidr: ["10.244.0.0/16", "fd00:10:244::/56"],
+      serviceCidr: ["10.96.0.0/16", "fd00:10:96::/112"],
+    };
+    expect(parseClusterConfig(clusterConfigMap(dual))).toEqual(dual);
+    expect(JSON.stringify(clusterConfigMap(clusterConfig))).toContain('\\"podCidr\\": \\"10.244.0.0/16\\"');
   });
 
   test("reads as it was written before there was a choice of proxies", () => {
     const { insecureApi, proxyMode, ...before } = clusterConfig;
-    const old = { data: { "cluster.json": JSON.stringify(before) } };
+    const old = { data: { "cluster.json": JSON.stringify({ ...before, podCidr: "10.244.0.0/16", serviceCidr: "10.96.0.0/12" }) } };
     expect(parseClusterConfig(old)).toEqual({ ...before, insecureApi, proxyMode });
     expect({ insecureApi, proxyMode }).toEqual({ insecureApi: false, proxyMode: "iptables" });
   });

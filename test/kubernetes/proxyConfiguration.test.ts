@@ -45,6 +45,19 @@ test("a flag that has a field becomes it, with the field's type", () => {
   expect(document).not.toHaveProperty("v");
 });
 
+test("of feature gates those that the cluster needs stay", () => {
+  const document = proxyConfiguration({
+    config: { ...config, podCidr: ["10.244.0.0/16", "fd00:10:244::/56"] },
+    features: featuresOf("v1.20.2"),
+    observed,
+    nodeName: "n",
+    kubeconfig: "/k",
+    extraArgs: { "feature-gates": "A=true" },
+    patches: [],
+  });
+  expect(document).toMatchObject({ featureGates: { A: true, IPv6DualStack: true } });
+});
+
 test("flags that the file silences are refused by name", () => {
   expect(() => configuration({ master: "x", cleanup: "true" })).toThrow(/--master.*\n.*--cleanup/);
 });

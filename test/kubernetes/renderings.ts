@@ -26,6 +26,7 @@ export interface Scenario {
   readonly cgroupDriver: "cgroupfs" | "systemd";
   readonly hasTaints: boolean;
   readonly conntrackMaxWritable: boolean;
+  readonly isDualStack: boolean;
 }
 
 export interface Rendering {
@@ -47,6 +48,7 @@ export function scenariosOf(features: VersionFeatures): Scenario[] {
     cgroupDriver: ["cgroupfs", "systemd"],
     hasTaints: [true, false],
     conntrackMaxWritable: [false, true],
+    isDualStack: features.dualStack ? [false, true] : [false],
   });
 }
 
@@ -174,8 +176,15 @@ export function programsOf(features: VersionFeatures): Record<Program, readonly 
   };
 }
 
-function configOf({ version }: VersionFeatures, { network, proxyMode, insecureApi }: Scenario): ClusterConfig {
-  return { ...clusterConfig, version, network, proxyMode, insecureApi, extraArgs: {} };
+function configOf({ version }: VersionFeatures, scenario: Scenario): ClusterConfig {
+  const { network, proxyMode, insecureApi, isDualStack } = scenario;
+  const config = { ...clusterConfig, version, network, proxyMode, insecureApi, extraArgs: {} };
+  if (!isDualStack) return config;
+  return {
+    ...config,
+    podCidr: ["10.244.0.0/16", "fd00:10:244::/56"],
+    serviceCidr: ["10.96.0.0/16", "fd00:10:96::/112"],
+  };
 }
 
 function hostOf({ cgroupVersion, cgroupDriver, conntrackMaxWritable }: Scenario): ObservedHost {

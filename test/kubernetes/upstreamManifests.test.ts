@@ -16,9 +16,9 @@ const config: ClusterConfig = {
   image: `${registry}/hyperkube-amd64:v1.3.6`,
   registry,
   apiserver: "https://10.0.0.5:6443",
-  serviceCidr: "10.0.0.0/24",
+  serviceCidr: ["10.0.0.0/24"],
   clusterDns: "10.0.0.10",
-  podCidr: "10.1.0.0/16",
+  podCidr: ["10.1.0.0/16"],
   insecureApi: true,
 };
 const options = { k8sVersion: config.version, image: config.image, registry };

@@ -3,8 +3,9 @@ import { featuresOf } from "../../src/kubernetes/versions.js";
 import { defined } from "../../src/model/defined.js";
 import { bridgeNetworkFile } from "../../src/network/bridgeNetwork.js";
 
-function network(version: string, podCidr?: string): { path: string; content: unknown } {
-  const { path, content } = bridgeNetworkFile(featuresOf(version), defined({ podCidr }));
+function network(version: string, ...[first, ...others]: string[]): { path: string; content: unknown } {
+  const podCidrs = first === undefined ? undefined : ([first, ...others] as const);
+  const { path, content } = bridgeNetworkFile(featuresOf(version), defined({ podCidrs }));
   return { path, content: JSON.parse(content) as unknown };
 }
 
@@ -30,4 +31,14 @@ test.each(["v1.3.6", "v1.6.13"])("%s reads one plugin's file, of the specificati
 
 test("a file that would have to name a subnet is not made without one", () => {
   expect(() => bridgeNetworkFile(featuresOf("v1.11.10"), {})).toThrow("pod CIDR");
+});
+
+test.each(["v1.20.2", "v1.36.2"])("in %s two subnets are named: runtimes fill in two as if they were one", (version) => {
+  const { content } = network(version, "10.244.3.0/24", "fd00:10:244:3::/64");
+  const ipam = {
+    ranges: [[{ subnet: "10.244.3.0/24" }], [{ subnet: "fd00:10:244:3::/64" }]],
+    routes: [{ dst: "0.0.0.0/0" }, { dst: "::/0" }],
+  };
+  expect(content).toMatchObject({ plugins: [{ type: "bridge", ipam }, { type: "portmap" }] });
+  expect(JSON.stringify(content)).not.toContain("ipRanges");
 });

@@ -26,7 +26,7 @@ function node(
 }
 
 function podMtu(of: NetworkNode): unknown {
-  const { plugins } = JSON.parse(flannelNetwork.cniFile(of, "")?.content ?? "") as { plugins: { mtu?: number }[] };
+  const { plugins } = JSON.parse(flannelNetwork.cniFile(of, [""])?.content ?? "") as { plugins: { mtu?: number }[] };
   return plugins[0]?.mtu;
 }
 
@@ -60,10 +60,10 @@ describe("a pod's largest packet", () => {
 
 test.each(networkBackends)("the type %s is always written: without one flannel takes udp", (networkBackend) => {
   const files = flannelNetwork.files(node({ networkBackend }));
-  expect(JSON.parse(files[0]?.content ?? "")).toMatchObject({ Network: clusterConfig.podCidr, Backend: { Type: networkBackend } });
+  expect(JSON.parse(files[0]?.content ?? "")).toMatchObject({ Network: clusterConfig.podCidr[0], Backend: { Type: networkBackend } });
   const onHost = new Map(files.map(({ path, content, mode }) => [path, { content, mode }]));
   expect(flannelBackend(onHost)).toBe(networkBackend);
-  expect(flannelNetwork.routedNetwork(onHost)).toBe(clusterConfig.podCidr);
+  expect(flannelNetwork.routedNetworks(onHost)).toEqual(clusterConfig.podCidr);
 });
 
 describe("flanneld", () => {
@@ -115,5 +115,34 @@ describe("flanneld", () => {
       "ClusterRoleBinding",
     ]);
     expect(flannelNetwork.objects(clusterConfig, featuresOf("v1.3.6"))).toEqual([]);
+  });
+});
+
+describe("with two address families", () => {
+  const podCidr = ["10.244.0.0/16", "fd00:10:244::/56"] as const;
+
+  test("flannel's configuration has both, and a teardown looks for the routes of both", () => {
+    const files = flannelNetwork.files(node({ podCidr }));
+    expect(JSON.parse(files[0]?.content ?? "")).toMatchObject({
+      Network: "10.244.0.0/16",
+      EnableIPv6: true,
+      IPv6Network: "fd00:10:244::/56",
+    });
+    const onHost = new Map(files.map(({ path, content, mode }) => [path, { content, mode }]));
+    expect(flannelNetwork.routedNetworks(onHost)).toEqual(podCidr);
+  });
+
+  test("vxlan's packets leave room for the longer header", () => {
+    const mtuOf = (networkBackend: "vxlan" | "wireguard" | "host-gw"): unknown => {
+      const file = flannelNetwork.cniFile(node({ podCidr, networkBackend }), podCidr);
+      return (JSON.parse(file?.content ?? "") as { plugins: { mtu?: number }[] }).plugins[0]?.mtu;
+    };
+    expect([mtuOf("vxlan"), mtuOf("wireguard"), mtuOf("host-gw")]).toEqual([1430, 1420, 1500]);
+  });
+
+  test("flanneld says the node's second address, and is ready when the Node has it", () => {
+    const agent = flannelNetwork.agent(node({ podCidr }, {}, { nodeIpv6: "fd77::5" }), "image");
+    expect(agent?.command).toContain("--public-ipv6=fd77::5");
+    expect(agent?.readyAnnotations).toMatchObject({ "flannel.alpha.coreos.com/public-ipv6": "fd77::5" });
   });
 });

@@ -34,3 +34,13 @@ test("that of a cluster whose data alone is there names none: another node may h
 test("flannel needs no routes of anybody", () => {
   expect(said({ podsOfNodes }, "flannel")).not.toContain("route");
 });
+
+test("with two address families both have routes, each by the address of its family", () => {
+  const podCidr = ["10.244.0.0/16", "fd00:10:244::/56"] as const;
+  const input = masterInputOf({ version: "v1.20.2", config: { network: "bridge", podCidr } });
+  const text = planMaster(input).warnings.map(({ message }) => message).join("\n");
+  expect(text).toContain(
+    "`ip route add 10.244.0.0/24 via 10.0.0.5`, `ip route add fd00:10:244::/64 via 2001:db8::5`",
+  );
+  expect(text).toContain("a free /24 of 10.244.0.0/16 and a free /64 of fd00:10:244::/56");
+});

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { acceptedOptionsFile } from "../../src/config/acceptedOptions.js";
 import { defined } from "../../src/model/defined.js";
 import type { ContainerDetails } from "../../src/model/dockerObjects.js";
+import { filledNetwork } from "../../src/model/hostFile.js";
 import { paths } from "../../src/model/hostLayout.js";
 import type { MasterOptions } from "../../src/model/options.js";
 import type { Plan } from "../../src/model/plan.js";
@@ -9,7 +10,7 @@ import { describePlan } from "../../src/plan/describePlan.js";
 import { bindText, containersOf, diffPlan, filesOf, type PlanDiff, type Present } from "../../src/plan/diff.js";
 import { planMaster } from "../../src/plan/planMaster.js";
 import { planWorker } from "../../src/plan/planWorker.js";
-import { masterInput, masterOptions, observed, secretText, workerInput } from "./fixtures.js";
+import { masterInput, masterOptions, observed, secretText, workerInput, workerInputOf } from "./fixtures.js";
 
 const manifest = `${paths.manifests}/master-multi.json`;
 
@@ -164,7 +165,7 @@ test("--dry-run tells the difference, without secrets", () => {
 });
 
 test("what a run accepted may hold anything: a difference of it is named, not shown", () => {
-  const found = { k8sVersion: "v1.20.2", ip: "10.0.0.5", nodeName: "machine-1" };
+  const found = { k8sVersion: "v1.20.2", ip: ["10.0.0.5"], nodeName: "machine-1" } as const;
   const withMirror = (mirror: string): Plan =>
     planMaster({ ...masterInput, otherFiles: [acceptedOptionsFile({ ...masterOptions, ...found, mirror })] });
   const before = hostOf(withMirror("https://me:OLD-PASSWORD@files.example.com"));
@@ -174,4 +175,18 @@ test("what a run accepted may hold anything: a difference of it is named, not sh
   const { text, data } = describePlan(wanted, difference);
   expect(text + JSON.stringify(data)).not.toContain("PASSWORD");
   expect(text).toContain(`0600 ${paths.options}  secret, not shown`);
+});
+
+test("a pod network's file with both of a node's pod CIDRs is the planned one, and with something else is not", () => {
+  const podCidr = ["10.244.0.0/16", "fd00:10:244::/56"] as const;
+  const dual = planWorker(workerInputOf({ version: "v1.36.2", config: { podCidr } }));
+  const file = dual.steps.flatMap(({ action }) => (action.kind === "write-pod-network" ? [action.file] : []))[0];
+  const onHost = hostOf(dual);
+  const changesWith = (cidrs: readonly [string, ...string[]]): unknown => {
+    const filled = file && filledNetwork(file, cidrs);
+    const files = new Map([...onHost.files, [filled?.path ?? "", { mode: 0o644, content: filled?.content ?? "" }]]);
+    return diffPlan(dual, { ...onHost, files }, { overwrite: false }).changes.map((change) => change.change);
+  };
+  expect(changesWith(["10.244.3.0/24", "fd00:10:244:3::/64"])).toEqual([]);
+  expect(changesWith(["10.244.3.0/24"])).toEqual(["change"]);
 });

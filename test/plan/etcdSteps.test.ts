@@ -33,7 +33,7 @@ interface Host {
 
 function stepsFor(version: string, host: Host): Map<string, readonly string[]> {
   const { accepted = "v1.20.2", containers = [etcdOf("3.4.23")], imageEtcd = "3.4.23", etcdData = true } = host;
-  const options = acceptedOptionsFile({ ...masterOptions, k8sVersion: accepted, ip: "10.0.0.5", nodeName: "one" });
+  const options = acceptedOptionsFile({ ...masterOptions, k8sVersion: accepted, ip: ["10.0.0.5"], nodeName: "one" });
   const observed: ObservedHost = {
     ...observedHost,
     engine: { ...observedHost.engine, containers },

@@ -52,6 +52,21 @@ test.each(roles)("the %s's plan changes with the network flannel as reviewed", a
   await expect(textOf(changes)).toMatchFileSnapshot(`golden/${role}-flannel.txt`);
 });
 
+test.each(roles)("the %s's plan changes with two address families as reviewed", async (role) => {
+  const dual = {
+    podCidr: ["10.244.0.0/16", "fd00:10:244::/56"],
+    serviceCidr: ["10.96.0.0/16", "fd00:10:96::/112"],
+  } as const;
+  const changes = ["v1.20.2", "v1.23.17", "v1.36.2"].flatMap((version) =>
+    (["bridge", "flannel"] as const).flatMap((network) => {
+      const before = planLines(plans[role](version, { network }));
+      const after = planLines(plans[role](version, { network, ...dual }));
+      return ["", `${version} --network ${network}, two families`, ...sortedDifference(before, after)];
+    }),
+  );
+  await expect(textOf(changes)).toMatchFileSnapshot(`golden/${role}-dual-stack.txt`);
+});
+
 /** What is gone and what is new; only the order of the lines is not told. */
 function sortedDifference(before: readonly string[], after: readonly string[]): string[] {
   return lineDifference([...before].sort(), [...after].sort());

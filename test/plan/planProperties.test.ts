@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { featuresOf } from "../../src/kubernetes/versions.js";
+import type { AddressRanges } from "../../src/model/addressRanges.js";
 import type { HostFacts, ObservedHost } from "../../src/model/hostFacts.js";
 import type { HostFile } from "../../src/model/hostFile.js";
 import { paths } from "../../src/model/hostLayout.js";
@@ -191,7 +192,7 @@ interface Case {
   readonly image: "own" | "plain" | "programs" | "bare";
   readonly cgroup: "v1" | "v2";
   readonly oddHost: boolean;
-  readonly podCidr: string;
+  readonly podCidr: AddressRanges;
   readonly insecureApi: boolean;
   readonly proxyMode: "iptables" | "ipvs" | "nftables";
   readonly architecture: "amd64" | "arm64";
@@ -205,19 +206,20 @@ const cases = product<Case>({
   image: ["own", "plain", "programs", "bare"],
   cgroup: ["v1", "v2"],
   oddHost: [true, false],
-  podCidr: ["10.244.0.0/16", "192.168.8.0/23"],
+  podCidr: [["10.244.0.0/16"], ["192.168.8.0/23"], ["10.244.0.0/16", "fd00:10:244::/56"]],
   insecureApi: [false, true],
   proxyMode: ["iptables", "ipvs", "nftables"],
   architecture: ["amd64", "arm64"],
 });
 
 /** What this version has: nobody gets so far with the rest. */
-function isPossible(version: string, { cgroup, insecureApi, proxyMode }: Case): boolean {
+function isPossible(version: string, { cgroup, insecureApi, proxyMode, podCidr }: Case): boolean {
   const features = featuresOf(version);
   return (
     (cgroup === "v1" || features.supportsCgroupV2) &&
     (!insecureApi || features.insecureApi) &&
-    features.proxyModes.includes(proxyMode)
+    features.proxyModes.includes(proxyMode) &&
+    (podCidr.length === 1 || features.dualStack)
   );
 }
 
@@ -323,7 +325,7 @@ describe("such a check finds", () => {
 });
 
 test("a node goes by its options, else by its host", () => {
-  const named = planMaster({ ...masterInput, options: { ...masterOptions, nodeName: "n1", ip: "192.0.2.1" } });
+  const named = planMaster({ ...masterInput, options: { ...masterOptions, nodeName: "n1", ip: ["192.0.2.1"] } });
   expect(named.nodeName).toBe("n1");
   expect(JSON.stringify(containersOf(named))).toContain("--node-ip=192.0.2.1");
   const host = Object.fromEntries(Object.entries(observed.host).filter(([key]) => key !== "defaultAddress"));

@@ -21,7 +21,7 @@ const before = {
   entries: ["/var/lib/kubelet/config.json"],
 };
 const file = (content = ""): ExistingFile => ({ mode: 0o600, content });
-const options = acceptedOptionsFile({ ...masterOptions, k8sVersion: "v1.20.2", ip: "10.0.0.5", nodeName: "one" });
+const options = acceptedOptionsFile({ ...masterOptions, k8sVersion: "v1.20.2", ip: ["10.0.0.5"], nodeName: "one" });
 const masterFiles = new Map([
   ["/etc/kubernetes/host-before.json", file(JSON.stringify(before))],
   ["/etc/kubernetes/tsdeploy.yaml", file(options.content)],
@@ -186,6 +186,10 @@ describe("what is not ours", () => {
     expect(scope.links).toContain("cni0");
     expect(scope.links).not.toContain("cbr0");
     // 2 is not what kubelets set: somebody chose it since.
+    // start.sh sets 2 and nothing else.
+    const heard = "net.ipv6.conf.eth0/7.accept_ra";
+    expect(sysctlsToRestore({ [heard]: "1" }, { [heard]: "2" })).toEqual({ [heard]: "1" });
+    expect(sysctlsToRestore({ [heard]: "1" }, { [heard]: "0" })).toEqual({});
     expect(sysctlsToRestore(scope.sysctls, footprint.sysctls)).toEqual({
       "kernel.panic": "0",
       "net.netfilter.nf_conntrack_max": "1000",

@@ -8,12 +8,18 @@ import { checks, preflightError, runPreflight } from "../../src/preflight/runPre
 import { container, engineFacts, hostFacts, image, observedHost, podContainer } from "../host/fixtures.js";
 import { masterOptions } from "../plan/fixtures.js";
 
+const dual = {
+  podCidr: ["10.244.0.0/16", "fd00:10:244::/56"],
+  serviceCidr: ["10.96.0.0/16", "fd00:10:96::/112"],
+} as const;
+const noIpv6: HostFacts["ipv6"] = { addresses: [], routes: [] };
+
 const master: Wanted = {
   role: "master",
   clusterName: "kubernetes",
   version: "v1.20.2",
-  podCidr: "10.244.0.0/16",
-  serviceCidr: "10.96.0.0/12",
+  podCidr: ["10.244.0.0/16"],
+  serviceCidr: ["10.96.0.0/12"],
   clusterDomain: "cluster.local",
   network: "bridge",
   networkBackend: "vxlan",
@@ -30,7 +36,7 @@ const file = (content = "") => ({ mode: 0o600, content });
 const ours = new Map(
   [
     hostBeforeFile(hostFacts, new Map()),
-    acceptedOptionsFile({ ...masterOptions, k8sVersion: "v1.20.2", ip: "10.0.0.5", nodeName: "one" }),
+    acceptedOptionsFile({ ...masterOptions, k8sVersion: "v1.20.2", ip: ["10.0.0.5"], nodeName: "one" }),
   ].flatMap((one) => (one ? [[one.path, file(one.content)] as const] : [])),
 );
 
@@ -235,9 +241,13 @@ describe("the host", () => {
     ["NODE_NAME", { hostname: "my_host" }, {}],
     ["NODE_NAME", {}, { nodeName: "x".repeat(64) }],
     ["NO_ADDRESS", { addresses: [] , routes: [] }, {}],
-    ["NOT_AN_ADDRESS", {}, { ip: "10.0.0.99" }],
-    ["RANGE_OVERLAP", {}, { podCidr: "172.16.0.0/12" }],
-    ["RANGE_OVERLAP", {}, { serviceCidr: "10.0.0.128/25" }],
+    ["NOT_AN_ADDRESS", {}, { ip: ["10.0.0.99"] }],
+    ["RANGE_OVERLAP", {}, { podCidr: ["172.16.0.0/12"] }],
+    ["RANGE_OVERLAP", {}, { serviceCidr: ["10.0.0.128/25"] }],
+    ["RANGE_OVERLAP", {}, { ...dual, podCidr: ["10.244.0.0/16", "2001:db8::/56"] }],
+    ["NO_IPV6_ADDRESS", { ipv6: noIpv6 }, dual],
+    ["NOT_AN_ADDRESS", {}, { ...dual, ip: ["10.0.0.5", "2001:db8::6"] }],
+    ["FIREWALL", { firewalls: [{ name: "firewalld", sources: ["10.244.0.0/16"] }] }, dual],
     ["OTHER_POD_NETWORK", { cniConfigurations: ["05-weave.conf"] }, {}],
     ["OTHER_POD_NETWORK", { cniConfigurations: ["05-weave.conf"] }, flannel],
     ["NO_INTERFACE", {}, { networkInterface: "eth7" }],
@@ -260,9 +270,32 @@ describe("the host", () => {
 
   it("may have no default route if its address is given, but is told what the machine itself then lacks", () => {
     const { defaultAddress = "", ...homeless } = hostFacts;
-    const result = runPreflight("host", { ...observedHost, host: homeless }, { ...master, ip: defaultAddress });
+    const result = runPreflight("host", { ...observedHost, host: homeless }, { ...master, ip: [defaultAddress] });
     expect(codes(result)).toEqual([]);
     expect(result.warnings.join()).toContain("ip route add default dev eth0 metric 1000");
+  });
+
+  it("has an address of IPv6 where the cluster has both families, on the interface of the other or as its default", () => {
+    const on = (ipv6: HostFacts["ipv6"]) => onHost({ ipv6 }, { ...master, ...dual });
+    const address = { interface: "eth0", address: "fd77::5", prefixLength: 64 };
+    expect(codes(on(hostFacts.ipv6))).toEqual([]);
+    expect(on(hostFacts.ipv6).warnings).toEqual([]);
+    const without = on({ addresses: [address], routes: [] });
+    expect(codes(without)).toEqual([]);
+    expect(without.warnings.join()).toContain("ip -6 route add default dev eth0 metric 1000");
+    const elsewhere = { ...address, interface: "docker0" };
+    expect(codes(on({ addresses: [elsewhere], routes: [] }))).toEqual(["NO_IPV6_ADDRESS"]);
+    expect(codes(on({ addresses: [elsewhere], defaultAddress: "fd77::5", routes: [] }))).toEqual([]);
+    // A cluster of one family does not care.
+    expect(codes(onHost({ ipv6: noIpv6 }, master))).toEqual([]);
+  });
+
+  it("has a firewall that knows both families' pods; of IPv4's own rules only those are expected", () => {
+    const on = (name: string, sources: string[]): string[] =>
+      codes(onHost({ firewalls: [{ name, sources }] }, { ...master, ...dual }));
+    expect(on("firewalld", ["10.244.0.0/16", "fd00:10:244::/56"])).toEqual([]);
+    expect(on("nft inet filter", ["10.244.0.0/16"])).toEqual(["FIREWALL"]);
+    expect(on("ufw", ["10.244.0.0/16"])).toEqual([]);
   });
 
   it("has a name that only needs lower case", () => {
@@ -327,7 +360,7 @@ describe("the host", () => {
   });
 
   it("reaches by host-gw only a master in its own network", () => {
-    const wanted = { ...worker, ...flannel, networkBackend: "host-gw", podCidr: "10.244.0.0/16" } as const;
+    const wanted = { ...worker, ...flannel, networkBackend: "host-gw", podCidr: ["10.244.0.0/16"] } as const;
     expect(codes(onHost({}, { ...wanted, masterIp: "10.0.0.9" }))).toEqual([]);
     const far = onHost({}, { ...wanted, masterIp: "10.0.1.9" });
     expect(codes(far)).toEqual(["NOT_ONE_ETHERNET"]);
@@ -427,10 +460,10 @@ describe("ports", () => {
 describe("existing data", () => {
   const accepted = {
     version: "v1.20.2",
-    serviceCidr: "10.96.0.0/12",
-    podCidr: "10.244.0.0/16",
+    serviceCidr: ["10.96.0.0/12"],
+    podCidr: ["10.244.0.0/16"],
     clusterDomain: "cluster.local",
-  };
+  } as const;
   const to = (wanted: Partial<Wanted>): string[] =>
     codes(onHost({ imageVersion: wanted.version ?? "v1.20.2" }, { ...master, accepted, ...wanted }));
 
@@ -513,8 +546,12 @@ describe("existing data", () => {
     });
   });
 
+  it("keeps its address families", () => {
+    expect(to(dual)).toEqual(["SERVICE_CIDR_CHANGED", "POD_CIDR_CHANGED"]);
+  });
+
   it("keeps its CIDRs and its domain", () => {
-    expect(to({ serviceCidr: "10.100.0.0/16", podCidr: "10.10.0.0/16", clusterDomain: "example.org" })).toEqual([
+    expect(to({ serviceCidr: ["10.100.0.0/16"], podCidr: ["10.10.0.0/16"], clusterDomain: "example.org" })).toEqual([
       "SERVICE_CIDR_CHANGED",
       "POD_CIDR_CHANGED",
       "CLUSTER_DOMAIN_CHANGED",
