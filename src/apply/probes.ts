@@ -26,6 +26,15 @@ export interface Node {
   };
 }
 
+export function isReadyNode({ status }: Node): boolean {
+  return status?.conditions?.some(({ type, status: value }) => type === "Ready" && value === "True") ?? false;
+}
+
+/** Of its kubelet, such as `v1.20.2`. */
+export function nodeVersion({ status }: Node): string {
+  return status?.nodeInfo?.kubeletVersion ?? "?";
+}
+
 /** Where a node's pods are; undefined before it has its pod CIDR. */
 export function podsOf({ metadata, spec, status }: Node): PodsOfNode | undefined {
   const address = status?.addresses?.find(({ type }) => type === "InternalIP")?.address;

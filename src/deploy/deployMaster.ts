@@ -50,10 +50,11 @@ export interface PlannedMaster extends PlannedNode {
 export async function deployMaster(
   requested: MasterOptions,
   context: RunContext,
+  extras: MasterExtras = {},
 ): Promise<DeployedMaster | PlannedMaster> {
   // It takes a tenth of a second to load, which passes while Docker answers.
   if (!requested.dryRun) void import("../pki/makeCertificate.js");
-  return withEngine(requested, context, (engine) => deployMasterOn(engine, requested, context));
+  return withEngine(requested, context, (engine) => deployMasterOn(engine, requested, context, extras));
 }
 
 /** What else a run is to do for its operator. */
