@@ -17,6 +17,12 @@ export async function up(options: UpOptions, context: RunContext): Promise<Comma
     if (!context.isTTY) throw pruneUnconfirmed(plan.prunes);
     return context.confirm(`Remove ${nodes(plan.prunes)}?`);
   });
+  const { master, workers } = outcome.seen;
+  for (const { name, warnings } of [master, ...workers]) {
+    // Those that were worked on have said theirs.
+    if (outcome.hosts && !outcome.plan.left.includes(name)) continue;
+    for (const message of warnings) context.report({ kind: "warning", host: name, message });
+  }
   if (!outcome.hosts) {
     reportFailures(outcome.seen, context);
     return { ...plannedResult(outcome), exitCode: exitCodeOf(outcome.failures, context.signal) };
@@ -85,7 +91,7 @@ function plannedResult({ plan, seen }: UpOutcome): CommandResult {
 }
 
 function doneResult(outcome: UpOutcome, hosts: readonly HostOutcome[], exitCode: number): CommandResult {
-  const { plan, pruned, kubeconfig, seen } = outcome;
+  const { plan, pruned, kubeconfig } = outcome;
   const isSame = hosts.every((host) => host.outcome === "same") && pruned.length === 0;
   const rows = hosts.map(({ host, outcome: what, failure }) => [
     host.name,
@@ -115,9 +121,5 @@ function doneResult(outcome: UpOutcome, hosts: readonly HostOutcome[], exitCode:
     ...(kubeconfig ? ["", `kubectl: context ${kubeconfig.context} in ${kubeconfig.path}`] : []),
     ...(exitCode === 0 ? [] : ["", "Not all is as the file says; the same command goes on from here."]),
   ];
-  // Those that were worked on have said theirs.
-  const warnings = [seen.master, ...seen.workers].filter(({ name }) => plan.left.includes(name)).flatMap((one) =>
-    one.warnings.map((warning) => `[${one.name}] warning: ${warning}`),
-  );
-  return { data, text: [...warnings, ...text].join("\n"), exitCode };
+  return { data, text: text.join("\n"), exitCode };
 }

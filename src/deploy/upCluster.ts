@@ -10,6 +10,7 @@ import type { UpOptions } from "../model/options.js";
 import { type ClusterPlan, type HostWork, planCluster, type Wave } from "../plan/planCluster.js";
 import { formatJoinToken } from "../pki/joinToken.js";
 import type { RunContext } from "../report/runContext.js";
+import { bringImage } from "./bringImage.js";
 import { deployMaster } from "./deployMaster.js";
 import { fixedTokenOf } from "./fixedToken.js";
 import { adminApi } from "./hostApi.js";
@@ -164,8 +165,12 @@ class UpRun {
   }
 
   async #join(host: WorkerHost, cluster: RunningCluster): Promise<void> {
-    const master = new URL(cluster.config.apiserver).hostname;
-    const { pullTimeoutMs, timeoutMs } = host.options;
+    const { image, version, apiserver } = cluster.config;
+    const master = new URL(apiserver).hostname;
+    const { pullTimeoutMs, timeoutMs, image: ownImage, k8sVersion } = host.options;
+    if ((ownImage ?? image) === image && (k8sVersion ?? version) === version) {
+      await bringImage(image, this.#seen.master.host, host, this.#context);
+    }
     const token = await cluster.token(2 * (pullTimeoutMs + timeoutMs));
     await joinWorker({ ...host.options, master, token }, contextOf(host, this.#context));
   }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { differences, type Footprint, footprint } from "./support/footprint.js";
 import { type Machine, machine1, machine2, machine3, machines } from "./support/machine.js";
-import { kubectl, said, tryTsdeploy, tsdeploy, version, workFolder } from "./support/operator.js";
+import { image, kubectl, said, tryTsdeploy, tsdeploy, version, workFolder } from "./support/operator.js";
 import type { RunResult } from "./support/run.js";
 import { nodesReady } from "./support/workload.js";
 
@@ -99,10 +99,14 @@ describe("a cluster of many machines from one file", () => {
     await nodesReady([machine1, machine2]);
   });
 
-  it("a machine that is added joins, and the others are not touched", async () => {
+  it("a machine that is added gets the image and joins, and the others are not touched", async () => {
     write(first, second, third);
     const kubelets = await Promise.all([machine1, machine2].map((machine) => machine.component("kubelet")));
-    expect(outcomes(await up("--output", "json"))).toEqual(["same", "same", "joined"]);
+    // It was built, and no registry has it: the master's Docker has to give it.
+    await machine3.docker("rmi", image);
+    const result = await up("--output", "json");
+    expect(outcomes(result)).toEqual(["same", "same", "joined"]);
+    expect(result.stderr).toMatch(/"kind":"transfer-progress".*"host"/);
     await nodesReady(machines);
     expect(await Promise.all([machine1, machine2].map((machine) => machine.component("kubelet")))).toEqual(kubelets);
     const labelled = await kubectl(["get", "nodes", "-l", "site=lab,disk=ssd", "-o", "name"]);
