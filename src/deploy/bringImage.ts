@@ -6,8 +6,8 @@ import { contextOf } from "./manyHosts.js";
 import { withEngine } from "./withEngine.js";
 
 /**
- * Copies the cluster's image from the master's Docker to a worker's that lacks it, if no registry is known to have it: it
- * was built or loaded there, and each worker would have to build its own. One from a registry each worker pulls itself.
+ * Copies the cluster's image from the master's Docker to a worker's that lacks it, if no registry is known to have it:
+ * it was built or loaded there, and each worker would have to build its own. Else each worker pulls by itself.
  *
  * @param context of the whole run
  */

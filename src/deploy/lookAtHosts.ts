@@ -109,16 +109,18 @@ async function lookAtMaster(
   const options = { ...host.options, dryRun: true };
   const [planned, nodes] = await Promise.all([
     withEngine(options, context, async (engine) => {
-      const [info, outcome] = await Promise.all([engine.info(), deployMasterOn(engine, options, context)]);
+      const looks = [collectEngineFacts(engine), deployMasterOn(engine, options, context)] as const;
+      const [facts, outcome] = await Promise.all(looks);
       if (outcome.kind !== "planned") throw new Error("a dry run has changed something");
-      return { ...outcome, docker: `${info.id} ${info.hostname}` };
+      const running = kubeletOf(facts.containers)?.labels[labels.version];
+      return { ...outcome, running, docker: dockerOf(facts) };
     }),
     nodesOf(host, context),
   ]);
   const { nodeName } = planned.plan;
-  const state = stateOf(planned, isReady(nodes, nodeName), undefined);
+  const state = stateOf(planned, isReady(nodes, nodeName), planned.running);
   const seen = { nodeName, state, description: planned.description, docker: planned.docker };
-  return { seen, known: state.kind === "new" ? undefined : { config: planned.config, nodes } };
+  return { seen, known: { config: planned.config, nodes: state.kind === "new" ? undefined : nodes } };
 }
 
 /** The cluster's nodes; undefined where no API server answers. */
@@ -144,14 +146,15 @@ async function lookAtWorker(
 ): Promise<Seen> {
   return withEngine(host.options, context, async (engine) => {
     const facts = await collectEngineFacts(engine);
-    const docker = `${facts.info.id} ${facts.info.hostname}`;
+    const docker = dockerOf(facts);
+    const unknown: Seen = { ...defined({ nodeName: host.options.nodeName }), state: { kind: "unknown" }, docker };
     const kubelet = kubeletOf(facts.containers);
     const known = await knowing;
     if (kubelet?.labels[labels.role] !== "worker") {
       const nodeName = await checkNewWorker(engine, facts, host, known?.config, context);
       return { nodeName, state: { kind: "new" }, docker };
     }
-    if (!known?.nodes) return { ...defined({ nodeName: host.options.nodeName }), state: { kind: "unknown" }, docker };
+    if (!known?.nodes) return unknown;
     const master = new URL(known.config.apiserver).hostname;
     const planned = await joinWorkerOn(engine, { ...host.options, master, dryRun: true }, context).catch(
       (error: unknown) => {
@@ -160,7 +163,7 @@ async function lookAtWorker(
         throw error;
       },
     );
-    if (planned?.kind !== "planned") return { ...defined({ nodeName: host.options.nodeName }), state: { kind: "unknown" }, docker };
+    if (planned?.kind !== "planned") return unknown;
     const { nodeName } = planned.plan;
     const state = stateOf(planned, isReady(known.nodes, nodeName), kubelet.labels[labels.version]);
     return { nodeName, state, description: planned.description, docker };
@@ -172,9 +175,15 @@ function isReady(nodes: readonly Node[] | undefined, nodeName: string): boolean 
   return node !== undefined && isReadyNode(node);
 }
 
+function dockerOf({ info }: EngineFacts): string {
+  return `${info.id} ${info.hostname}`;
+}
+
+/** @param runs the version of our kubelet there, if there is one */
 function stateOf({ plan, difference }: PlannedNode, ready: boolean, runs: string | undefined): HostState {
-  if (!difference) return { kind: "new" };
-  const changes = difference.changes.map(describeChange);
+  if (!difference && runs === undefined) return { kind: "new" };
+  // Without the image that it is to run from nobody can compare the files.
+  const changes = difference?.changes.map(describeChange) ?? [`run ${plan.version} from an image that is not there yet`];
   // Another kubelet leaves pods alone, but Kubernetes wants none to be there when its minor version changes.
   const drains = runs !== undefined && minor(runs) !== minor(plan.version);
   if (changes.length > 0) return { kind: "different", changes, drains };
