@@ -35,9 +35,13 @@ async function main(): Promise<void> {
     await createProgram({
       print: (text) => void stdout.write(text),
       run: async (command, flags, problems) => {
-        reporter = await openReporter(flags["output"] ?? env["TSDEPLOY_OUTPUT"], isVerbose(flags));
+        const { commandTable } = await import("./config/commandTable.js");
+        const streamsEvents = commandTable.some((row) => row.name === command && row.streamsEvents === true);
+        reporter = await openReporter(flags["output"] ?? env["TSDEPLOY_OUTPUT"], isVerbose(flags), streamsEvents);
         const signal = abortOnSignals(reporter);
-        reporter.result(await runCommand(command, flags, problems, reporter, signal));
+        const result = await runCommand(command, flags, problems, reporter, signal);
+        reporter.result(result);
+        process.exitCode = result.exitCode ?? 0;
       },
     }).parseAsync(argv);
   } catch (thrown) {
@@ -103,10 +107,10 @@ function abortOnSignals(reporter: Reporter): AbortSignal {
   return abort.signal;
 }
 
-async function openReporter(format: unknown, verbose: boolean): Promise<Reporter> {
+async function openReporter(format: unknown, verbose: boolean, streamsEvents = false): Promise<Reporter> {
   const { createReporter } = await import("./report/createReporter.js");
   const output = format === "json" ? "json" : "text";
-  return createReporter({ output, verbose, isTTY: stderr.isTTY, stdout, stderr, env });
+  return createReporter({ output, streamsEvents, verbose, isTTY: stderr.isTTY, stdout, stderr, env });
 }
 
 function isVerbose(flags: Flags): boolean {

@@ -33,6 +33,15 @@ export interface Node {
   };
 }
 
+export function isReadyNode({ status }: Node): boolean {
+  return status?.conditions?.some(({ type, status: value }) => type === "Ready" && value === "True") ?? false;
+}
+
+/** Of its kubelet, such as `v1.20.2`. */
+export function nodeVersion({ status }: Node): string {
+  return status?.nodeInfo?.kubeletVersion ?? "?";
+}
+
 /** Where a node's pods are, one place for each of its pod CIDRs; empty before it has them. */
 export function podsOf({ metadata, spec, status }: Node): PodsOfNode[] {
   const addresses = status?.addresses?.filter(({ type }) => type === "InternalIP") ?? [];

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { fromKubeconfig } from "../api/fromKubeconfig.js";
 import type { KubernetesClient } from "../api/kubernetesClient.js";
 import { openDirectly } from "../api/openDirectly.js";
-import { type Node, podCidrsOf, podsOf } from "../apply/probes.js";
+import { isReadyNode, type Node, nodeVersion, podCidrsOf, podsOf } from "../apply/probes.js";
 import { acceptedNode, isMasterOptions, parseAcceptedOptions } from "../config/acceptedOptions.js";
 import { type AddonState, addonStates } from "../deploy/addonStates.js";
 import { componentsOf } from "../deploy/components.js";
@@ -20,6 +20,7 @@ import { podNetworkOf } from "../network/podNetworks.js";
 import { certificateExpiries, type CertificateExpiry } from "../pki/certificateExpiries.js";
 import type { CommandResult } from "../report/events.js";
 import type { RunContext } from "../report/runContext.js";
+import { clusterStatus } from "./clusterStatus.js";
 
 interface NodeRow {
   readonly name: string;
@@ -34,6 +35,7 @@ const dayMs = 24 * 60 * 60 * 1000;
 
 /** `tsdeploy status`: what runs on this host, in which version, how well, and until when its certificates are good. */
 export async function status(options: StatusOptions, context: RunContext): Promise<CommandResult> {
+  if (options.hosts) return clusterStatus(options.hosts, context);
   return withHelper(options, context, async (host) => {
     const { helper } = host;
     const [files, nowMs, addresses] = await Promise.all([helper.readFiles(), helper.clockMs(), helper.addresses()]);
@@ -114,12 +116,13 @@ async function apiOfOperator(path: string): Promise<KubernetesClient> {
   });
 }
 
-function rowOf({ metadata, spec, status: state }: Node): NodeRow {
+function rowOf(node: Node): NodeRow {
+  const { metadata, spec, status: state } = node;
   const podCidrs = podCidrsOf(spec);
   return {
     name: metadata.name,
-    ready: state?.conditions?.some(({ type, status: value }) => type === "Ready" && value === "True") ?? false,
-    version: state?.nodeInfo?.kubeletVersion ?? "?",
+    ready: isReadyNode(node),
+    version: nodeVersion(node),
     address: state?.addresses?.find(({ type }) => type === "InternalIP")?.address ?? "?",
     ...defined({ podCidr: podCidrs && familiesText(podCidrs) }),
   };

@@ -1,21 +1,16 @@
-import { ApiError } from "../api/apiFault.js";
 import type { KubernetesClient } from "../api/kubernetesClient.js";
 import {
   describeFixedToken,
   type FixedToken,
   fixedTokenOf,
   listFixedToken,
-  noSuchToken,
   refuseToRevoke,
 } from "../deploy/fixedToken.js";
 import { adminApi } from "../deploy/hostApi.js";
+import { makeToken, revokeToken } from "../deploy/joinTokens.js";
 import { withHelper } from "../deploy/withHelper.js";
 import type { Helper } from "../host/helperSession.js";
-import { clusterConfigPath, parseClusterConfig } from "../kubernetes/bootstrapObjects.js";
-import { clusterInfoPath, clusterInfoSignature, readClusterInfo, tokenSecret } from "../kubernetes/clusterInfo.js";
-import { TsdeployError } from "../model/errors.js";
 import type { TokenCreateOptions, TokenListOptions, TokenRevokeOptions } from "../model/options.js";
-import { formatJoinToken, makeJoinToken } from "../pki/joinToken.js";
 import type { CommandResult } from "../report/events.js";
 import type { RunContext } from "../report/runContext.js";
 
@@ -28,32 +23,19 @@ interface TokenSecret {
 /** `tsdeploy token create`: a join token, and the line to run on a worker. */
 export async function tokenCreate(options: TokenCreateOptions, context: RunContext): Promise<CommandResult> {
   return onMaster(options, context, async ({ api, fixed, helper }) => {
-    const { signal } = context;
     if (fixed) {
       const { note, ...result } = describeFixedToken(fixed, options);
       context.report({ kind: "notice", message: note });
       return result;
     }
-    const [infoMap, configMap, nowMs] = await Promise.all([
-      api.get(clusterInfoPath, { signal }),
-      api.get(clusterConfigPath, { signal }),
-      helper.clockMs(),
-    ]);
-    const info = readClusterInfo(infoMap);
-    const { apiserver } = parseClusterConfig(configMap);
-    if (!info) throw notTsdeploy();
-    const token = makeJoinToken(info.caPem);
     // It is by the master's clock that the token ends.
-    const expiresMs = nowMs + options.tokenTtlMs;
-    await api.create(tokenSecret(token, { expiresMs, description: "made by tsdeploy token create" }), { signal });
-    // The controller-manager would sign it, too, a little later.
-    await api.patch(clusterInfoPath, { data: clusterInfoSignature(info.kubeconfig, token) }, { signal });
-
-    const joinToken = formatJoinToken(token);
+    const expiresMs = (await helper.clockMs()) + options.tokenTtlMs;
+    const description = "made by tsdeploy token create";
+    const { id, joinToken, apiserver } = await makeToken(api, { expiresMs, description }, context.signal);
     const { hostname } = new URL(apiserver);
     const joinCommand = `tsdeploy worker --master ${hostname} --token ${joinToken}`;
     const expires = new Date(expiresMs).toISOString();
-    return { data: { id: token.id, token: joinToken, expires, joinCommand }, text: joinCommand };
+    return { data: { id, token: joinToken, expires, joinCommand }, text: joinCommand };
   });
 }
 
@@ -85,11 +67,7 @@ export async function tokenRevoke(options: TokenRevokeOptions, context: RunConte
     if (fixed) return refuseToRevoke(fixed, options);
     // Whoever pastes a whole token means its id, and its secret is not for our messages.
     const id = options.id.slice(0, 6);
-    const path = `/api/v1/namespaces/kube-system/secrets/bootstrap-token-${id}`;
-    await api.delete(path, { signal: context.signal }).catch((error: unknown) => {
-      if (!(error instanceof ApiError && error.status === 404)) throw error;
-      throw noSuchToken(id);
-    });
+    await revokeToken(api, id, context.signal);
     return { data: { revoked: id }, text: `Token ${id} is revoked; nodes that have joined stay.` };
   });
 }
@@ -113,13 +91,5 @@ async function onMaster<T>(
     } finally {
       api.close();
     }
-  });
-}
-
-function notTsdeploy(): TsdeployError {
-  return new TsdeployError("conflict", {
-    code: "NOT_TSDEPLOY",
-    message: "the cluster has no cluster-info to sign",
-    hint: "Run `tsdeploy master` again: it makes what is missing.",
   });
 }

@@ -8,6 +8,8 @@ export interface CommandRow {
   readonly description: string;
   /** Command lines, each with what it does. */
   readonly examples: readonly (readonly [line: string, what: string])[];
+  /** It works on many hosts: with `--output json` its events are a stream of JSON on stderr. */
+  readonly streamsEvents?: true;
 }
 
 /** Every command: help and completion are made from this and the table of options. */
@@ -51,11 +53,39 @@ export const commandTable: readonly CommandRow[] = [
     ],
   },
   {
+    name: "up",
+    summary: "make a cluster of many machines, or bring it to what its file says",
+    description:
+      "The file has the options of `--config`, and `hosts`: which Docker each is, its role, and options of its own. Looks " +
+      "at all hosts first, and touches none unless all pass every check. Then the master, then the workers; a host that " +
+      "is as it should be is left alone. One that fails or is not reached stops no other, and the next run goes on.",
+    examples: [
+      ["tsdeploy up -f cluster.yaml --dry-run", "show the plan for all hosts"],
+      ["tsdeploy up -f cluster.yaml", "carry it out"],
+      ["tsdeploy up -f cluster.yaml --prune", "and remove nodes that are not in the file"],
+      ["tsdeploy up -f cluster.yaml --output json 2>events.jsonl", "for programs"],
+    ],
+    streamsEvents: true,
+  },
+  {
+    name: "down",
+    summary: "take a cluster off all machines of its file",
+    description: "What `teardown` does, on the workers first and then on the master. Asks before anything is removed.",
+    examples: [
+      ["tsdeploy down -f cluster.yaml --dry-run", "show what would be removed"],
+      ["tsdeploy down -f cluster.yaml --purge --yes", "the cluster's data too, without asking"],
+    ],
+    streamsEvents: true,
+  },
+  {
     name: "status",
     summary: "show what runs here, and how it is",
-    description: "Containers, versions, health, when certificates end, and the nodes if a kubeconfig can be found.",
+    description:
+      "Containers, versions, health, when certificates end, and the nodes if a kubeconfig can be found. With -f one table " +
+      "of all hosts of a cluster.",
     examples: [
       ["tsdeploy status", "for people"],
+      ["tsdeploy status -f cluster.yaml", "of all machines"],
       ["tsdeploy status --output json", "for programs"],
     ],
   },
@@ -120,6 +150,18 @@ export const commandTable: readonly CommandRow[] = [
       ["tsdeploy logs kubelet --tail 20", "the last lines"],
       ["tsdeploy logs apiserver --follow", "until Ctrl-C"],
     ],
+  },
+  {
+    name: "config print",
+    summary: "show what a cluster's file comes to, host by host",
+    description: "Defaults, and what hosts take from the rest of the file, are filled in. Asks no host.",
+    examples: [["tsdeploy config print -f cluster.yaml", ""]],
+  },
+  {
+    name: "config validate",
+    summary: "look for mistakes in a cluster's file",
+    description: "All of them at once, each with its line and column. Asks no host.",
+    examples: [["tsdeploy config validate -f cluster.yaml", ""]],
   },
   {
     name: "image build",
@@ -189,5 +231,6 @@ export const commandTable: readonly CommandRow[] = [
 export const groupTable: readonly { readonly name: string; readonly summary: string }[] = [
   { name: "token", summary: "join tokens: create, list, revoke" },
   { name: "addon", summary: "add-ons of a cluster: list, enable, disable" },
+  { name: "config", summary: "a cluster's file: print, validate" },
   { name: "image", summary: "images that nodes run from: build, list, save, load, copy" },
 ];

@@ -15,12 +15,16 @@ export interface ConfigFile {
   locate(path: readonly (string | number)[], aboutKey?: boolean): string;
 }
 
-/** Reads the file; does not throw: what is wrong is in `problems`. Every scalar is text, as it is in a flag. */
-export async function readConfigFile(path: string, resolved: string): Promise<ConfigFile> {
+/**
+ * Reads the file; does not throw: what is wrong is in `problems`. Every scalar is text, as it is in a flag.
+ *
+ * @param flag which named it
+ */
+export async function readConfigFile(path: string, resolved: string, flag = "--config"): Promise<ConfigFile> {
   const broken = (problems: Problem[]): ConfigFile => ({ path, values: new Map(), problems, locate: () => path });
   const text = await readFile(resolved, "utf8").catch((error: unknown) => error);
   if (typeof text !== "string") {
-    return broken([{ code: "CONFIG_UNREADABLE", message: `--config: ${path} cannot be read: ${messageOf(text)}` }]);
+    return broken([{ code: "CONFIG_UNREADABLE", message: `${flag}: ${path} cannot be read: ${messageOf(text)}` }]);
   }
   const yaml = await import("./yaml.js");
   const lines = new yaml.LineCounter();

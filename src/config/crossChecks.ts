@@ -13,6 +13,8 @@ export interface ReadOptions {
   readonly get: (key: string) => unknown;
   /** Undefined for defaults. */
   readonly sourceOf: (key: string) => "flag" | "variable" | "file" | undefined;
+  /** A host of a cluster's file: where its master is, the run finds out. */
+  readonly isOneOfMany?: boolean;
 }
 
 export interface CrossComplaint extends Complaint {
@@ -137,6 +139,12 @@ function impossiblePairs({ command, get, sourceOf }: ReadOptions): CrossComplain
   if (sourceOf("dockerHost") === "flag" && sourceOf("dockerContext") === "flag") {
     conflict("dockerHost", "cannot be given together with --context", "Give one of them.");
   }
+  if (sourceOf("clusterFile") !== undefined) {
+    for (const key of ["config", "dockerHost", "dockerContext"]) {
+      if (sourceOf(key) === "flag") conflict(key, "cannot be given together with --file", "Write it into that file.");
+    }
+  }
+  if (get("parallel") === 0) conflict("parallel", "of 0 would have no host done", "Give 1 or more.");
   if (sourceOf("token") !== undefined && sourceOf("token") === sourceOf("tokenFile")) {
     conflict("tokenFile", "cannot be given together with a token", "Give one of them.");
   }
@@ -152,12 +160,18 @@ function impossiblePairs({ command, get, sourceOf }: ReadOptions): CrossComplain
   return complaints;
 }
 
-function missing({ command, sourceOf }: ReadOptions): CrossComplaint[] {
+const clusterCommands: readonly CommandName[] = ["up", "down", "config print", "config validate"];
+
+function missing({ command, sourceOf, isOneOfMany = false }: ReadOptions): CrossComplaint[] {
+  if (clusterCommands.includes(command) && sourceOf("clusterFile") === undefined) {
+    const message = "is needed: the file of the cluster, with its hosts";
+    return [{ key: "clusterFile", code: "OPTION_MISSING", message, hint: "Write it as --file cluster.yaml." }];
+  }
   if (command === "image copy" && sourceOf("to") === undefined) {
     const message = "is needed: the Docker that gets the images";
     return [{ key: "to", code: "OPTION_MISSING", message, hint: "Write it as --to ssh://root@10.0.0.6." }];
   }
-  if (command === "worker" && sourceOf("master") === undefined) {
+  if (command === "worker" && !isOneOfMany && sourceOf("master") === undefined) {
     return [
       {
         key: "master",

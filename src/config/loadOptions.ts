@@ -1,12 +1,15 @@
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import type { ClusterHosts } from "../model/clusterHosts.js";
 import { defined } from "../model/defined.js";
 import { messageOf, type Problem, TsdeployError } from "../model/errors.js";
 import type {
   AddonEnableOptions,
   AddonListOptions,
   AddonSwitchOptions,
+  ConfigOptions,
+  DownOptions,
   ImageBuildOptions,
   ImageCopyOptions,
   ImageListOptions,
@@ -20,6 +23,7 @@ import type {
   TokenCreateOptions,
   TokenListOptions,
   TokenRevokeOptions,
+  UpOptions,
   VersionsOptions,
   WorkerOptions,
 } from "../model/options.js";
@@ -45,6 +49,10 @@ export interface CommandOptions {
   readonly "addon enable": AddonEnableOptions;
   readonly "addon disable": AddonSwitchOptions;
   readonly logs: LogsOptions;
+  readonly up: UpOptions;
+  readonly down: DownOptions;
+  readonly "config print": ConfigOptions;
+  readonly "config validate": ConfigOptions;
   readonly "image build": ImageBuildOptions;
   readonly "image list": ImageListOptions;
   readonly "image save": ImageSaveOptions;
@@ -64,6 +72,11 @@ export interface OptionSources {
   readonly readStdin: () => Promise<string>;
   /** Default: that of the process. */
   readonly cwd?: string;
+}
+
+/** Options of one host of many: of its file, and of the run. */
+interface HostSources extends OptionSources {
+  readonly hostFile?: ConfigFile;
 }
 
 /**
@@ -87,7 +100,7 @@ interface Given {
 class Loader {
   readonly #command: CommandName;
   readonly #rows: readonly OptionRow[];
-  readonly #sources: OptionSources;
+  readonly #sources: HostSources;
   readonly #cwd: string;
   readonly #home: string;
   readonly #problems: Problem[] = [];
@@ -95,7 +108,7 @@ class Loader {
   readonly #values = new Map<string, unknown>();
   #file: ConfigFile | undefined;
 
-  constructor(command: CommandName, sources: OptionSources) {
+  constructor(command: CommandName, sources: HostSources) {
     this.#command = command;
     this.#rows = optionsOf(command);
     this.#sources = sources;
@@ -111,17 +124,32 @@ class Loader {
     await this.#readFolder("patches", async (...args) => (await import("./loadPatches.js")).loadPatches(...args));
     await this.#readFolder("addons", async (...args) => (await import("./loadAddons.js")).loadAddons(...args));
     await this.#readToken();
+    const hosts = await this.#readHosts();
     if (this.#problems.length > 0) throw new TsdeployError("usage", this.#problems);
-    return this.#result();
+    return { ...this.#result(), ...(hosts && { hosts }) };
+  }
+
+  /** The file of a whole cluster, if the command takes one and it was named. */
+  get #clusterFile(): string | undefined {
+    const { flags, env } = this.#sources;
+    const row = this.#rows.find(({ key }) => key === "clusterFile");
+    const path = row && (flags["clusterFile"] ?? env[variableOf(row) ?? ""]);
+    return typeof path === "string" && path !== "" ? path : undefined;
   }
 
   async #readFile(): Promise<void> {
-    const { flags, env } = this.#sources;
-    const path = flags["config"] ?? env["TSDEPLOY_CONFIG"];
+    const { flags, env, hostFile } = this.#sources;
+    this.#file = hostFile;
+    if (hostFile) return;
+    const path = this.#clusterFile ?? flags["config"] ?? env["TSDEPLOY_CONFIG"];
     if (typeof path !== "string" || path === "") return;
-    this.#file = await readConfigFile(path, this.#resolve(path, this.#cwd));
+    this.#file = await readConfigFile(path, this.#resolve(path, this.#cwd), this.#clusterFile ? "--file" : "--config");
     this.#problems.push(...this.#file.problems);
     for (const key of this.#file.values.keys()) {
+      if (key === "hosts") {
+        if (this.#clusterFile === undefined) this.#problems.push(...refusedHosts(this.#command, this.#file));
+        continue;
+      }
       const row = optionTable.find((known) => known.key === key);
       if (row?.inFile !== true) this.#problems.push(unusableKey(key, row, this.#file.locate([key], true)));
     }
@@ -145,7 +173,9 @@ class Loader {
     const variable = variableOf(row);
     const text = variable === undefined ? undefined : this.#sources.env[variable];
     if (text !== undefined && text !== "") return { source: "variable", raw: text };
-    const raw = row.inFile ? this.#file?.values.get(row.key) : undefined;
+    // Which Docker it is only a host of many may say in a file.
+    const isInFile = row.inFile || this.#sources.hostFile !== undefined;
+    const raw = isInFile ? this.#file?.values.get(row.key) : undefined;
     return raw === undefined ? undefined : { source: "file", raw };
   }
 
@@ -171,6 +201,7 @@ class Loader {
       command: this.#command,
       get: (key) => this.#values.get(key),
       sourceOf: (key) => this.#given.get(key)?.source,
+      isOneOfMany: this.#sources.hostFile !== undefined,
     });
     const isFileBroken = this.#file !== undefined && this.#file.problems.length > 0;
     for (const { key, ...complaint } of complaints) {
@@ -178,6 +209,31 @@ class Loader {
       const row = this.#rows.find((known) => known.key === key);
       if (row) this.#complainer(row)(complaint);
     }
+  }
+
+  /** All hosts of a cluster's file, each with options of its own. */
+  async #readHosts(): Promise<ClusterHosts | undefined> {
+    const file = this.#file;
+    if (this.#clusterFile === undefined || !file || file.problems.length > 0) return undefined;
+    const { loadHosts } = await import("./loadHosts.js");
+    const sources = sourcesOfHosts(this.#sources);
+    const folder = dirname(this.#resolve(file.path, this.#cwd));
+    const { hosts, problems } = await loadHosts(
+      file,
+      async (role, hostFile) => {
+        const loader = new Loader(role, { ...sources, hostFile, cwd: this.#cwd });
+        const options = await loader.load().catch((error: unknown) => {
+          if (error instanceof TsdeployError) return undefined;
+          throw error;
+        });
+        return { options: options as unknown as CommandOptions[typeof role] | undefined, problems: loader.#problems };
+      },
+      (path) => this.#resolve(path, folder),
+    );
+    // What is wrong beside the hosts has been found already.
+    const known = new Set(this.#problems.map(({ message }) => message));
+    this.#problems.push(...problems.filter(({ message }) => !known.has(message)));
+    return hosts;
   }
 
   /** What lies in the folder that an option names; nothing without one. */
@@ -252,9 +308,32 @@ class Loader {
     }
     // They have done their work.
     delete result["config"];
+    delete result["clusterFile"];
     delete result["tokenFile"];
     return result;
   }
+}
+
+/** Flags and variables of the run: which Docker, cluster and node are meant, only the file says. */
+function sourcesOfHosts({ flags, env, readStdin }: OptionSources): OptionSources {
+  const isOfRun = ({ group, key }: OptionRow): boolean =>
+    !["Cluster", "Node"].includes(group) && !["config", "dockerHost", "dockerContext"].includes(key);
+  const others = optionTable.filter((row) => !isOfRun(row));
+  const variables = new Set(others.map(variableOf));
+  const keys = new Set(others.map(({ key }) => key));
+  return {
+    flags: Object.fromEntries(Object.entries(flags).filter(([key]) => !keys.has(key))),
+    env: Object.fromEntries(Object.entries(env).filter(([name]) => !variables.has(name))),
+    readStdin,
+  };
+}
+
+/** Commands that change one host would leave out what the file says of it. */
+function refusedHosts(command: CommandName, file: ConfigFile): Problem[] {
+  if (!["master", "worker", "teardown"].includes(command)) return [];
+  const verb = command === "teardown" ? "down" : "up";
+  const message = `${file.locate(["hosts"], true)}: \`${command}\` is for one host`;
+  return [{ code: "HOSTS_UNEXPECTED", message, hint: `Run \`tsdeploy ${verb} --file ${file.path}\`.` }];
 }
 
 /** What an option is that nobody gave and that has no default. */

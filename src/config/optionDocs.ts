@@ -1,9 +1,10 @@
 import { commandTable } from "./commandTable.js";
 import { defaultVersion } from "../kubernetes/versions.js";
 import { exitCodeMeanings } from "./exitCodeMeanings.js";
+import { isOfHost } from "./hostView.js";
 import { isRepeatable, type OptionRow, optionTable, variableOf } from "./optionTable.js";
 
-const intro = `# Options
+const intro = (): string => `# Options
 
 Made from \`src/config/optionTable.ts\` by \`npm run docs\`; edit that and not this page.
 
@@ -37,7 +38,38 @@ extraArgs:
     service-node-port-range: 80-32767
 timeout: 5m
 \`\`\`
+
+## A cluster's file
+
+\`up\`, \`down\`, \`status\`, \`config print\` and \`config validate\` take such a file by \`--file\`, with all machines in it:
+
+\`\`\`yaml
+hosts:
+  - role: master
+    dockerHost: ssh://root@10.0.0.5     # bastions, keys and users by your own ssh configuration
+  - role: worker
+    dockerHost: tcp://10.0.0.6:2376
+    tlsFolder: tls/six                  # ca.pem, cert.pem, key.pem; for tcp:// only
+    nodeName: six
+    ip: 10.0.0.6
+    nodeTaints: [dedicated=db:NoSchedule]
+    patches: patches/six
+  - role: worker
+    dockerContext: seven
+\`\`\`
+
+- A host has \`role\`, where its Docker is (\`dockerHost\` or \`dockerContext\`), and of the options below ${hostOptions()}.
+- What is beside \`hosts\` is for all of them. Of \`nodeLabels\`, \`extraArgs\` and \`registryMirrors\` a host's own are added
+  to those; of all other options a host's own has the whole say.
+- Which cluster, nodes and Dockers are meant, only the file says; flags and variables are those of the run, such as
+  \`--timeout\`.
+- There is one master now.
 `;
+
+/** Those that hosts of one file may differ in. */
+function hostOptions(): string {
+  return optionTable.filter(isOfHost).map(({ key }) => `\`${key}\``).join(", ");
+}
 
 /** The page `docs/options.md`. */
 export function optionDocs(): string {
@@ -47,7 +79,7 @@ export function optionDocs(): string {
     return `## ${group} options\n\n${table(["Flag", "Variable", "YAML key", "Commands", "What", "Default"], rows.map(cells))}`;
   });
   const codes = exitCodeMeanings.map(({ code, meaning }) => [String(code), meaning]);
-  return [intro, ...tables, `## Exit codes\n\n${table(["Code", "Meaning"], codes)}`].join("\n");
+  return [intro(), ...tables, `## Exit codes\n\n${table(["Code", "Meaning"], codes)}`].join("\n");
 }
 
 function cells(row: OptionRow): string[] {

@@ -7,6 +7,8 @@ export type CommandName =
   | "master"
   | "worker"
   | "teardown"
+  | "up"
+  | "down"
   | "status"
   | "kubeconfig"
   | "token create"
@@ -16,6 +18,8 @@ export type CommandName =
   | "addon enable"
   | "addon disable"
   | "logs"
+  | "config print"
+  | "config validate"
   | "image build"
   | "image list"
   | "image save"
@@ -93,6 +97,8 @@ const everywhere: readonly CommandName[] = [
   "master",
   "worker",
   "teardown",
+  "up",
+  "down",
   "status",
   "kubeconfig",
   "token create",
@@ -102,6 +108,8 @@ const everywhere: readonly CommandName[] = [
   "addon enable",
   "addon disable",
   "logs",
+  "config print",
+  "config validate",
   "image build",
   "image list",
   "image save",
@@ -111,6 +119,8 @@ const everywhere: readonly CommandName[] = [
 ];
 const onMaster: readonly CommandName[] = ["master"];
 const onNodes: readonly CommandName[] = ["master", "worker"];
+/** Those that change hosts. */
+const onHosts: readonly CommandName[] = [...onNodes, "teardown", "up", "down"];
 const onAddons: readonly CommandName[] = ["addon enable", "addon disable"];
 /** Those that list or bring what a cluster needs. */
 const onImageSets: readonly CommandName[] = ["image list", "image save", "image copy"];
@@ -478,6 +488,46 @@ export const optionTable: readonly OptionRow[] = [
     inFile: true,
   },
   {
+    key: "clusterFile",
+    flag: "--file",
+    short: "-f",
+    argument: "FILE",
+    type: "path",
+    description: "YAML file of a whole cluster: the options of `--config`, and `hosts`; required but for `status`",
+    commands: ["up", "down", "status", "config print", "config validate"],
+    group: "Run",
+    inFile: false,
+  },
+  {
+    key: "parallel",
+    flag: "--parallel",
+    argument: "HOSTS",
+    type: "count",
+    description: "how many workers at once",
+    otherwise: "10, but those that change one by one",
+    commands: ["up", "down"],
+    group: "Run",
+    inFile: false,
+  },
+  {
+    key: "prune",
+    flag: "--prune",
+    type: "boolean",
+    description: "drain and delete the nodes of the cluster that are not in the file",
+    commands: ["up"],
+    group: "Run",
+    inFile: false,
+  },
+  {
+    key: "continue",
+    flag: "--continue",
+    type: "boolean",
+    description: "go on with the hosts that pass all checks, when others do not",
+    commands: ["up"],
+    group: "Run",
+    inFile: false,
+  },
+  {
     key: "addon",
     argument: "addon",
     type: "choice",
@@ -645,7 +695,7 @@ export const optionTable: readonly OptionRow[] = [
     hasNegative: true,
     description: "your kubeconfig; `--no-kubeconfig` leaves it alone",
     otherwise: "`$KUBECONFIG`, else ~/.kube/config; for `status` that of the host",
-    commands: ["master", "status", "kubeconfig"],
+    commands: ["master", "up", "status", "kubeconfig"],
     group: "Run",
     inFile: true,
   },
@@ -656,7 +706,7 @@ export const optionTable: readonly OptionRow[] = [
     type: "duration",
     description: "how long each wait may take, such as that for the node to be Ready",
     default: "2m",
-    commands: ["master", "worker", "teardown", ...onAddons],
+    commands: [...onHosts, ...onAddons],
     group: "Run",
     inFile: true,
   },
@@ -667,7 +717,7 @@ export const optionTable: readonly OptionRow[] = [
     type: "duration",
     description: "how long it may take to pull an image, or to build one",
     default: "15m",
-    commands: [...onImages.filter((command) => command !== "image list"), "addon enable"],
+    commands: [...onImages.filter((command) => command !== "image list"), "up", "addon enable"],
     group: "Run",
     inFile: true,
   },
@@ -676,7 +726,7 @@ export const optionTable: readonly OptionRow[] = [
     flag: "--dry-run",
     type: "boolean",
     description: "show the plan and change nothing",
-    commands: ["master", "worker", "teardown"],
+    commands: onHosts,
     group: "Run",
     inFile: false,
   },
@@ -685,7 +735,7 @@ export const optionTable: readonly OptionRow[] = [
     flag: "--wait",
     type: "boolean",
     description: "when another run is changing this host, wait for its end instead of being refused",
-    commands: ["master", "worker", "teardown", ...onAddons],
+    commands: [...onHosts, ...onAddons],
     group: "Run",
     inFile: false,
   },
@@ -694,7 +744,7 @@ export const optionTable: readonly OptionRow[] = [
     flag: "--overwrite",
     type: "boolean",
     description: "replace manifests that were edited on the host",
-    commands: onMaster,
+    commands: [...onMaster, "up"],
     group: "Run",
     inFile: false,
   },
@@ -703,7 +753,7 @@ export const optionTable: readonly OptionRow[] = [
     flag: "--keep-on-failure",
     type: "boolean",
     description: "leave what was done where it is when a step fails",
-    commands: onNodes,
+    commands: [...onNodes, "up"],
     group: "Run",
     inFile: false,
   },
@@ -712,7 +762,7 @@ export const optionTable: readonly OptionRow[] = [
     flag: "--force",
     type: "boolean",
     description: "no drain, and no grace period for pods",
-    commands: ["teardown"],
+    commands: ["teardown", "down"],
     group: "Run",
     inFile: false,
   },
@@ -721,7 +771,7 @@ export const optionTable: readonly OptionRow[] = [
     flag: "--purge",
     type: "boolean",
     description: "also delete etcd's data, the PKI and the accepted options: the cluster is gone for good",
-    commands: ["teardown"],
+    commands: ["teardown", "down"],
     group: "Run",
     inFile: false,
   },

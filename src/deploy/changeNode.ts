@@ -5,7 +5,7 @@ import type { NodeOptions } from "../model/options.js";
 import { isOurs } from "../model/ownership.js";
 import type { Plan } from "../model/plan.js";
 import { describePlan, type PlanDescription } from "../plan/describePlan.js";
-import { diffPlan } from "../plan/diff.js";
+import { diffPlan, type PlanDiff } from "../plan/diff.js";
 import { refuseForeignFiles } from "../plan/foreignFiles.js";
 import { refuseNodeChanges } from "../plan/nodeChanges.js";
 import type { PhaseTime } from "../report/events.js";
@@ -32,6 +32,9 @@ export type NodeOutcome = PlannedNode | ChangedNode;
 
 export interface PlannedNode {
   readonly kind: "planned";
+  readonly plan: Plan;
+  /** Undefined where nothing of ours is yet. */
+  readonly difference?: PlanDiff;
   readonly description: PlanDescription;
 }
 
@@ -63,7 +66,8 @@ export async function changeNode(change: NodeChange): Promise<NodeOutcome> {
   refuseNodeChanges(plan, present);
   const difference = diffPlan(plan, present, { overwrite: options.overwrite });
   if (options.dryRun) {
-    return { kind: "planned", description: describePlan(plan, isFirstRun ? undefined : difference) };
+    if (isFirstRun) return { kind: "planned", plan, description: describePlan(plan) };
+    return { kind: "planned", plan, difference, description: describePlan(plan, difference) };
   }
 
   reportDifference(plan, difference, isFirstRun, context);

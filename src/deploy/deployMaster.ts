@@ -43,23 +43,36 @@ export interface DeployedMaster extends ChangedNode {
   readonly kubeconfig?: OperatorKubeconfig;
 }
 
+/** What a master would be. */
+export interface PlannedMaster extends PlannedNode {
+  readonly config: ClusterConfig;
+}
+
 /** This Docker host becomes, or stays, the control plane of a cluster. */
 export async function deployMaster(
   requested: MasterOptions,
   context: RunContext,
-): Promise<DeployedMaster | PlannedNode> {
+  extras: MasterExtras = {},
+): Promise<DeployedMaster | PlannedMaster> {
   // It takes a tenth of a second to load, which passes while Docker answers.
   if (!requested.dryRun) void import("../pki/makeCertificate.js");
-  return withEngine(requested, context, async (engine) =>
-    deployOn(engine, await versionByImage(engine, requested, context), context),
-  );
+  return withEngine(requested, context, (engine) => deployMasterOn(engine, requested, context, extras));
 }
 
-async function deployOn(
+/** What else a run is to do for its operator. */
+export interface MasterExtras {
+  /** Whether a first run makes a join token, saves it here and prints it. Default: yes. */
+  readonly joinToken?: boolean;
+}
+
+/** The same by a connection that is open. */
+export async function deployMasterOn(
   engine: ContainerEngine,
-  requested: MasterOptions,
+  given: MasterOptions,
   context: RunContext,
-): Promise<DeployedMaster | PlannedNode> {
+  extras: MasterExtras = {},
+): Promise<DeployedMaster | PlannedMaster> {
+  const requested = await versionByImage(engine, given, context);
   const engineFacts = await collectEngineFacts(engine);
   const running = kubeletOf(engineFacts.containers);
   const version = resolveVersion(requested.k8sVersion ?? running?.labels[labels.version] ?? defaultVersion);
@@ -71,7 +84,7 @@ async function deployOn(
   const opened = await openMasterHost({ engine, engineFacts, version, wanted, options: requested, context });
   if (!opened) return planUnknown(requested, engineFacts, version, context);
   try {
-    return await deploy(opened, requested, context);
+    return await deploy(opened, requested, context, extras);
   } finally {
     await opened.session.helper.close();
   }
@@ -83,7 +96,7 @@ async function planUnknown(
   engineFacts: EngineFacts,
   version: string,
   context: RunContext,
-): Promise<PlannedNode> {
+): Promise<PlannedMaster> {
   const observed = unknownHost(engineFacts);
   return planWithoutIdentity(settle(requested, observed, imageReference({ ...requested, version })), observed, context);
 }
@@ -92,21 +105,22 @@ async function planWithoutIdentity(
   settled: Settled,
   observed: ObservedHost,
   context: RunContext,
-): Promise<PlannedNode> {
+): Promise<PlannedMaster> {
   const plan = await planMasterHost(settled, observed, {
     pkiFiles: unmadeIdentity(identityNames(settled)),
     // A plan for --dry-run has their names, which no CA changes.
     bootstrapObjects: bootstrapObjects(settled.config, "", settled.features, []),
     pullSecret: await systemPullSecret(settled, observed, undefined, context),
   });
-  return { kind: "planned", description: describePlan(plan) };
+  return { kind: "planned", plan, config: settled.config, description: describePlan(plan) };
 }
 
 async function deploy(
   { session, image }: OpenedMaster,
   requested: MasterOptions,
   context: RunContext,
-): Promise<DeployedMaster | PlannedNode> {
+  { joinToken = true }: MasterExtras,
+): Promise<DeployedMaster | PlannedMaster> {
   const { helper, observed } = session;
   const settled = settle(requested, observed, image);
   const { options, accepted, version, config, features } = settled;
@@ -125,7 +139,8 @@ async function deploy(
   });
   const caPem = made.identity.ca.certificate;
   const isFirstRun = isFirstRunOn(session);
-  const tokens = isFirstRun && features.nodeCredentials === "bootstrap-token" ? [makeJoinToken(caPem)] : [];
+  const makesToken = joinToken && isFirstRun && features.nodeCredentials === "bootstrap-token";
+  const tokens = makesToken ? [makeJoinToken(caPem)] : [];
   const api = masterApi(helper, made.identity, options);
   try {
     const base = isFirstRun ? {} : await masterConfigurations(api, features, context);
@@ -144,8 +159,8 @@ async function deploy(
     const plan = await planMasterHost(settled, observed, cluster);
     const keepsData = accepted !== undefined || observed.host.etcdData;
     const outcome: NodeOutcome = await changeNode({ plan, session, api, options, keepsData, context });
-    if (outcome.kind === "planned") return outcome;
-    const token = isFirstRun ? (made.joinToken ?? tokens[0]) : undefined;
+    if (outcome.kind === "planned") return { ...outcome, config };
+    const token = isFirstRun && joinToken ? (made.joinToken ?? tokens[0]) : undefined;
     const former = observed.files.get(paths.adminConf)?.content;
     return { ...outcome, config, ...(await giveToOperator(settled, made, token, former, context)) };
   } finally {

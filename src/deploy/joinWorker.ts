@@ -36,16 +36,16 @@ export async function joinWorker(
   requested: WorkerOptions,
   context: RunContext,
 ): Promise<JoinedWorker | PlannedNode> {
-  return withEngine(requested, context, async (engine) =>
-    joinOn(engine, await versionByImage(engine, requested, context), context),
-  );
+  return withEngine(requested, context, (engine) => joinWorkerOn(engine, requested, context));
 }
 
-async function joinOn(
+/** The same by a connection that is open. */
+export async function joinWorkerOn(
   engine: ContainerEngine,
-  requested: WorkerOptions,
+  given: WorkerOptions,
   context: RunContext,
 ): Promise<JoinedWorker | PlannedNode> {
+  const requested = await versionByImage(engine, given, context);
   const engineFacts = await collectEngineFacts(engine);
   const firstLook = runPreflight("engine", engineFacts, wantedOfWorker(requested));
   checkTier(firstLook, context);
@@ -134,7 +134,8 @@ async function join(joining: Joining): Promise<JoinedWorker | PlannedNode> {
   // Without the image: what a plan says as far as it can be said.
   if (options.dryRun && image.how !== "present") {
     reportMissingImage(image, context);
-    return { kind: "planned", description: describePlan(await planWorkerHost(settled, unknownHost(engineFacts))) };
+    const plan = await planWorkerHost(settled, unknownHost(engineFacts));
+    return { kind: "planned", plan, description: describePlan(plan) };
   }
 
   const wanted = wantedOfWorker(options, settled);

@@ -1,5 +1,6 @@
 import type { AddonName } from "./addonNames.js";
 import type { AddressRanges, OnePerFamily } from "./addressRanges.js";
+import type { ClusterHosts } from "./clusterHosts.js";
 import type { NetworkBackend, NetworkName } from "./podNetwork.js";
 
 /** Components that take `extraArgs`; `--patches` are for their manifests and configurations. */
@@ -140,7 +141,30 @@ export interface TeardownOptions extends CommonOptions {
   readonly timeoutMs: number;
 }
 
+/** Of commands that take a cluster's file. */
+export interface ConfigOptions extends CommonOptions {
+  readonly hosts: ClusterHosts;
+}
+
+export interface UpOptions extends ConfigOptions {
+  /** Workers at once. Default: 10, but one if it changes what runs. */
+  readonly parallel?: number;
+  /** Nodes that are not in the file are removed. */
+  readonly prune: boolean;
+  /** Hosts that pass all checks are changed when others do not. */
+  readonly continue: boolean;
+  readonly dryRun: boolean;
+  readonly timeoutMs: number;
+}
+
+export interface DownOptions extends ConfigOptions, TeardownOptions {
+  /** Workers at once. Default: 10. */
+  readonly parallel?: number;
+}
+
 export interface StatusOptions extends CommonOptions {
+  /** All of a cluster, instead of the one that Docker's options name. */
+  readonly hosts?: ClusterHosts;
   /** A kubeconfig with which the nodes are read as well; else that of the host, if it is a master. */
   readonly kubeconfig?: string;
 }

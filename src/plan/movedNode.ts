@@ -45,7 +45,10 @@ function addressesNow(accepted: AcceptedNode, host: HostFacts): OnePerFamily | u
 }
 
 /** Undefined if there is none in its place: which of the others it is now is for the person to say. */
-function addressNow({ ip: [ip], ipInterface }: AcceptedNode, { addresses, defaultAddress }: HostFacts): string | undefined {
+function addressNow(
+  { ip: [ip], ipInterface }: AcceptedNode,
+  { addresses, defaultAddress }: HostFacts,
+): string | undefined {
   if (addresses.some(({ address }) => address === ip)) return ip;
   if (ipInterface === undefined) return defaultAddress;
   const [first, ...others] = addresses.filter((candidate) => candidate.interface === ipInterface);

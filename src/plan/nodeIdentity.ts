@@ -28,6 +28,23 @@ export function nodeIdentity(
   features: Pick<VersionFeatures, "usesNodeAddresses">,
   config: Pick<ClusterConfig, "podCidr">,
 ): NodeIdentity {
+  const { nodeName, nodeIp } = ipv4Identity(options, host, features);
+  if (!isDualStack(config)) return { nodeName, nodeIp };
+  const nodeIpv6 = options.ip?.[1] ?? ipv6AddressBeside(host, nodeIp);
+  if (nodeIpv6 === undefined) throw new TsdeployError("environment", noIpv6Address(host, nodeIp));
+  return { nodeName, nodeIp, nodeIpv6 };
+}
+
+/**
+ * The same, before anybody knows the cluster.
+ *
+ * @throws TsdeployError `environment`, `NO_ADDRESS`
+ */
+export function ipv4Identity(
+  options: Pick<NodeOptions, "nodeName" | "ip">,
+  host: HostFacts,
+  features: Pick<VersionFeatures, "usesNodeAddresses">,
+): NodeIdentity {
   const nodeIp = options.ip?.[0] ?? host.defaultAddress;
   if (nodeIp === undefined) {
     throw new TsdeployError("environment", {
@@ -37,11 +54,7 @@ export function nodeIdentity(
     });
   }
   const hostName = features.usesNodeAddresses ? host.hostname.toLowerCase() : nodeIp;
-  const nodeName = options.nodeName ?? hostName;
-  if (!isDualStack(config)) return { nodeName, nodeIp };
-  const nodeIpv6 = options.ip?.[1] ?? ipv6AddressBeside(host, nodeIp);
-  if (nodeIpv6 === undefined) throw new TsdeployError("environment", noIpv6Address(host, nodeIp));
-  return { nodeName, nodeIp, nodeIpv6 };
+  return { nodeName: options.nodeName ?? hostName, nodeIp };
 }
 
 /** All of a node's addresses. */

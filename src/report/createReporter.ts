@@ -1,4 +1,5 @@
 import type { CommandResult, Report } from "./events.js";
+import { JsonLines } from "./jsonLines.js";
 import { PlainLines } from "./plainLines.js";
 import { jsonError, renderError } from "./renderError.js";
 import type { Renderer, TerminalStream } from "./renderer.js";
@@ -7,6 +8,8 @@ import { styleFor } from "./style.js";
 export interface ReporterOptions {
   /** What is written to stdout: text for people, or exactly one JSON document. */
   readonly output: "text" | "json";
+  /** With `json`: what goes to stderr is events, a JSON document a line, in place of lines for people. */
+  readonly streamsEvents?: boolean;
   readonly stdout: NodeJS.WritableStream;
   readonly stderr: TerminalStream;
   /** Whether stderr is a terminal that lines can be taken back from. */
@@ -28,28 +31,32 @@ export interface Reporter {
 /** Progress, warnings and errors go to stderr; the result, and with `json` an error too, to stdout. */
 export async function createReporter(options: ReporterOptions): Promise<Reporter> {
   const { output, stdout, stderr, verbose, isTTY, env } = options;
+  const streams = output === "json" && options.streamsEvents === true;
   const style = styleFor(isTTY, env);
   const write = (text: string): void => void stderr.write(text);
   // A pseudo-terminal that nobody gave a size says 0 columns, on which ora never ends.
   const isWide = (stderr.columns ?? 0) > 20;
   const isLively = isTTY && isWide && env["TERM"] !== "dumb" && output === "text";
-  const renderer: Renderer = isLively
-    ? new (await import("./terminal.js")).Terminal(stderr, style, { verbose })
-    : new PlainLines(write, style, { verbose });
+  const rendererOf = async (): Promise<Renderer> => {
+    if (streams) return new JsonLines(write);
+    if (!isLively) return new PlainLines(write, style, { verbose });
+    return new (await import("./terminal.js")).Terminal(stderr, style, { verbose });
+  };
+  const renderer = await rendererOf();
   const document = (value: unknown): void => void stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
 
   return {
     report: (event) => {
       renderer.event(event);
     },
-    result: ({ data, text }) => {
+    result: ({ data, text, exitCode = 0 }) => {
       renderer.pause();
-      if (output === "json") document({ ok: true, ...asFields(data) });
+      if (output === "json") document({ ok: exitCode === 0, ...asFields(data) });
       else if (text !== "") stdout.write(text.endsWith("\n") ? text : `${text}\n`);
     },
     error: (error) => {
       renderer.pause();
-      write(renderError(error, style, { verbose }));
+      if (!streams) write(renderError(error, style, { verbose }));
       if (output === "json") document(jsonError(error));
     },
     pause: () => {

@@ -1,11 +1,26 @@
 import type { PullProgress } from "../model/dockerObjects.js";
 import type { Problem } from "../model/errors.js";
 
-/** What a run reports while it lasts; rendered by terminal, plain lines or JSON elsewhere. */
-export type ReportEvent =
+/**
+ * What a run reports while it lasts; rendered by terminal, plain lines or JSON elsewhere. `host` is there in a run on
+ * many hosts: which of them it is about.
+ */
+export type ReportEvent = RunEvent & { readonly host?: string };
+
+type RunEvent =
   | { readonly kind: "phase-started"; readonly phase: string }
   | { readonly kind: "phase-finished"; readonly phase: string; readonly durationMs: number }
   | { readonly kind: "phase-failed"; readonly phase: string; readonly durationMs: number }
+  /** Of a run on many hosts: the work on this one begins, such as `join`. */
+  | { readonly kind: "host-started"; readonly host: string; readonly work: string }
+  | { readonly kind: "host-finished"; readonly host: string; readonly work: string; readonly durationMs: number }
+  | {
+      readonly kind: "host-failed";
+      readonly host: string;
+      readonly work: string;
+      readonly durationMs: number;
+      readonly problems: readonly Problem[];
+    }
   /** A step of a plan, by its id; shown with `--verbose`. */
   | { readonly kind: "step-started"; readonly step: string }
   | { readonly kind: "step-finished"; readonly step: string; readonly durationMs: number }
@@ -40,6 +55,8 @@ export type Report = (event: ReportEvent) => void;
 export interface CommandResult {
   readonly data: unknown;
   readonly text: string;
+  /** Of a run that did a part of what it was to do; undefined is 0. */
+  readonly exitCode?: number;
 }
 
 /** How long each phase took, in the order in which they ended. */

@@ -3,7 +3,8 @@ import type { ReportEvent } from "./events.js";
 import { formatDuration } from "./formatDuration.js";
 import { megabytes, progressBar } from "./progressBar.js";
 import { pullText } from "./pullText.js";
-import { lastingLines, type Renderer } from "./renderer.js";
+import { renderProblems } from "./renderError.js";
+import { lastingLines, ofHost, type Renderer } from "./renderer.js";
 import type { Style } from "./style.js";
 
 /** How often progress is reported, of each thing that makes some. */
@@ -23,7 +24,9 @@ export class PlainLines implements Renderer {
   }
 
   event(event: ReportEvent): void {
-    const line = lastingLines(event, this.#style) ?? this.#course(event);
+    const lasting = lastingLines(event, this.#style);
+    const course = lasting === undefined ? this.#course(event) : undefined;
+    const line = course === undefined ? lasting : ofHost(event.host, course);
     if (line !== undefined) this.#write(`${line}\n`);
   }
 
@@ -33,6 +36,15 @@ export class PlainLines implements Renderer {
 
   #course(event: ReportEvent): string | undefined {
     switch (event.kind) {
+      case "host-started":
+        return `${event.work} …`;
+      case "host-finished":
+        return `${event.work}: done in ${formatDuration(event.durationMs)}`;
+      case "host-failed":
+        return [
+          `${event.work}: failed after ${formatDuration(event.durationMs)}`,
+          renderProblems(event.problems, this.#style).trimEnd(),
+        ].join("\n");
       case "phase-started":
         return `${event.phase} …`;
       case "phase-finished":
@@ -46,12 +58,12 @@ export class PlainLines implements Renderer {
       case "waiting":
         return this.#verbose ? `${event.phase}: ${event.seen}` : undefined;
       case "pull-progress":
-        return this.#nowAndThen(event.image, () => pullText(event.progress));
+        return this.#nowAndThen(event, event.image, () => pullText(event.progress));
       case "transfer-progress":
-        return this.#nowAndThen(event.what, () => progressBar(event.bytesDone, event.bytesTotal));
+        return this.#nowAndThen(event, event.what, () => progressBar(event.bytesDone, event.bytesTotal));
       case "download-progress":
         if (event.done === true) return `${event.file}: ${megabytes(event.bytesDone)} are here`;
-        return this.#nowAndThen(event.file, () => progressBar(event.bytesDone, event.bytesTotal));
+        return this.#nowAndThen(event, event.file, () => progressBar(event.bytesDone, event.bytesTotal));
       case "build-line":
         return this.#verbose ? event.line : undefined;
       case "warning":
@@ -64,11 +76,12 @@ export class PlainLines implements Renderer {
     }
   }
 
-  #nowAndThen(subject: string, text: () => string): string | undefined {
+  #nowAndThen({ host = "" }: ReportEvent, subject: string, text: () => string): string | undefined {
     const nowMs = performance.now();
-    const toldAt = this.#toldAt.get(subject);
+    const key = `${host} ${subject}`;
+    const toldAt = this.#toldAt.get(key);
     if (toldAt !== undefined && nowMs - toldAt < progressIntervalMs) return undefined;
-    this.#toldAt.set(subject, nowMs);
+    this.#toldAt.set(key, nowMs);
     return `${subject}: ${text()}`;
   }
 }

@@ -12,8 +12,18 @@ export interface Renderer {
   pause(): void;
 }
 
+/** Says of each line which host it is about. */
+export function ofHost(host: string | undefined, lines: string): string {
+  return host === undefined ? lines : lines.replace(/^/gm, `[${host}] `);
+}
+
 /** The lines of events that are not about a phase's course; undefined for those that are. */
 export function lastingLines(event: ReportEvent, style: Style): string | undefined {
+  const lines = linesOf(event, style);
+  return lines === undefined ? undefined : ofHost(event.host, lines);
+}
+
+function linesOf(event: ReportEvent, style: Style): string | undefined {
   switch (event.kind) {
     case "warning":
       return event.danger === true
@@ -25,6 +35,9 @@ export function lastingLines(event: ReportEvent, style: Style): string | undefin
       return [event.subject, ...event.lines.map((line) => `  ${paintDifference(line, style)}`)].join("\n");
     case "problems":
       return `${event.title}\n${renderProblems(event.problems, style).trimEnd()}`;
+    case "host-started":
+    case "host-finished":
+    case "host-failed":
     case "phase-started":
     case "phase-finished":
     case "phase-failed":

@@ -198,6 +198,92 @@ describe("on a terminal", () => {
   });
 });
 
+describe("many hosts", () => {
+  const plain = { env: { TERM: "xterm", NO_COLOR: "1" } };
+  const swap = { code: "SWAP_ON", message: "swap is on", hint: "Turn it off." };
+  const work: readonly ReportEvent[] = [
+    { kind: "host-started", host: "node-1", work: "join" },
+    { kind: "host-started", host: "node-2", work: "join" },
+    { kind: "phase-started", host: "node-1", phase: "kubelet" },
+    { kind: "waiting", host: "node-1", phase: "kubelet", seen: "not registered" },
+    { kind: "difference", host: "node-2", subject: "replace container kubelet", lines: ["- old", "+ new"] },
+    { kind: "phase-finished", host: "node-1", phase: "kubelet", durationMs: 3210 },
+    { kind: "phase-started", host: "node-2", phase: "kubelet" },
+    { kind: "host-finished", host: "node-1", work: "join", durationMs: 4000 },
+    { kind: "notice", message: "one is done" },
+    { kind: "host-failed", host: "node-2", work: "join", durationMs: 400, problems: [swap] },
+  ];
+
+  it("each line begins with the host that it is about", async () => {
+    const { report, err } = await reporter();
+    work.forEach(report);
+    expect(err()).toBe(
+      [
+        "[node-1] join …",
+        "[node-2] join …",
+        "[node-1] kubelet …",
+        "[node-2] replace container kubelet",
+        "[node-2]   - old",
+        "[node-2]   + new",
+        "[node-1] kubelet: done in 3.2 s",
+        "[node-2] kubelet …",
+        "[node-1] join: done in 4.0 s",
+        "one is done",
+        "[node-2] join: failed after 400 ms",
+        "[node-2] error: SWAP_ON: swap is on",
+        "[node-2]   → Turn it off.",
+        "",
+      ].join("\n"),
+    );
+  });
+
+  it("the progress of one does not silence another's", async () => {
+    const { report, err } = await reporter();
+    for (const host of ["node-1", "node-2", "node-1"]) {
+      report({ kind: "transfer-progress", host, what: "images", bytesDone: 0, bytesTotal: 10e6 });
+    }
+    expect(err().match(/^\[node-\d\]/gm)).toEqual(["[node-1]", "[node-2]"]);
+  });
+
+  it("on a terminal each that is worked on has a line, and leaves one when it is done", async () => {
+    const { report, err, pause } = await reporter({ isTTY: true, ...plain });
+    work.forEach(report);
+    pause();
+    const text = err();
+    const [before = "", after = ""] = text.split("one is done\n");
+    expect(before).toContain("2 hosts\n  node-1  join 0 s · kubelet 0 s: not registered\n  node-2  join 0 s");
+    expect(before).toContain("[node-1] ✔ join 4.0 s\n");
+    expect(before).not.toContain("✔ kubelet");
+    expect(after).toContain("1 host\n  node-2  join 0 s · kubelet 0 s");
+    expect(after).toContain("[node-2] ✖ join 400 ms\n[node-2] error: SWAP_ON: swap is on\n");
+  });
+
+  it("on a terminal more than a screenful are counted", async () => {
+    const { report, err, pause } = await reporter({ isTTY: true, ...plain });
+    for (let n = 1; n <= 50; n++) report({ kind: "host-started", host: `node-${n}`, work: "join" });
+    report({ kind: "notice", message: "." });
+    pause();
+    const drawn = err().split(".\n").at(-1) ?? "";
+    expect(drawn).toContain("  node-10  join 0 s\n  and 40 more");
+    expect(drawn).not.toContain("node-11");
+  });
+
+  it("--output json streams events to stderr, errors too, and stdout has one document", async () => {
+    const { report, error, out, err } = await reporter({ output: "json", streamsEvents: true });
+    work.forEach(report);
+    error(twoProblems);
+    const lines = err().trimEnd().split("\n");
+    expect(lines.map((line): unknown => JSON.parse(line))).toEqual(work);
+    expect(JSON.parse(out())).toMatchObject({ ok: false, error: { kind: "conflict" } });
+  });
+
+  it("a result that is only a part of what was to be done is not ok", async () => {
+    const { result, out } = await reporter({ output: "json" });
+    result({ data: { hosts: [] }, text: "", exitCode: 5 });
+    expect(JSON.parse(out())).toEqual({ ok: false, hosts: [] });
+  });
+});
+
 describe("errors", () => {
   it("are told with their codes and hints, all of them", async () => {
     const { error, err } = await reporter();

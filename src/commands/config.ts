@@ -1,0 +1,25 @@
+import { stringify } from "yaml";
+import { hostSettings, sharedSettings } from "../config/printedHosts.js";
+import type { ClusterHosts } from "../model/clusterHosts.js";
+import type { ConfigOptions } from "../model/options.js";
+import type { CommandResult } from "../report/events.js";
+
+/** `tsdeploy config validate -f FILE`: whoever gets here has a file without mistakes. */
+export function configValidate({ hosts }: ConfigOptions): Promise<CommandResult> {
+  const { master, workers } = hosts;
+  const count = workers.length === 1 ? "1 worker" : `${workers.length} workers`;
+  return Promise.resolve({
+    data: { master: master.name, workers: workers.map(({ name }) => name) },
+    text: `No mistakes: master ${master.name}, ${count}`,
+  });
+}
+
+/** `tsdeploy config print -f FILE`: what the file comes to, with all that it leaves to defaults. */
+export function configPrint({ hosts }: ConfigOptions): Promise<CommandResult> {
+  const data = printed(hosts);
+  return Promise.resolve({ data, text: stringify(data) });
+}
+
+function printed({ master, workers }: ClusterHosts): object {
+  return { ...sharedSettings(master), hosts: [master, ...workers].map(hostSettings) };
+}

@@ -1,0 +1,28 @@
+import type { MasterOptions, WorkerOptions } from "./options.js";
+
+interface Host {
+  /** By which a person knows it: the node's name if the file says it, else the endpoint's host. No two have one. */
+  readonly name: string;
+  /** Of `tcp://`: folder with ca.pem, cert.pem and key.pem. */
+  readonly tlsFolder?: string;
+}
+
+export interface MasterHost extends Host {
+  readonly role: "master";
+  readonly options: MasterOptions;
+}
+
+export interface WorkerHost extends Host {
+  readonly role: "worker";
+  /** Where the master is, and the token, the run itself finds out. */
+  readonly options: Omit<WorkerOptions, "master" | "token">;
+}
+
+export type ClusterHost = MasterHost | WorkerHost;
+
+/** All machines of a cluster, as its file names them. */
+export interface ClusterHosts {
+  readonly master: MasterHost;
+  /** In the order of the file. */
+  readonly workers: readonly WorkerHost[];
+}

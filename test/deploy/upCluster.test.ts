@@ -1,0 +1,237 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { up } from "../../src/commands/up.js";
+import type { LookedAtCluster } from "../../src/deploy/lookAtHosts.js";
+import type { ClusterHosts } from "../../src/model/clusterHosts.js";
+import { TsdeployError } from "../../src/model/errors.js";
+import type { UpOptions, WorkerOptions } from "../../src/model/options.js";
+import type { HostState } from "../../src/plan/planCluster.js";
+import type { ReportEvent } from "../../src/report/events.js";
+import type { RunContext } from "../../src/report/runContext.js";
+
+/** What the hosts are like, and what was done to them, in order. */
+const world = vi.hoisted(() => ({
+  looks: [] as LookedAtCluster[],
+  done: [] as string[],
+  deployMaster: (): Promise<unknown> => Promise.resolve({ kind: "changed" }),
+  joinWorker: (options: unknown): Promise<unknown> => Promise.resolve({ kind: "changed", options }),
+  drain: (): Promise<void> => Promise.resolve(),
+}));
+
+vi.mock("../../src/deploy/lookAtHosts.js", () => ({ lookAtHosts: () => Promise.resolve(world.looks.shift()) }));
+vi.mock("../../src/deploy/deployMaster.js", () => ({
+  deployMaster: () => {
+    world.done.push("master");
+    return world.deployMaster();
+  },
+}));
+vi.mock("../../src/deploy/joinWorker.js", () => ({
+  joinWorker: async (options: WorkerOptions) => {
+    world.done.push(`begin ${options.nodeName ?? ""} of ${options.master} by ${options.token ?? ""}`);
+    await world.joinWorker(options);
+    world.done.push(`end ${options.nodeName ?? ""}`);
+    return { kind: "changed" };
+  },
+}));
+vi.mock("../../src/deploy/bringImage.js", () => ({
+  bringImage: (image: string, _master: unknown, { name }: { name: string }) => {
+    world.done.push(`bring ${image} to ${name}`);
+    return Promise.resolve();
+  },
+}));
+vi.mock("../../src/deploy/withHelper.js", () => ({
+  withHelper: (_options: unknown, _context: unknown, use: (host: unknown) => unknown) =>
+    use({ helper: { readFiles: () => Promise.resolve(new Map()), clockMs: () => Promise.resolve(0) } }),
+}));
+vi.mock("../../src/deploy/hostApi.js", () => ({
+  adminApi: () => Promise.resolve({ get: () => Promise.resolve({}), close: () => undefined }),
+}));
+vi.mock("../../src/kubernetes/bootstrapObjects.js", () => ({
+  clusterConfigPath: "/",
+  parseClusterConfig: () => ({ version: "v1.20.2", image: "hyperkube", apiserver: "https://10.0.0.1:6443" }),
+}));
+vi.mock("../../src/deploy/joinTokens.js", () => ({
+  makeToken: () => {
+    world.done.push("token");
+    return Promise.resolve({ id: "abcdef", joinToken: "SECRET" });
+  },
+  revokeToken: (_api: unknown, id: string) => {
+    world.done.push(`revoke ${id}`);
+    return Promise.resolve();
+  },
+}));
+vi.mock("../../src/apply/leaveCluster.js", () => ({
+  drainNode: (_api: unknown, { node }: { node: string }) => {
+    world.done.push(`drain ${node}`);
+    return world.drain();
+  },
+  setUnschedulable: (_api: unknown, node: string, value: boolean) => {
+    world.done.push(`${value ? "cordon" : "uncordon"} ${node}`);
+    return Promise.resolve();
+  },
+  deleteNode: (_api: unknown, node: string) => {
+    world.done.push(`delete ${node}`);
+    return Promise.resolve();
+  },
+}));
+
+const same: HostState = { kind: "same" };
+const fresh: HostState = { kind: "new" };
+const different = (drains: boolean): HostState => ({ kind: "different", changes: ["replace container kubelet"], drains });
+const refused: HostState = { kind: "refused" };
+
+/** A look at a master `m` and these workers. */
+function seen(
+  master: HostState,
+  workers: Readonly<Record<string, HostState>>,
+  nodes: readonly string[] = [],
+): LookedAtCluster {
+  const look = (name: string, role: "master" | "worker", state: HostState) => {
+    const options = { nodeName: name, timeoutMs: 1000, pullTimeoutMs: 1000 };
+    const failure = { exitCode: 3, problems: [{ code: "SWAP_ON", message: "swap is on" }] };
+    const host = { name, role, options } as unknown;
+    return { name, nodeName: name, state, warnings: [], host, ...(state.kind === "refused" && { failure }) };
+  };
+  return {
+    master: look("m", "master", master),
+    workers: Object.entries(workers).map(([name, state]) => look(name, "worker", state)),
+    nodes: nodes.map((name) => ({ metadata: { name } })),
+  } as LookedAtCluster;
+}
+
+let events: ReportEvent[];
+let abort: AbortController;
+
+beforeEach(() => {
+  events = [];
+  abort = new AbortController();
+  world.done.length = 0;
+  world.looks.length = 0;
+  world.deployMaster = () => Promise.resolve({ kind: "changed" });
+  world.joinWorker = () => Promise.resolve({ kind: "changed" });
+  world.drain = () => Promise.resolve();
+});
+
+async function run(look: LookedAtCluster, options: Partial<UpOptions> = {}, confirmed = true) {
+  const hosts: ClusterHosts = {
+    master: look.master.host,
+    workers: look.workers.map(({ host }) => host),
+  };
+  world.looks.unshift(look);
+  const usual = { prune: false, continue: false, dryRun: false, yes: false, timeoutMs: 1000 };
+  const all = { hosts, ...usual, ...options } as UpOptions;
+  const result = await up(all, {
+    report: (event: ReportEvent) => events.push(event),
+    signal: abort.signal,
+    env: {},
+    isTTY: true,
+    confirm: () => Promise.resolve(confirmed),
+  } as unknown as RunContext);
+  const data = result.data as { hosts: { host: string; outcome: string }[]; pruned?: string[] };
+  const outcomes = Object.fromEntries(data.hosts.map(({ host, outcome }) => [host, outcome]));
+  return { ...result, outcomes, pruned: data.pruned };
+}
+
+describe("up", () => {
+  it("makes the master, then joins workers by one token that is revoked at the end and never shown", async () => {
+    const { outcomes, exitCode, text, data } = await run(seen(fresh, { a: fresh, b: fresh }));
+    expect(outcomes).toEqual({ m: "made", a: "joined", b: "joined" });
+    expect(world.done.slice(0, 3)).toEqual(["master", "bring hyperkube to a", "bring hyperkube to b"]);
+    expect(world.done).toContain("begin b of 10.0.0.1 by SECRET");
+    expect(world.done.filter((what) => what === "token").length).toBe(1);
+    expect(world.done.at(-1)).toBe("revoke abcdef");
+    expect(exitCode).toBe(0);
+    expect(JSON.stringify([events, text, data])).not.toContain("SECRET");
+  });
+
+  it("touches nothing where nothing differs, and makes no token", async () => {
+    const { outcomes, text } = await run(seen(same, { a: same }));
+    expect(outcomes).toEqual({ m: "same", a: "same" });
+    expect(text).toContain("Nothing to change: 2 hosts are as the file says");
+    expect(world.done).toEqual([]);
+  });
+
+  it("--dry-run says what would be done", async () => {
+    const { text } = await run(seen(same, { a: fresh, b: different(false) }), { dryRun: true });
+    expect(text).toMatch(/join\n {4}a\n {2}change\n {4}b\n {6}replace container kubelet/);
+    expect(world.done).toEqual([]);
+  });
+
+  it("a worker that fails stops no other; the exit code is its own", async () => {
+    world.joinWorker = (options) =>
+      (options as WorkerOptions).nodeName === "a"
+        ? Promise.reject(new TsdeployError("failed", { code: "KUBELET_DEAD", message: "it died" }))
+        : Promise.resolve();
+    const { outcomes, exitCode } = await run(seen(same, { a: fresh, b: fresh }));
+    expect(outcomes).toEqual({ m: "same", a: "failed", b: "joined" });
+    expect(exitCode).toBe(6);
+    expect(events).toContainEqual(expect.objectContaining({ kind: "host-failed", host: "a" }));
+    expect(world.done.at(-1)).toBe("revoke abcdef");
+  });
+
+  it("no worker is touched when the master fails", async () => {
+    world.deployMaster = () => Promise.reject(new TsdeployError("failed", { code: "ETCD_DEAD", message: "it died" }));
+    const { outcomes, exitCode } = await run(seen(fresh, { a: fresh }));
+    expect(outcomes).toEqual({ m: "failed", a: "skipped" });
+    expect([exitCode, world.done]).toEqual([6, ["master"]]);
+  });
+
+  it("a check that stands against one host stops all, but with --continue only that one", async () => {
+    const stopped = await run(seen(fresh, { a: fresh, b: refused }));
+    expect([stopped.outcomes, stopped.exitCode, world.done]).toEqual([{ m: "skipped", a: "skipped", b: "skipped" }, 3, []]);
+    const { outcomes, exitCode } = await run(seen(same, { a: fresh, b: refused }), { continue: true });
+    expect([outcomes, exitCode]).toEqual([{ m: "same", a: "joined", b: "skipped" }, 3]);
+  });
+
+  it("never works on more workers at once than --parallel", async () => {
+    let [now, most] = [0, 0];
+    world.joinWorker = async () => {
+      most = Math.max(most, ++now);
+      await new Promise((resolve) => setImmediate(resolve));
+      now--;
+    };
+    const workers = Object.fromEntries(Array.from({ length: 200 }, (_, n) => [`w${n}`, fresh]));
+    const { outcomes } = await run(seen(same, workers), { parallel: 7 });
+    expect(most).toBe(7);
+    expect(Object.values(outcomes).filter((outcome) => outcome === "joined").length).toBe(200);
+  });
+
+  it("workers that change do so one by one, drained first if their minor version changes", async () => {
+    await run(seen(same, { a: different(true), b: different(false) }));
+    const course = world.done.filter((what) => !/^(token|bring|revoke)/.test(what));
+    expect(course.map((what) => what.replace(/ of .*/, ""))).toEqual([
+      ...["drain a", "begin a", "end a", "uncordon a"],
+      ...["begin b", "end b"],
+    ]);
+  });
+
+  it("a worker that cannot be drained is left as it was, and takes pods again", async () => {
+    world.drain = () => Promise.reject(new TsdeployError("failed", { code: "DRAIN_TIMEOUT", message: "late" }));
+    const { outcomes } = await run(seen(same, { a: different(true) }));
+    expect(outcomes).toEqual({ m: "same", a: "failed" });
+    expect(world.done).toEqual(["drain a", "uncordon a"]);
+  });
+
+  it("looks again at workers when the master has changed: they follow its configuration", async () => {
+    world.looks.push(seen(same, { a: different(false) }));
+    const { outcomes } = await run(seen(different(false), { a: same }));
+    expect(outcomes).toEqual({ m: "changed", a: "changed" });
+  });
+
+  it("prunes what is not in the file after a yes", async () => {
+    const { pruned } = await run(seen(same, { a: same }, ["m", "a", "old"]), { prune: true });
+    expect([pruned, world.done]).toEqual([["old"], ["drain old", "delete old"]]);
+    await expect(run(seen(same, {}, ["m", "old"]), { prune: true }, false)).rejects.toThrow("nothing was changed");
+    const { text } = await run(seen(same, {}, ["m", "old"]));
+    expect(text).toContain("in the cluster and not in the file: old");
+  });
+
+  it("stopped by the person, leaves what has not begun and still revokes its token", async () => {
+    world.joinWorker = () => {
+      abort.abort();
+      return Promise.reject(new Error("This operation was aborted"));
+    };
+    const { outcomes, exitCode } = await run(seen(same, { a: fresh, b: fresh }), { parallel: 1 });
+    expect([outcomes, exitCode]).toEqual([{ m: "same", a: "failed", b: "skipped" }, 130]);
+    expect(world.done.at(-1)).toBe("revoke abcdef");
+  });
+});
