@@ -38,6 +38,11 @@ mapfile -t files <<<"$list"
 contents=()
 for file in "${files[@]}"; do [[ -L $file ]] || contents+=("$file"); done
 ((${#contents[@]} == 0)) || sync "${contents[@]}"
+# rename_files FILE...: all of one folder by one process, in this order.
+rename_files() {
+  mv -f -t "${1%"/$staging/"*}" "$@"
+}
+batch=()
 for file in "${files[@]}"; do
   target=${file/"/$staging/"/"/"}
   # A certificate beside another key than its own would stop the next run, if this one ends here: one that is missing is
@@ -45,9 +50,16 @@ for file in "${files[@]}"; do
   case $file in
     *.key)
       for half in crt pub; do
-        if [[ -e ${file%.key}.$half ]] && ! cmp -s "$file" "$target"; then rm -f "${target%.key}.$half"; fi
+        if [[ -e ${file%.key}.$half && -e ${target%.key}.$half ]] && ! cmp -s "$file" "$target"; then
+          rm -f "${target%.key}.$half"
+        fi
       done
       ;;
   esac
-  mv -fT "$file" "$target"
+  if ((${#batch[@]})) && [[ ${batch[0]%/*} != "${file%/*}" ]]; then
+    rename_files "${batch[@]}"
+    batch=()
+  fi
+  batch+=("$file")
 done
+((${#batch[@]} == 0)) || rename_files "${batch[@]}"
