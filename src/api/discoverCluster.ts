@@ -23,6 +23,8 @@ export interface DiscoverOptions extends RequestOptions {
 export interface DiscoveredCluster {
   readonly caPem: string;
   readonly config: ClusterConfig;
+  /** By the token; whoever asked closes it. */
+  readonly client: KubernetesClient;
 }
 
 /**
@@ -41,14 +43,13 @@ export async function discoverCluster(options: DiscoverOptions): Promise<Discove
   const credentials = { token: bootstrapToken(token) };
   const client = new KubernetesClient({ ...clientOptions(server, options), caPem, credentials });
   try {
-    return { caPem, config: parseClusterConfig(await client.get(clusterConfigPath, options)) };
+    return { caPem, config: parseClusterConfig(await client.get(clusterConfigPath, options)), client };
   } catch (error) {
+    client.close();
     if (!(error instanceof ApiError)) throw error;
     if (error.status === 401) throw tokenRefused(apiserver, "it is wrong, has expired, or was revoked");
     if (error.status === 403 || error.status === 404) throw notTsdeploy(apiserver, "ConfigMap kube-system/tsdeploy", error);
     throw apiFault(server, error);
-  } finally {
-    client.close();
   }
 }
 

@@ -56,9 +56,8 @@ async function read(
     const map = found === undefined ? undefined : readConfigurationMap(found);
     return map && isWanted(map.edited) ? map.document : undefined;
   };
-  const [kubelet, proxy] = await Promise.all([
-    features.kubeletConfigured === "file" ? one("kubelet") : undefined,
-    features.proxyConfigured === "file" ? one("proxy") : undefined,
-  ]);
+  // One after the other, by one connection: another takes longer than to ask.
+  const kubelet = features.kubeletConfigured === "file" ? await one("kubelet") : undefined;
+  const proxy = features.proxyConfigured === "file" ? await one("proxy") : undefined;
   return { ...(kubelet && { kubelet }), ...(proxy && { proxy }) };
 }

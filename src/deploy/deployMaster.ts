@@ -20,7 +20,7 @@ import type { JoinToken } from "../model/identity.js";
 import type { MasterOptions } from "../model/options.js";
 import { kubeletOf } from "../model/ownership.js";
 import { formatJoinToken, makeJoinToken } from "../pki/joinToken.js";
-import { type MadeIdentity, makeIdentity } from "../pki/makeIdentity.js";
+import { type IdentityRequest, type MadeIdentity, makeIdentity, newServiceAccountKeys } from "../pki/makeIdentity.js";
 import { unmadeIdentity } from "../pki/unmadeIdentity.js";
 import { describePlan } from "../plan/describePlan.js";
 import { runPreflight } from "../preflight/runPreflight.js";
@@ -81,10 +81,12 @@ export async function deployMasterOn(
   const wanted = requested.given.has("clusterName") ? { ...known, clusterName } : known;
   checkTier(runPreflight("engine", engineFacts, wanted), context);
 
+  // Made while the host is looked at; a cluster that has such keys keeps them.
+  const spareKeys = requested.dryRun || running ? undefined : newServiceAccountKeys();
   const opened = await openMasterHost({ engine, engineFacts, version, wanted, options: requested, context });
   if (!opened) return planUnknown(requested, engineFacts, version, context);
   try {
-    return await deploy(opened, requested, context, extras);
+    return await deploy(opened, requested, context, { ...extras, spareKeys });
   } finally {
     await opened.session.helper.close();
   }
@@ -119,7 +121,7 @@ async function deploy(
   { session, image }: OpenedMaster,
   requested: MasterOptions,
   context: RunContext,
-  { joinToken = true }: MasterExtras,
+  { joinToken = true, spareKeys }: MasterExtras & Pick<IdentityRequest, "spareKeys">,
 ): Promise<DeployedMaster | PlannedMaster> {
   const { helper, observed } = session;
   const settled = settle(requested, observed, image);
@@ -136,6 +138,7 @@ async function deploy(
     clusterName: config.clusterName,
     etcdData: observed.host.etcdData,
     nowMs: observed.host.clockMs,
+    spareKeys,
   });
   const caPem = made.identity.ca.certificate;
   const isFirstRun = isFirstRunOn(session);

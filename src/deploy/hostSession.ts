@@ -33,6 +33,8 @@ export interface OpenSessionInput {
   readonly wanted: Wanted;
   readonly options: Pick<NodeOptions, "pullTimeoutMs" | "registryMirrors" | "mirror" | "dryRun" | "wait">;
   readonly context: RunContext;
+  /** Called before the facts are read, for what can be done meanwhile. */
+  readonly onOpen?: (helper: Helper) => void;
 }
 
 /**
@@ -55,6 +57,7 @@ export async function openSession(input: OpenSessionInput): Promise<HostSession>
     report: context.report,
   });
   try {
+    input.onOpen?.(helper);
     const engineFacts = await collectEngineFacts(engine);
     // Warnings have been reported.
     checkTier({ ...runPreflight("engine", engineFacts, wanted), warnings: [] }, context);

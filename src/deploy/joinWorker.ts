@@ -1,6 +1,7 @@
 import { imageReference } from "../config/imageReference.js";
 import type { ContainerEngine } from "../docker/containerEngine.js";
 import { collectEngineFacts } from "../host/engineFacts.js";
+import type { Helper } from "../host/helperSession.js";
 import { unknownHost } from "../host/unknownHost.js";
 import type { ImageChoice } from "../image/chooseImage.js";
 import { chooseNodeImage, reportMissingImage } from "../image/chooseNodeImage.js";
@@ -20,7 +21,14 @@ import { bringDnsImage } from "./bringDnsImage.js";
 import { type ChangedNode, changeNode, type PlannedNode } from "./changeNode.js";
 import { clusterConfigurations } from "./clusterConfigurations.js";
 import { checkTier, type HostSession, openSession } from "./hostSession.js";
-import { findMembership, type Membership, refuseTakenName, validityOf, type WayToMaster } from "./membership.js";
+import {
+  findMembership,
+  type Membership,
+  membershipByToken,
+  refuseTakenName,
+  validityOf,
+  type WayToMaster,
+} from "./membership.js";
 import { followWorker, planWorkerHost, type SettledWorker, wantedOfWorker } from "./settleWorker.js";
 import { withEngine } from "./withEngine.js";
 
@@ -50,17 +58,31 @@ export async function joinWorkerOn(
   const firstLook = runPreflight("engine", engineFacts, wantedOfWorker(requested));
   checkTier(firstLook, context);
   const docker: DockerHost = { engine, engineFacts, warnings: firstLook.warnings, context };
-  const first = await openLocalImage(docker, requested);
-  const way: WayToMaster = { helper: first?.session.helper };
+  const way: WayToMaster = { helper: undefined };
+  // A host that is no node yet can only join by its token: the cluster is looked at while the host is.
+  const isNew = kubeletOf(engineFacts.containers) === undefined && requested.token !== undefined;
+  let byToken: Promise<Membership> | undefined;
   try {
+    const first = await openLocalImage(docker, requested, (helper) => {
+      way.helper = helper;
+      if (isNew) byToken = membershipByToken(way, requested, context);
+      // Whoever needs it hears of its failure; until then it is nobody's.
+      byToken?.catch(() => undefined);
+    });
     const options = first ? followWorker(requested, first.session.observed) : requested;
-    const membership = await findMembership(way, first?.session, options, context);
+    const membership = await findMembership({ way, session: first?.session, options, context, byToken });
     try {
       return await join({ docker, first, way, membership, options });
     } finally {
       membership.api.close();
     }
   } finally {
+    void byToken?.then(
+      ({ api }) => {
+        api.close();
+      },
+      () => undefined,
+    );
     await way.helper?.close();
   }
 }
@@ -91,7 +113,11 @@ interface Joining {
 }
 
 /** With an image that is here the host itself connects to the master, on the way that its kubelet will take. */
-async function openLocalImage(docker: DockerHost, options: WorkerOptions): Promise<OpenedWorker | undefined> {
+async function openLocalImage(
+  docker: DockerHost,
+  options: WorkerOptions,
+  onOpen: (helper: Helper) => void,
+): Promise<OpenedWorker | undefined> {
   const image = await localImage(docker, options);
   if (image === undefined) return undefined;
   const session = await openSession({
@@ -100,6 +126,7 @@ async function openLocalImage(docker: DockerHost, options: WorkerOptions): Promi
     version: defaultVersion,
     wanted: wantedOfWorker(options),
     options,
+    onOpen,
   });
   return { session, image };
 }

@@ -2,7 +2,7 @@ import { X509Certificate } from "node:crypto";
 import type { Duplex } from "node:stream";
 import { ApiError } from "../api/apiFault.js";
 import { discoverCluster } from "../api/discoverCluster.js";
-import { KubernetesClient } from "../api/kubernetesClient.js";
+import type { KubernetesClient } from "../api/kubernetesClient.js";
 import { openDirectly } from "../api/openDirectly.js";
 import { nodeOf } from "../apply/probes.js";
 import { TokenStore } from "../config/tokenStore.js";
@@ -15,7 +15,7 @@ import type { ExistingFile } from "../model/hostFacts.js";
 import type { HostFile } from "../model/hostFile.js";
 import { apiserverPort, paths } from "../model/hostLayout.js";
 import type { WorkerOptions } from "../model/options.js";
-import { bootstrapToken, parseJoinToken } from "../pki/joinToken.js";
+import { parseJoinToken } from "../pki/joinToken.js";
 import { nodeKubeconfig } from "../pki/nodeKubeconfig.js";
 import type { Wanted } from "../preflight/check.js";
 import type { RunContext } from "../report/runContext.js";
@@ -41,39 +41,42 @@ export interface WayToMaster {
 
 type JoinOptions = Pick<WorkerOptions, "master" | "token" | "timeoutMs">;
 
+export interface MembershipInput {
+  readonly way: WayToMaster;
+  /** Of the host, if an image is here. */
+  readonly session: HostSession | undefined;
+  readonly options: JoinOptions;
+  readonly context: RunContext;
+  /** By the token, for whoever began early. */
+  readonly byToken?: Promise<Membership> | undefined;
+}
+
 /**
  * The cluster that `--master` names, by the node's own credential if it has joined, else by a token.
  *
- * @param session of the host, if an image is here
  * @throws TsdeployError `conflict`, `ALREADY_JOINED`, if the node is one of another cluster
  */
-export async function findMembership(
+export async function findMembership(input: MembershipInput): Promise<Membership> {
+  const { way, session, options, context, byToken } = input;
+  const joined = session && (await joinedMembership(way, session, options, context.signal));
+  return joined ?? (await (byToken ?? membershipByToken(way, options, context)));
+}
+
+/** The cluster as a node sees it that is to join it. */
+export async function membershipByToken(
   way: WayToMaster,
-  session: HostSession | undefined,
   options: JoinOptions,
   context: RunContext,
 ): Promise<Membership> {
-  const joined = session && (await joinedMembership(way, session, options, context.signal));
-  return joined ?? (await membershipByToken(way, options, context));
-}
-
-async function membershipByToken(way: WayToMaster, options: JoinOptions, context: RunContext): Promise<Membership> {
   const { host, port } = masterAddress(options.master);
   const apiserver = `${host}:${port}`;
   const token = parseJoinToken(await joinToken(apiserver, options, context));
   const connect = (): Promise<Duplex> => openTcp(way, host, port);
   const timeoutMs = requestTimeoutMs(options.timeoutMs);
   const { signal } = context;
-  const { caPem, config } = await discoverCluster({ token, apiserver, connect, signal, timeoutMs });
-  const api = new KubernetesClient({
-    server: `https://${apiserver}`,
-    connect,
-    caPem,
-    credentials: { token: bootstrapToken(token) },
-    timeoutMs,
-  });
+  const { caPem, config, client } = await discoverCluster({ token, apiserver, connect, signal, timeoutMs });
   const credentials = [caCertificate(caPem), nodeKubeconfig(config, caPem, token)];
-  return { config, api, credentials, hasJoined: false };
+  return { config, api: client, credentials, hasJoined: false };
 }
 
 /**

@@ -35,7 +35,11 @@ export interface IdentityRequest extends IdentityNames {
   /** Whether etcd holds data: then a lost CA or service-account key is not made anew. */
   readonly etcdData: boolean;
   readonly nowMs: number;
+  /** From `newServiceAccountKeys`, for whoever began early. */
+  readonly spareKeys?: Promise<ServiceAccountKeys> | undefined;
 }
+
+export type ServiceAccountKeys = ClusterIdentity["serviceAccount"];
 
 /** A file that was made, and why: `new`, `was missing`, `ends on …`, … */
 export interface MadeFile {
@@ -70,7 +74,7 @@ export async function makeIdentity(request: IdentityRequest): Promise<MadeIdenti
   const made: MadeFile[] = [];
 
   // The RSA key takes longest, on a thread of its own: first.
-  const serviceAccountMade = makeServiceAccount(found.serviceAccount, made);
+  const serviceAccountMade = makeServiceAccount(found.serviceAccount, made, request.spareKeys);
   const cas = await mapValuesAsync(authorities, async (wanted, name) => {
     const ca = await makeCa(wanted.commonName, found.authorities[name], nowMs);
     if (ca.reason !== undefined) made.push({ path: `${wanted.path}.crt`, reason: ca.reason });
@@ -157,7 +161,8 @@ function filesOf<PairName extends string, ConfName extends string>(
 async function makeServiceAccount(
   found: FoundIdentity["serviceAccount"],
   made: MadeFile[],
-): Promise<ClusterIdentity["serviceAccount"]> {
+  spareKeys: Promise<ServiceAccountKeys> | undefined,
+): Promise<ServiceAccountKeys> {
   const { privateKey, publicKey } = found;
   if (privateKey !== undefined) {
     if (publicKey !== undefined) return { privateKey, publicKey };
@@ -165,6 +170,11 @@ async function makeServiceAccount(
     return { privateKey, publicKey: publicHalf(privateKey) };
   }
   made.push({ path: `${paths.pki}/sa.key`, reason: "new" });
+  return spareKeys ?? newServiceAccountKeys();
+}
+
+/** RSA, which takes a tenth of a second, on a thread of its own. */
+export function newServiceAccountKeys(): Promise<ServiceAccountKeys> {
   return generateKeyPair("rsa", {
     modulusLength: 2048,
     // v1.3 reads no other form.

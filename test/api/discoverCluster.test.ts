@@ -43,7 +43,8 @@ function discover(with_: Partial<JoinToken> = {}): ReturnType<typeof discoverClu
 }
 
 test("a token alone tells the CA and what a node has to know", async () => {
-  expect(await discover()).toEqual({ caPem: identity.ca.certificate, config: clusterConfig });
+  const { caPem, config } = await discover();
+  expect({ caPem, config }).toEqual({ caPem: identity.ca.certificate, config: clusterConfig });
   expect(server.requests).toEqual([`GET ${clusterInfoPath}`, `GET ${clusterConfigPath}`]);
 });
 

@@ -43,7 +43,12 @@ async function find(master: string) {
     },
   };
   const session = { helper, observed: { files } } as unknown as HostSession;
-  const found = await findMembership({ helper: helper as Helper }, session, { master, timeoutMs: 10_000 }, context);
+  const found = await findMembership({
+    way: { helper: helper as Helper },
+    session,
+    options: { master, timeoutMs: 10_000 },
+    context,
+  });
   found.api.close();
   return { ...found, dialled };
 }
