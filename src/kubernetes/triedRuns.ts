@@ -16,7 +16,7 @@ export interface TriedRun {
   readonly docker: string;
   /** `v2, systemd` */
   readonly cgroups: string;
-  /** Pod network: `bridge`, `flannel vxlan`. */
+  /** Pod network: `bridge`, `bridge, dual stack`, `flannel vxlan`. */
   readonly network: string;
   readonly proxyMode: string;
   readonly dns: string;

@@ -18,7 +18,7 @@ const schema = z.array(
     kernel: text,
     docker: text,
     cgroups: z.string().regex(/^v[12], (systemd|cgroupfs)$/),
-    network: z.enum([unknown, "bridge", ...networkBackends.map((backend) => `flannel ${backend}`)]),
+    network: z.enum([unknown, "bridge", "bridge, dual stack", ...networkBackends.map((backend) => `flannel ${backend}`)]),
     proxyMode: z.enum(["iptables", "ipvs", "nftables"]),
     dns: text,
   }),
