@@ -38,11 +38,7 @@ mapfile -t files <<<"$list"
 contents=()
 for file in "${files[@]}"; do [[ -L $file ]] || contents+=("$file"); done
 ((${#contents[@]} == 0)) || sync "${contents[@]}"
-# rename_files FILE...: all of one folder by one process, in this order.
-rename_files() {
-  mv -f -t "${1%"/$staging/"*}" "$@"
-}
-batch=()
+# One by one, as far as it goes: nothing that comes after what cannot be written is written.
 for file in "${files[@]}"; do
   target=${file/"/$staging/"/"/"}
   # A certificate beside another key than its own would stop the next run, if this one ends here: one that is missing is
@@ -56,10 +52,5 @@ for file in "${files[@]}"; do
       done
       ;;
   esac
-  if ((${#batch[@]})) && [[ ${batch[0]%/*} != "${file%/*}" ]]; then
-    rename_files "${batch[@]}"
-    batch=()
-  fi
-  batch+=("$file")
+  mv -fT "$file" "$target"
 done
-((${#batch[@]} == 0)) || rename_files "${batch[@]}"
