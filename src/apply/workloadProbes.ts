@@ -6,7 +6,7 @@ import { isKept } from "./actions/deleteObjects.js";
 import { getIfThere } from "./getIfThere.js";
 import { deleteIfThere } from "./leaveCluster.js";
 import { type Pod, sightOf } from "./podState.js";
-import { type Node, tolerant } from "./probes.js";
+import { isReadyNode, type Node, tolerant } from "./probes.js";
 import type { Sight } from "./waitFor.js";
 
 /** What we read of a Deployment or a DaemonSet. */
@@ -125,6 +125,6 @@ function isPodOf(deployment: string, pod: string): boolean {
 /** On a node that does not report, nobody can end a pod. */
 async function onLivingNodes(api: KubernetesClient, pods: readonly Pod[], signal: AbortSignal): Promise<Pod[]> {
   const nodes = await api.list<Node>("/api/v1/nodes", { signal });
-  const living = nodes.filter(({ status }) => status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True"));
+  const living = nodes.filter(isReadyNode);
   return pods.filter(({ spec }) => living.some(({ metadata }) => metadata.name === spec?.nodeName));
 }

@@ -56,8 +56,8 @@ function rangesIn(value: unknown): readonly string[] {
 }
 
 function addressInRange({ get }: ReadOptions): CrossComplaint[] {
-  return ranges.flatMap(({ key, name, flag }) => {
-    return rangesIn(get(key)).flatMap((range) =>
+  return ranges.flatMap(({ key, name, flag }) =>
+    rangesIn(get(key)).flatMap((range) =>
       rangesIn(get("ip"))
         .filter((ip) => contains(range, ip))
         .map((ip) => ({
@@ -66,8 +66,8 @@ function addressInRange({ get }: ReadOptions): CrossComplaint[] {
           message: `the node's address ${ip} is one of the ${name} ${range}`,
           hint: `Choose another range with ${flag}.`,
         })),
-    );
-  });
+    ),
+  );
 }
 
 /** Of what the person gave: the rest may be what an earlier run has accepted, and is looked at when that is known. */

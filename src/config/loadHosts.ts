@@ -1,6 +1,5 @@
 import { parseDockerEndpoint } from "../docker/dockerEndpoint.js";
 import { checkSkew } from "../kubernetes/versionSkew.js";
-import { familiesOf } from "../model/addressRanges.js";
 import type { ClusterHost, ClusterHosts, MasterHost, WorkerHost } from "../model/clusterHosts.js";
 import { defined } from "../model/defined.js";
 import { type Problem, TsdeployError } from "../model/errors.js";
@@ -9,7 +8,7 @@ import { foundKeys, type HostEntry, hostView, isOfHost } from "./hostView.js";
 import { nearest } from "./nearest.js";
 import { contains } from "./networkReaders.js";
 import { optionTable } from "./optionTable.js";
-import { isMap } from "./reader.js";
+import { isMap, listItems } from "./reader.js";
 
 type Role = ClusterHost["role"];
 
@@ -26,6 +25,8 @@ const optionKeys: readonly string[] = [
   ...optionTable.filter(isOfHost).map(({ key }) => key),
 ];
 const hostKeys: readonly string[] = ["role", "tlsFolder", ...optionKeys];
+
+const hostExample = "{role: worker, dockerHost: ssh://root@10.0.0.5}, or role: master.";
 
 /** Keys that are one host's own, and cannot be said of all. */
 const ownKeys = ["nodeName", "ip"];
@@ -83,7 +84,7 @@ function entriesOf(file: ConfigFile, problems: Problem[]): HostEntry[] {
   const list: readonly unknown[] = Array.isArray(raw) ? raw : [];
   if (list.length === 0) {
     const [place, what] = raw === undefined ? [file.path, "has no hosts"] : [file.locate(["hosts"]), "is not a list of hosts"];
-    const hint = "Write hosts: and below it, for each machine, - dockerHost: ssh://root@10.0.0.5 and role: master or worker.";
+    const hint = `Write hosts: and below it, for each machine: ${hostExample}`;
     problems.push({ code: "HOSTS_MISSING", message: `${place}: ${what}`, hint });
   }
   return list.flatMap((item, index): HostEntry[] => {
@@ -92,7 +93,8 @@ function entriesOf(file: ConfigFile, problems: Problem[]): HostEntry[] {
       // A key without a value is one that was not given.
       return [{ index, values: Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== "")) }];
     }
-    problems.push({ code: "HOST_INVALID", message: `${file.locate(["hosts", index])}: is not a host (a map of its options)` });
+    const message = `${file.locate(["hosts", index])}: is not a host (a map of its options)`;
+    problems.push({ code: "HOST_INVALID", message, hint: hostExample });
     return [];
   });
 }
@@ -118,8 +120,8 @@ function unknownKeys(file: ConfigFile, { index, values }: HostEntry): Problem[] 
       const place = file.locate(["hosts", index, key], true);
       if (foundKeys.includes(key) || !optionTable.some((row) => row.key === key && row.inFile)) {
         const guess = nearest(key, hostKeys);
-        const hint = guess === undefined ? {} : { hint: `Did you mean ${guess}?` };
-        return { code: "OPTION_UNKNOWN", message: `${place}: a host has no ${JSON.stringify(key)}`, ...hint };
+        const hint = guess === undefined ? `It may have ${hostKeys.join(", ")}.` : `Did you mean ${guess}?`;
+        return { code: "OPTION_UNKNOWN", message: `${place}: a host has no ${JSON.stringify(key)}`, hint };
       }
       const hint = "Write it beside hosts.";
       return { code: "OPTION_NOT_OF_HOST", message: `${place}: ${key} is one for the whole cluster`, hint };
@@ -150,32 +152,33 @@ function connectionProblems(file: ConfigFile, { index, values }: HostEntry): Pro
 interface Identity {
   readonly key: string;
   readonly what: string;
-  /** What it comes to. */
-  readonly of: (text: string) => readonly string[];
+  /** What two spellings of the same come to. */
+  readonly of?: (text: string) => string;
 }
 
 /** What no two hosts may have in common. */
 const identities: readonly Identity[] = [
-  { key: "dockerHost", what: "Docker", of: (text) => [displayOf(text)] },
-  { key: "dockerContext", what: "Docker context", of: (text) => [text] },
-  { key: "nodeName", what: "name", of: (text) => [text] },
-  { key: "ip", what: "address", of: familiesOf },
+  { key: "dockerHost", what: "Docker", of: displayOf },
+  { key: "dockerContext", what: "Docker context" },
+  { key: "nodeName", what: "name" },
+  { key: "ip", what: "address" },
 ];
 
 function twins(file: ConfigFile, entries: readonly HostEntry[]): Problem[] {
-  return identities.flatMap(({ key, what, of }) => {
+  return identities.flatMap(({ key, what, of = (text) => text }) => {
     const first = new Map<string, number>();
-    return entries.flatMap(({ index, values }): Problem[] => {
-      const value = values[key];
-      if (typeof value !== "string") return [];
-      const before = of(value).flatMap((one) => first.get(one) ?? [])[0];
-      for (const one of of(value)) first.set(one, first.get(one) ?? index);
-      if (before === undefined) return [];
-      const place = file.locate(["hosts", index, key]);
-      const other = file.locate(["hosts", before, key]);
-      const hint = "Give each machine once.";
-      return [{ code: "HOST_TWICE", message: `${place}: the host at ${other} has the same ${what}, ${value}`, hint }];
-    });
+    return entries.flatMap(({ index, values }): Problem[] =>
+      listItems(values[key] ?? "").flatMap(({ item }): Problem[] => {
+        if (typeof item !== "string") return [];
+        const before = first.get(of(item)) ?? index;
+        first.set(of(item), before);
+        if (before === index) return [];
+        const place = file.locate(["hosts", index, key]);
+        const other = file.locate(["hosts", before, key]);
+        const hint = "Give each machine once.";
+        return [{ code: "HOST_TWICE", message: `${place}: the host at ${other} has the same ${what}, ${item}`, hint }];
+      }),
+    );
   });
 }
 
@@ -214,7 +217,8 @@ function betweenHosts(file: ConfigFile, found: readonly (ClusterHost & { readonl
       } catch (error) {
         if (!(error instanceof TsdeployError)) throw error;
         const place = file.locate(["hosts", index, "k8sVersion"]);
-        problems.push(...error.problems.map(({ code, message }) => ({ code, message: `${place}: ${message}` })));
+        const hint = "Leave out this host's k8sVersion to take the master's.";
+        problems.push(...error.problems.map(({ code, message }) => ({ code, message: `${place}: ${message}`, hint })));
       }
     }
     return problems;

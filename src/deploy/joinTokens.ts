@@ -1,5 +1,6 @@
 import { ApiError } from "../api/apiFault.js";
 import type { KubernetesClient } from "../api/kubernetesClient.js";
+import { deleteIfThere } from "../apply/leaveCluster.js";
 import { clusterConfigPath, parseClusterConfig } from "../kubernetes/bootstrapObjects.js";
 import { clusterInfoPath, clusterInfoSignature, readClusterInfo, tokenSecret } from "../kubernetes/clusterInfo.js";
 import { TsdeployError } from "../model/errors.js";
@@ -42,10 +43,19 @@ export async function makeToken(
 
 /** Nodes that have joined by it stay. @throws TsdeployError of kind usage, `NO_SUCH_TOKEN` */
 export async function revokeToken(api: KubernetesClient, id: string, signal: AbortSignal): Promise<void> {
-  await api.delete(`/api/v1/namespaces/kube-system/secrets/bootstrap-token-${id}`, { signal }).catch((error: unknown) => {
+  await api.delete(secretPath(id), { signal }).catch((error: unknown) => {
     if (!(error instanceof ApiError && error.status === 404)) throw error;
     throw noSuchToken(id);
   });
+}
+
+/** The same; one that has ended, and that the cluster has removed by itself, is fine. */
+export async function endToken(api: KubernetesClient, id: string, signal: AbortSignal): Promise<void> {
+  await deleteIfThere(api, secretPath(id), signal);
+}
+
+function secretPath(id: string): string {
+  return `/api/v1/namespaces/kube-system/secrets/bootstrap-token-${id}`;
 }
 
 function notTsdeploy(): TsdeployError {

@@ -4,7 +4,7 @@ import { ApiError } from "../api/apiFault.js";
 import { discoverCluster } from "../api/discoverCluster.js";
 import type { KubernetesClient } from "../api/kubernetesClient.js";
 import { openDirectly } from "../api/openDirectly.js";
-import { nodeOf } from "../apply/probes.js";
+import { isReadyNode, nodeOf } from "../apply/probes.js";
 import { TokenStore } from "../config/tokenStore.js";
 import type { Helper } from "../host/helperSession.js";
 import { clusterConfigPath, parseClusterConfig } from "../kubernetes/bootstrapObjects.js";
@@ -159,8 +159,7 @@ export async function refuseTakenName(api: KubernetesClient, nodeName: string, s
     if (error instanceof ApiError && error.status === 403) return undefined;
     throw error;
   });
-  const isReady = node?.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True");
-  if (isReady !== true) return;
+  if (!node || !isReadyNode(node)) return;
   throw new TsdeployError("conflict", {
     code: "NODE_NAME_TAKEN",
     message: `the cluster has a Ready node named ${nodeName}`,

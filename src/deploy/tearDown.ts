@@ -42,33 +42,25 @@ export async function tearDown(
   context: RunContext,
   confirm: (plan: TeardownPlan) => Promise<boolean>,
 ): Promise<TeardownOutcome> {
-  return withEngine(options, context, (engine) => tearDownOn(engine, options, context, confirm));
-}
-
-/** The same by a connection that is open. */
-export async function tearDownOn(
-  engine: ContainerEngine,
-  options: TeardownOptions,
-  context: RunContext,
-  confirm: (plan: TeardownPlan) => Promise<boolean>,
-): Promise<TeardownOutcome> {
-  const image = await helperImage(engine, await engine.listContainers());
-  // Without one nobody can look at the host's files; what a teardown kept may be there.
-  if (image === undefined) {
-    if (!options.purge) return { kind: "nothing", endpoint: engine.endpoint, keeps: [], blind: true };
-    throw new TsdeployError("environment", {
-      code: "NO_IMAGE",
-      message:
-        "no hyperkube image is here to look at the host's files with, so what an earlier teardown kept cannot be purged",
-      hint: "Pull or load the cluster's image, or remove /etc/kubernetes and /var/lib/etcd yourself.",
-    });
-  }
-  const host = await openHostToTearDown(engine, image, lockOf("teardown", options, context));
-  try {
-    return await tearDownHost(engine, host, options, context, confirm);
-  } finally {
-    await host.helper.close();
-  }
+  return withEngine(options, context, async (engine) => {
+    const image = await helperImage(engine, await engine.listContainers());
+    // Without one nobody can look at the host's files; what a teardown kept may be there.
+    if (image === undefined) {
+      if (!options.purge) return { kind: "nothing", endpoint: engine.endpoint, keeps: [], blind: true };
+      throw new TsdeployError("environment", {
+        code: "NO_IMAGE",
+        message:
+          "no hyperkube image is here to look at the host's files with, so what an earlier teardown kept cannot be purged",
+        hint: "Pull or load the cluster's image, or remove /etc/kubernetes and /var/lib/etcd yourself.",
+      });
+    }
+    const host = await openHostToTearDown(engine, image, lockOf("teardown", options, context));
+    try {
+      return await tearDownHost(engine, host, options, context, confirm);
+    } finally {
+      await host.helper.close();
+    }
+  });
 }
 
 async function tearDownHost(

@@ -14,7 +14,7 @@ import { bringImage } from "./bringImage.js";
 import { deployMaster } from "./deployMaster.js";
 import { fixedTokenOf } from "./fixedToken.js";
 import { adminApi } from "./hostApi.js";
-import { makeToken, revokeToken } from "./joinTokens.js";
+import { endToken, makeToken } from "./joinTokens.js";
 import { joinWorker } from "./joinWorker.js";
 import { type LookedAt, type LookedAtCluster, lookAtHosts } from "./lookAtHosts.js";
 import { contextOf, failureOf, type HostFailure, inPool, workOn } from "./manyHosts.js";
@@ -99,7 +99,8 @@ class UpRun {
   readonly #done = new Map<string, HostOutcome["outcome"]>();
   readonly #failed = new Map<string, HostFailure>();
   readonly #pruned: string[] = [];
-  #otherFailure: HostFailure | undefined;
+  /** Of no host of the file. */
+  readonly #otherFailures: HostFailure[] = [];
   #kubeconfig: OperatorKubeconfig | undefined;
 
   constructor(options: UpOptions, seen: LookedAtCluster, plan: ClusterPlan, context: RunContext) {
@@ -121,9 +122,10 @@ class UpRun {
         for (const node of this.#plan.prunes) await this.#prune(node, cluster);
       });
     } catch (error) {
-      this.#otherFailure = failureOf(error, this.#context.signal);
-      const { problems } = this.#otherFailure;
-      this.#context.report({ kind: "problems", title: `${master.name}: workers cannot be worked on`, problems });
+      const failure = failureOf(error, this.#context.signal);
+      this.#otherFailures.push(failure);
+      const title = `${master.name}: workers cannot be worked on`;
+      this.#context.report({ kind: "problems", title, problems: failure.problems });
     }
   }
 
@@ -133,8 +135,7 @@ class UpRun {
       const outcome = this.#plan.left.includes(host.name) ? "same" : (this.#done.get(host.name) ?? "skipped");
       return { host, outcome, ...(failure && { failure }) };
     });
-    const other = this.#otherFailure;
-    const failures = [...hosts.flatMap(({ failure }) => failure ?? []), ...(other ? [other] : [])];
+    const failures = [...hosts.flatMap(({ failure }) => failure ?? []), ...this.#otherFailures];
     const kubeconfig = this.#kubeconfig;
     return { hosts, pruned: this.#pruned, failures, ...(kubeconfig && { kubeconfig }) };
   }
@@ -178,18 +179,20 @@ class UpRun {
   /** Its pods go elsewhere first; then it takes pods again, changed or as it was. */
   async #drained(node: string, host: WorkerHost, cluster: RunningCluster): Promise<void> {
     const { report, signal } = contextOf(host, this.#context);
-    const before = this.#seen.nodes.find(({ metadata }) => metadata.name === node);
     try {
       await this.#drain(node, cluster, (seen) => {
         report({ kind: "waiting", phase: "drain", seen });
       });
       await this.#join(host, cluster);
     } finally {
-      const { timeoutMs } = host.options;
-      if (before?.spec?.unschedulable !== true) {
-        await setUnschedulable(cluster.api, node, false, signal.aborted ? AbortSignal.timeout(timeoutMs) : signal);
-      }
+      await this.#takesPodsAgain(node, cluster, signal.aborted ? AbortSignal.timeout(host.options.timeoutMs) : signal);
     }
+  }
+
+  /** Unless somebody had cordoned it before this run. */
+  async #takesPodsAgain(node: string, { api }: RunningCluster, signal: AbortSignal): Promise<void> {
+    const before = this.#seen.nodes.find(({ metadata }) => metadata.name === node);
+    if (before?.spec?.unschedulable !== true) await setUnschedulable(api, node, false, signal);
   }
 
   async #drain(node: string, { api, config }: RunningCluster, onSeen: (seen: string) => void): Promise<void> {
@@ -206,12 +209,12 @@ class UpRun {
         report({ kind: "waiting", phase: "drain", seen, host: node });
       }).catch(async (error: unknown) => {
         const anew = AbortSignal.timeout(this.#options.timeoutMs);
-        await setUnschedulable(cluster.api, node, false, anew).catch(() => undefined);
+        await this.#takesPodsAgain(node, cluster, anew).catch(() => undefined);
         throw error;
       });
       await deleteNode(cluster.api, node, signal);
     });
-    if (failure) this.#otherFailure = failure;
+    if (failure) this.#otherFailures.push(failure);
     else this.#pruned.push(node);
   }
 }
@@ -271,7 +274,7 @@ async function withCluster(
 
 async function revokeAll(api: KubernetesClient, ids: string[], signal: AbortSignal): Promise<void> {
   for (let id = ids.at(-1); id !== undefined; id = ids.at(-1)) {
-    await revokeToken(api, id, signal);
+    await endToken(api, id, signal);
     ids.pop();
   }
 }

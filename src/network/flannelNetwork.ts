@@ -28,8 +28,8 @@ const ipv6Overheads: Partial<typeof overheads> = { vxlan: 20 };
 /** Where flanneld keeps what it has found out. */
 const runFolder = "/run/flannel";
 
-/** The interface of the backend vxlan, by its VNI. */
-const vxlanLink = "flannel.1";
+/** The interfaces of the backend vxlan, by its VNI: of IPv4, and of IPv6. */
+const vxlanLinks = ["flannel.1", "flannel-v6.1"];
 
 /** Where flanneld answers whether it runs, on loopback. */
 export const flannelHealthPort = 10247;
@@ -49,7 +49,7 @@ export const flannelNetwork: PodNetwork = {
   notes: () => [],
   routes: () => [],
   findings: flannelFindings,
-  traces: { links: [vxlanLink, "flannel-v6.1", "flannel0", "flannel-wg", "flannel-wg-v6"], paths: [runFolder] },
+  traces: { links: [...vxlanLinks, "flannel0", "flannel-wg", "flannel-wg-v6"], paths: [runFolder] },
   routedNetworks,
 };
 
@@ -151,7 +151,10 @@ function flannelAgent(node: NetworkNode, image: string): NetworkAgent {
     // A kubelet writes its kubeconfig when it is given a token, and else never.
     restartsWith: [...(bootstraps ? [paths.bootstrapKubeletConf] : []), paths.kubeletConf],
     modules: ["br_netfilter", ...[backendDriver(config.networkBackend)].filter((driver) => driver !== undefined)],
-    ...(config.networkBackend === "vxlan" && mtu !== undefined && { link: { name: vxlanLink, mtu } }),
+    links:
+      config.networkBackend === "vxlan" && mtu !== undefined
+        ? vxlanLinks.slice(0, config.podCidr.length).map((name) => ({ name, mtu }))
+        : [],
     api: apiserverOf(role, config),
     healthPort: flannelHealthPort,
     readyAnnotations: {

@@ -38,8 +38,8 @@ export interface NetworkAgent {
   readonly restartsWith: readonly string[];
   /** Modules of the kernel that it needs, where the kernel has them as modules. */
   readonly modules: readonly string[];
-  /** A network interface of its own that it takes as it is, if it is there: which MTU that is to have. */
-  readonly link?: { readonly name: string; readonly mtu: number };
+  /** Network interfaces of its own that it takes as they are, if they are there: which MTU those are to have. */
+  readonly links: readonly { readonly name: string; readonly mtu: number }[];
   /** The API server, which it ends without. */
   readonly api: string;
   /** Of the host's loopback: accepts when the program runs. */

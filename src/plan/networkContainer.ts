@@ -1,6 +1,5 @@
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import type { ContainerSpec } from "../model/containerSpec.js";
-import { defined } from "../model/defined.js";
 import type { HostFile } from "../model/hostFile.js";
 import type { NodeOptions } from "../model/options.js";
 import { specDigest, withSpecLabel } from "../model/specDigest.js";
@@ -21,8 +20,7 @@ export interface NetworkContainerInput {
 export function networkContainer({ role, config, options, agent, files }: NetworkContainerInput): ContainerSpec {
   // An image of the network's own may have no Bash: its program then ends without the API server, and starts again.
   const isOwnImage = agent.image === config.image;
-  const { modules, files: needed, api, link } = agent;
-  const start = startCommand({ modules, files: needed, api, ...defined({ link }) });
+  const start = startCommand({ modules: agent.modules, files: agent.files, api: agent.api, links: agent.links });
   return withSpecLabel({
     component: agent.component,
     image: agent.image,

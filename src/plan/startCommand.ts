@@ -14,8 +14,8 @@ export interface StartConditions {
   readonly plugins?: string;
   /** Modules of the kernel to load, if the host has them as modules. */
   readonly modules?: readonly string[];
-  /** A network interface that gets this MTU, if it is there. */
-  readonly link?: { readonly name: string; readonly mtu: number };
+  /** Network interfaces that get this MTU, if they are there. */
+  readonly links?: readonly { readonly name: string; readonly mtu: number }[];
   /** Files to wait for. */
   readonly files?: readonly string[];
   /** URL of an API server to wait for. */
@@ -26,7 +26,7 @@ export interface StartConditions {
 
 /** The beginning of a container's command, up to the program. */
 export function startCommand(conditions: StartConditions): string[] {
-  const { files = [], modules = [], forward = [], link } = conditions;
+  const { files = [], modules = [], forward = [], links = [] } = conditions;
   const option = (name: string, value: string | undefined): string[] => (value === undefined ? [] : [name, value]);
   return [
     `${paths.scripts}/start.sh`,
@@ -36,7 +36,7 @@ export function startCommand(conditions: StartConditions): string[] {
     ...option("--close-loopback", conditions.closeLoopback),
     ...option("--plugins", conditions.plugins),
     ...modules.flatMap((module) => ["--module", module]),
-    ...option("--mtu", link && `${link.name}=${link.mtu}`),
+    ...links.flatMap(({ name, mtu }) => ["--mtu", `${name}=${mtu}`]),
     ...files.flatMap((file) => ["--file", file]),
     ...option("--api", conditions.api),
     ...option("--socket", conditions.socket),

@@ -194,7 +194,8 @@ export const networkChecks: readonly Check<ObservedHost>[] = [
       if (network === undefined || !hasOurKubelet(observed.engine.containers)) return undefined;
       const reason = againstChange(observed, network, networkBackend);
       if (reason === undefined) return undefined;
-      const option = network === "flannel" ? `--network-backend ${networkBackend ?? ""}` : `--network ${network}`;
+      const backend = network === "flannel" && networkBackend !== undefined ? ` --network-backend ${networkBackend}` : "";
+      const option = `--network ${network}${backend}`;
       return {
         kind: "conflict",
         code: "NETWORK_CHANGE",

@@ -189,6 +189,11 @@ hosts:
       "HOST_TWICE cluster.yaml:3:40: the host at cluster.yaml:2:40 has the same address, 10.0.0.5",
     ],
     [
+      "two of one address among several",
+      "hosts:\n- {role: master, dockerContext: a, ip: [10.0.0.5, 'fd00::5']}\n- {role: worker, dockerContext: b, ip: '10.0.0.6, fd00::5'}\n",
+      "HOST_TWICE cluster.yaml:3:40: the host at cluster.yaml:2:40 has the same address, fd00::5",
+    ],
+    [
       "an address of pods",
       "podCidr: 10.0.0.0/16\nhosts:\n- {role: master, dockerContext: a}\n- {role: worker, dockerContext: b, ip: 10.0.0.5}\n",
       "RANGE_OVERLAP cluster.yaml:4:40: 10.0.0.5 is one of the cluster's pod or Service addresses",

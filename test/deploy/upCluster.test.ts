@@ -54,7 +54,7 @@ vi.mock("../../src/deploy/joinTokens.js", () => ({
     world.done.push("token");
     return Promise.resolve({ id: "abcdef", joinToken: "SECRET" });
   },
-  revokeToken: (_api: unknown, id: string) => {
+  endToken: (_api: unknown, id: string) => {
     world.done.push(`revoke ${id}`);
     return Promise.resolve();
   },
@@ -223,6 +223,15 @@ describe("up", () => {
     await expect(run(seen(same, {}, ["m", "old"]), { prune: true }, false)).rejects.toThrow("nothing was changed");
     const { text } = await run(seen(same, {}, ["m", "old"]));
     expect(text).toContain("in the cluster and not in the file: old");
+  });
+
+  it("a node that cannot be drained stays in the cluster, cordoned only if it was so before; the exit code says so", async () => {
+    world.drain = () => Promise.reject(new TsdeployError("failed", { code: "DRAIN_TIMEOUT", message: "late" }));
+    const look = seen(same, {}, ["m", "old", "older"]);
+    const nodes = look.nodes.map((node) => (node.metadata.name === "old" ? { ...node, spec: { unschedulable: true } } : node));
+    const { pruned, exitCode } = await run({ ...look, nodes }, { prune: true });
+    expect([pruned, exitCode]).toEqual([[], 6]);
+    expect(world.done).toEqual(["drain old", "drain older", "uncordon older"]);
   });
 
   it("stopped by the person, leaves what has not begun and still revokes its token", async () => {

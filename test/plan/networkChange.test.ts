@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
+import type { ClusterConfig } from "../../src/model/clusterConfig.js";
 import type { ObservedHost } from "../../src/model/hostFacts.js";
+import type { MasterOptions } from "../../src/model/options.js";
 import { containersOf, filesOf } from "../../src/plan/diff.js";
 import { planMaster } from "../../src/plan/planMaster.js";
 import { planWorker } from "../../src/plan/planWorker.js";
@@ -43,15 +45,19 @@ test("a worker that follows says it of its pods", () => {
   ]);
 });
 
-test("flanneld's interface gets another MTU before flanneld takes it as it is, where the image has what does that", () => {
-  const commandOf = (image: string) => {
+test("flanneld's interfaces get another MTU before flanneld takes them as they are, where the image has what does that", () => {
+  const commandOf = (image: string, more: Partial<ClusterConfig> = {}) => {
     const { host } = masterInput.observed;
     const imagePrograms = image === "own" ? { ...host.imagePrograms, flanneld: "/usr/bin/flanneld" } : host.imagePrograms;
     const observed = { ...masterInput.observed, host: { ...host, imagePrograms } };
-    const config = { ...masterInput.config, ...flannel, networkMtu: 1300 };
-    const plan = planMaster({ ...masterInput, observed, config });
+    const config = { ...masterInput.config, ...flannel, networkMtu: 1300, ...more };
+    const options: MasterOptions = { ...masterInput.options, ip: ["10.0.0.5", "fd00::5"] };
+    const plan = planMaster({ ...masterInput, observed, config, options });
     return containersOf(plan).find(({ component }) => component === "flannel")?.command.join(" ");
   };
-  expect(commandOf("own")).toContain("--mtu flannel.1=1300 ");
+  expect(commandOf("own")).toContain("--mtu flannel.1=1300 --file");
+  expect(commandOf("own", { podCidr: ["10.244.0.0/16", "fd00:10:244::/56"] })).toContain(
+    "--mtu flannel.1=1300 --mtu flannel-v6.1=1300 --file",
+  );
   expect(commandOf("flannel's")).toMatch(/^\/opt\/bin\/flanneld /);
 });
