@@ -1,23 +1,17 @@
 import { downCluster, type DownHost } from "../deploy/downCluster.js";
 import { exitCodeOf } from "../deploy/manyHosts.js";
-import { TsdeployError } from "../model/errors.js";
 import type { DownOptions } from "../model/options.js";
 import type { CommandResult } from "../report/events.js";
 import type { RunContext } from "../report/runContext.js";
 import { textTable } from "../report/textTable.js";
+import { confirmPurge, refuseUnconfirmedPurge } from "./confirmPurge.js";
 
 /** `tsdeploy down -f FILE`: takes a cluster off all machines of its file. */
 export async function down(options: DownOptions, context: RunContext): Promise<CommandResult> {
-  if (options.purge && !options.yes && !options.dryRun && !context.isTTY) {
-    throw new TsdeployError("usage", {
-      code: "PURGE_UNCONFIRMED",
-      message: "--purge deletes the cluster's data, and there is no terminal to ask on",
-      hint: "Say --yes as well if that is meant.",
-    });
-  }
+  refuseUnconfirmedPurge(options, context);
   const hosts = await downCluster(options, context, async (planned) => {
     context.report({ kind: "notice", message: planText(planned) });
-    return !options.purge || options.yes || context.confirm("Delete all of this, the cluster's data included?");
+    return confirmPurge(options, context);
   });
   for (const { name, outcome, failure, plan } of hosts) {
     // Those whose teardown failed have said so.

@@ -137,13 +137,14 @@ interface AddressView {
   readonly host: readonly string[];
 }
 
-/** Undefined on a host that is no node. */
+/** Undefined on a host that is no node, or that shows no addresses. */
 export function addressOf(
   files: ReadonlyMap<string, ExistingFile>,
   addresses: readonly InterfaceAddress[],
 ): AddressView | undefined {
   const node = acceptedNode(files);
-  if (!node) return undefined;
+  // A host that shows none at all cannot be compared.
+  if (!node || addresses.length === 0) return undefined;
   const {
     ip: [ip],
     ipInterface,

@@ -1,25 +1,20 @@
 import { tearDown, type TeardownOutcome } from "../deploy/tearDown.js";
-import { TsdeployError, unreachable } from "../model/errors.js";
+import { unreachable } from "../model/errors.js";
 import type { TeardownOptions } from "../model/options.js";
 import type { TeardownPlan } from "../model/teardownPlan.js";
 import { describeAction } from "../plan/describePlan.js";
 import type { CommandResult } from "../report/events.js";
 import { phaseTable } from "../report/phaseTable.js";
 import type { RunContext } from "../report/runContext.js";
+import { confirmPurge, refuseUnconfirmedPurge } from "./confirmPurge.js";
 
 /** `tsdeploy teardown`: takes this host out of its cluster, and the cluster off this host. */
 export async function teardown(options: TeardownOptions, context: RunContext): Promise<CommandResult> {
-  if (options.purge && !options.yes && !options.dryRun && !context.isTTY) {
-    throw new TsdeployError("usage", {
-      code: "PURGE_UNCONFIRMED",
-      message: "--purge deletes the cluster's data, and there is no terminal to ask on",
-      hint: "Say --yes as well if that is meant.",
-    });
-  }
+  refuseUnconfirmedPurge(options, context);
   return resultOf(
     await tearDown(options, context, async (plan) => {
       context.report({ kind: "notice", message: describe(plan) });
-      return !options.purge || options.yes || context.confirm("Delete all of this, the cluster's data included?");
+      return confirmPurge(options, context);
     }),
   );
 }

@@ -167,7 +167,10 @@ class HelperSession implements Helper {
   }
 
   async addresses(): Promise<InterfaceAddress[]> {
-    const { stdout } = await this.run("ip -4 -o addr show scope global | while read -r _ name _ cidr _; do echo $name $cidr; done");
+    // What an image lacks, the host may have.
+    const ip = `if command -v ip >/dev/null; then ip "$@"; else chroot ${helperHostRoot} ip "$@"; fi`;
+    const script = `ip_() { ${ip}; }; ip_ -4 -o addr show scope global | while read -r _ name _ cidr _; do echo $name $cidr; done`;
+    const { stdout } = await this.run(script);
     return stdout.toString().split("\n").filter(Boolean).map(parseAddress);
   }
 

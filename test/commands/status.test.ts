@@ -13,4 +13,5 @@ test("an address that the host has no more is told, with what its interface has 
   expect(addressOf(files, now)).toEqual({ node: "10.0.0.6", isThere: false, host: ["10.0.0.77"] });
   expect(addressOf(files, [on("eth1", "10.0.0.6")])).toMatchObject({ isThere: true });
   expect(addressOf(new Map(), now)).toBeUndefined();
+  expect(addressOf(files, [])).toBeUndefined();
 });
