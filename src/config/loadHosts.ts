@@ -94,7 +94,7 @@ function entriesOf(file: ConfigFile, problems: Problem[]): HostEntry[] {
       return [{ index, values: Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== "")) }];
     }
     const message = `${file.locate(["hosts", index])}: is not a host (a map of its options)`;
-    problems.push({ code: "HOST_INVALID", message, hint: hostExample });
+    problems.push({ code: "HOST_INVALID", message, hint: `Write ${hostExample}` });
     return [];
   });
 }
