@@ -4,15 +4,15 @@ set -euo pipefail
 
 usage() {
   cat <<END
-usage: facts.sh DOCKER_ROOT [CNI_DIR]
+usage: facts.sh DOCKER_ROOT [CNI_DIR [VERSION]]
 
 Run in the helper container: host network, host PIDs, privileged, the host's / at /host. CNI_DIR is where the image says
-its CNI plugins are. Changes nothing.
+its CNI plugins are, VERSION what Kubernetes it says it holds; one that does not say is asked. Changes nothing.
 END
 }
 [[ ${1:-} != --help ]] || { usage && exit; }
 [[ $# -ge 1 ]] || { usage >&2 && exit 2; }
-docker_root=$1 cni_dir=${2:-}
+docker_root=$1 cni_dir=${2:-} said_version=${3:-}
 host=/host
 
 # What the image has. Asking for versions is slow (20 to 80 ms), so beside the rest. Some images have only the single
@@ -26,7 +26,11 @@ programs() {
     command -v hyperkube pause || true
   )
   PATH=/:$PATH
-  version=$(hyperkube kubelet --version 2>/dev/null || kubelet --version 2>/dev/null) || true
+  if [[ $said_version ]] && command -v hyperkube kubelet >/dev/null; then
+    version=$said_version
+  else
+    version=$(hyperkube kubelet --version 2>/dev/null || kubelet --version 2>/dev/null) || true
+  fi
   echo "imageVersion ${version##* }"
 }
 other_programs() {

@@ -82,16 +82,19 @@ for tool in {iptables,ip6tables}-{nft,legacy}-{save,restore} nft ipset ipvsadm; 
   fi
 done
 
+# Side by side: each has tables of its own.
 for_each_backend() { # FUNCTION
-  local family backend
+  local family backend pid running=()
   for family in iptables ip6tables; do
     for backend in nft legacy; do
       command -v "$family-$backend-save" >/dev/null || continue
       # To list a legacy table loads it into the kernel.
       if [[ $backend == legacy && -z $(cat "/proc/net/${family/tables/_tables}_names" 2>/dev/null) ]]; then continue; fi
-      "$1" "$family-$backend"
+      "$1" "$family-$backend" &
+      running+=($!)
     done
   done
+  for pid in "${running[@]}"; do wait "$pid"; done
 }
 
 # find_ours BACKEND sets $rules (its dump) and $ours ("TABLE CHAIN" -> 1).

@@ -83,7 +83,8 @@ use_iptables() { # BACKEND
         echo "start.sh: $name stays as it is: no $name-$1 in this image" >&2
     done
   fi
-  # kube-proxy v1.9 says -w5, which the restore of iptables-nft takes for -w -5.
+  # kube-proxy v1.9 says -w5, which the restore of some iptables-nft takes for -w -5: both families', or none's.
+  if iptables-restore -w5 --test </dev/null 2>/dev/null; then return; fi
   for name in iptables-restore ip6tables-restore; do
     if "$name" -w5 --test </dev/null 2>/dev/null; then continue; fi
     # Where it does not work at all, as without IPv6, there is nothing to stand before; nor before what we have made.
@@ -101,13 +102,21 @@ END
   done
 }
 
-# jump_first has CHAIN begin with the jump to OUR_CHAIN; other chains of ours may be before it.
+# jump_first prints what has iptables-restore make CHAIN begin with the jump to OUR_CHAIN; other chains of ours may be
+# before it.
 jump_first() { # IPTABLES TABLE CHAIN OUR_CHAIN
-  local leading
-  leading=$("$1" -w -t "$2" -S "$3" | sed -n '1d; / -j TSDEPLOY-/!q; p')
-  if [[ $'\n'$leading$'\n' == *$'\n'"-A $3 -j $4"$'\n'* ]]; then return; fi
-  while "$1" -w -t "$2" -D "$3" -j "$4" 2>/dev/null; do :; done
-  "$1" -w -t "$2" -I "$3" 1 -j "$4"
+  local rule misplaced='' leads=yes
+  while read -r rule; do
+    case $rule in
+      "-A $3 -j $4")
+        [[ $leads == no ]] || return 0
+        misplaced+="-D $3 -j $4"$'\n'
+        ;;
+      "-A $3"*' -j TSDEPLOY-'*) ;;
+      "-A $3 "*) leads=no ;;
+    esac
+  done < <("$1" -w -t "$2" -S "$3")
+  echo "$misplaced-I $3 1 -j $4"
 }
 
 restore() { # IPTABLES RULES; before 1.6.2 iptables-restore knew no -w
@@ -122,14 +131,14 @@ forward() { # CIDR
 :TSDEPLOY-FORWARD - [0:0]
 -A TSDEPLOY-FORWARD -s $1 -j ACCEPT
 -A TSDEPLOY-FORWARD -d $1 -j ACCEPT
+$(jump_first $tool filter FORWARD TSDEPLOY-FORWARD)
 COMMIT
 *nat
 :TSDEPLOY-POSTROUTING - [0:0]
 -A TSDEPLOY-POSTROUTING -s $1 -d $1 -j RETURN
 -A TSDEPLOY-POSTROUTING -s $1 ! -d $multicast -j MASQUERADE
+$(jump_first $tool nat POSTROUTING TSDEPLOY-POSTROUTING)
 COMMIT"
-  jump_first $tool filter FORWARD TSDEPLOY-FORWARD
-  jump_first $tool nat POSTROUTING TSDEPLOY-POSTROUTING
   # A Service that answers from the client's own node is translated back only if bridged packets pass iptables.
   modprobe -q br_netfilter || true
   if [[ $family == 4 ]]; then
@@ -176,9 +185,9 @@ close_port() { # IPTABLES [EXCEPTION]
 -A TSDEPLOY-KUBELET -i lo -j RETURN
 ${2:+$2
 }-A TSDEPLOY-KUBELET -p tcp -m tcp --dport 10250 -j DROP
+$(jump_first "$1" filter INPUT TSDEPLOY-KUBELET)
+$(jump_first "$1" filter FORWARD TSDEPLOY-KUBELET)
 COMMIT"
-  jump_first "$1" filter INPUT TSDEPLOY-KUBELET
-  jump_first "$1" filter FORWARD TSDEPLOY-KUBELET
 }
 
 # kube-proxy's route_localnet lets neighbours and pods reach what listens on 127.0.0.1 alone (CVE-2020-8558). Later kubelets
@@ -187,8 +196,8 @@ close_loopback() { # CIDR
   restore iptables "*filter
 :TSDEPLOY-LOOPBACK - [0:0]
 -A TSDEPLOY-LOOPBACK ! -s $1 -d $1 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP
+$(jump_first iptables filter INPUT TSDEPLOY-LOOPBACK)
 COMMIT"
-  jump_first iptables filter INPUT TSDEPLOY-LOOPBACK
 }
 
 # flanneld takes an interface that is there with the MTU that it has.

@@ -4,6 +4,7 @@ import { collectEngineFacts } from "../host/engineFacts.js";
 import { type Helper, openHelper } from "../host/helperSession.js";
 import type { ImageChoice } from "../image/chooseImage.js";
 import { ensureImage } from "../image/ensureImage.js";
+import { labelledVersion } from "../image/imageVersion.js";
 import { defined } from "../model/defined.js";
 import { TsdeployError } from "../model/errors.js";
 import type { EngineFacts, ObservedHost } from "../model/hostFacts.js";
@@ -58,19 +59,21 @@ export async function openSession(input: OpenSessionInput): Promise<HostSession>
   });
   try {
     input.onOpen?.(helper);
-    const engineFacts = await collectEngineFacts(engine);
-    // Warnings have been reported.
-    checkTier({ ...runPreflight("engine", engineFacts, wanted), warnings: [] }, context);
     const imageCniDir = image.labels[imageLabels.cni];
-    const [host, files] = await Promise.all([
-      helper.collectFacts({
-        dockerRootDir: engineFacts.info.dockerRootDir,
-        ...defined({ imageCniDir }),
-        signal: context.signal,
+    const imageVersion = labelledVersion(image.labels);
+    const { dockerRootDir } = input.engineFacts.info;
+    const [engineFacts, host, files] = await Promise.all([
+      collectEngineFacts(engine).then((facts) => {
+        // Warnings have been reported.
+        checkTier({ ...runPreflight("engine", facts, wanted), warnings: [] }, context);
+        return facts;
       }),
+      helper.collectFacts({ dockerRootDir, ...defined({ imageCniDir, imageVersion }), signal: context.signal }),
       helper.readFiles(),
     ]);
-    const now = withContainersNow(engineFacts, host, await engine.listContainers());
+    // One that was listed before the host was looked at may have been removed since.
+    const containers = [...input.engineFacts.containers, ...engineFacts.containers];
+    const now = withContainersNow({ ...engineFacts, containers }, host, await engine.listContainers());
     return { engine, helper, observed: { ...now, image, files } };
   } catch (error) {
     await helper.close();

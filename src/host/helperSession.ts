@@ -34,7 +34,7 @@ export interface Helper {
   run(script: string, args?: readonly string[], options?: HelperRunOptions): Promise<ExecResult>;
   /** The same for one of `scripts/host`, given by its name. */
   runHostScript(name: HostScript, args?: readonly string[], options?: HelperRunOptions): Promise<ExecResult>;
-  /** The second tier of facts. `imageCniDir` is the image's label `io.tsdeploy.image.cni`. */
+  /** The second tier of facts. */
   collectFacts(options: CollectFactsOptions): Promise<HostFacts>;
   /** The host's clock, milliseconds since 1970. */
   clockMs(): Promise<number>;
@@ -65,7 +65,10 @@ export interface HelperRunOptions {
 
 export interface CollectFactsOptions {
   readonly dockerRootDir: string;
+  /** The image's label `io.tsdeploy.image.cni`. */
   readonly imageCniDir?: string;
+  /** As the label of an image of ours says. Otherwise its kubelet is asked, which takes a tenth of a second. */
+  readonly imageVersion?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -148,9 +151,11 @@ class HelperSession implements Helper {
     return this.#bash(`${name}.sh`, await hostScript(name), args, options);
   }
 
-  async collectFacts({ dockerRootDir, imageCniDir, signal }: CollectFactsOptions): Promise<HostFacts> {
+  async collectFacts(options: CollectFactsOptions): Promise<HostFacts> {
+    const { dockerRootDir, imageCniDir = "", imageVersion = "", signal } = options;
+    const args = [dockerRootDir, imageCniDir, imageVersion];
     const [{ stdout }, container] = await Promise.all([
-      this.runHostScript("facts", [dockerRootDir, imageCniDir ?? ""], signal === undefined ? {} : { signal }),
+      this.runHostScript("facts", args, signal === undefined ? {} : { signal }),
       this.#surviving(async () => {
         const container = await this.#engine.inspectContainer(this.id);
         if (!container) throw new EngineError(404, `No such container: ${this.id}`);
@@ -185,13 +190,17 @@ class HelperSession implements Helper {
     }
     // What the host was like has to be known before there is anything of ours, a folder for example.
     const isRecord = ({ path }: HostFile): boolean => path === paths.hostBefore;
-    for (const part of [files.filter(isRecord), files.filter((file) => !isRecord(file))]) {
-      if (part.length === 0) continue;
+    const parts = [files.filter(isRecord), files.filter((file) => !isRecord(file))].filter(({ length }) => length > 0);
+    const args: string[] = [];
+    const archives: Buffer[] = [];
+    for (const part of parts) {
       const staging = `${stagingPrefix}-${nanoid()}`;
       const archive = await packFiles(part, staging);
       const folders = [...new Set(part.map((file) => split(file.path).folder))];
-      await this.runHostScript("write-files", [String(archive.length), staging, ...folders], { stdin: archive });
+      args.push(...(args.length === 0 ? [] : ["--"]), String(archive.length), staging, ...folders);
+      archives.push(archive);
     }
+    await this.runHostScript("write-files", args, { stdin: Buffer.concat(archives) });
   }
 
   async removeFiles(files: readonly string[], folders: readonly string[] = []): Promise<void> {

@@ -8,7 +8,11 @@ import { imageLabels } from "../model/imageLabels.js";
  * @returns such as `v1.20.2`; undefined if neither says one
  */
 export function imageVersion(reference: string, image: Pick<ImageDetails, "labels"> | undefined): string | undefined {
-  const { [imageLabels.pause]: pause, [imageLabels.version]: label } = image?.labels ?? {};
+  return labelledVersion(image?.labels ?? {}) ?? /:(v\d+\.\d+\.\d+[\w.-]*)$/.exec(reference)?.[1];
+}
+
+/** The version of Kubernetes that the labels of an image of ours say. */
+export function labelledVersion(labels: ImageDetails["labels"]): string | undefined {
   // Another image's label is its own version, or that of the distribution below it.
-  return (pause === undefined ? undefined : label) ?? /:(v\d+\.\d+\.\d+[\w.-]*)$/.exec(reference)?.[1];
+  return labels[imageLabels.pause] === undefined ? undefined : labels[imageLabels.version];
 }

@@ -175,7 +175,7 @@ esac
     expect(chain("ip6tables")).toEqual(closesKubelet.filter((rule) => !rule.includes("10.0.0.5")));
     for (const name of ["iptables", "ip6tables"]) {
       for (const from of ["INPUT", "FORWARD"]) {
-        expect(said).toContain(`${name} -w -t filter -I ${from} 1 -j TSDEPLOY-KUBELET`);
+        expect(said).toContain(`${name}-restore: -I ${from} 1 -j TSDEPLOY-KUBELET`);
       }
     }
   });
@@ -197,7 +197,7 @@ esac
       "iptables-restore: -A TSDEPLOY-LOOPBACK ! -s 127.0.0.0/8 -d 127.0.0.0/8" +
         " -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP",
     ]);
-    expect(said).toContain("iptables -w -t filter -I INPUT 1 -j TSDEPLOY-LOOPBACK");
+    expect(said).toContain("iptables-restore: -I INPUT 1 -j TSDEPLOY-LOOPBACK");
   });
 
   test("of old images knows no lock when it restores", async () => {
@@ -208,15 +208,18 @@ esac
 
   test("has chains of ours first, and leaves them alone when they are", async () => {
     const jump = "-A INPUT -j TSDEPLOY-KUBELET";
-    const inserts = async (listed: string): Promise<string[]> => {
+    const moved = async (listed: string): Promise<string[]> => {
       const bin = await programs({ ...all, rules: listed });
       await start(bin, "--close-kubelet", "10.0.0.5");
-      const found = (await rules(bin)).filter((line) => line.startsWith("iptables -w -t filter -I INPUT"));
+      const found = (await rules(bin)).filter((line) => /^iptables-restore: -[DI] INPUT/.test(line));
       await rm(bin, { recursive: true });
       return found;
     };
-    expect(await inserts(`-P INPUT ACCEPT\n-A INPUT -j TSDEPLOY-LOOPBACK\n${jump}\n-A INPUT -j OTHER\n`)).toEqual([]);
-    expect(await inserts(`-P INPUT ACCEPT\n-A INPUT -j OTHER\n${jump}\n`)).toHaveLength(1);
+    expect(await moved(`-P INPUT ACCEPT\n-A INPUT -j TSDEPLOY-LOOPBACK\n${jump}\n-A INPUT -j OTHER\n`)).toEqual([]);
+    expect(await moved(`-P INPUT ACCEPT\n-A INPUT -j OTHER\n${jump}\n`)).toEqual([
+      "iptables-restore: -D INPUT -j TSDEPLOY-KUBELET",
+      "iptables-restore: -I INPUT 1 -j TSDEPLOY-KUBELET",
+    ]);
   });
 });
 
