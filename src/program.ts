@@ -41,6 +41,7 @@ export const commandFunctions: { readonly [Name in CommandName]: () => Promise<C
   "addon enable": async () => (await import("./commands/addon.js")).addonEnable,
   "addon disable": async () => (await import("./commands/addon.js")).addonDisable,
   logs: async () => (await import("./commands/logs.js")).logs,
+  "config import": async () => (await import("./commands/configImport.js")).configImport,
   "config print": async () => (await import("./commands/config.js")).configPrint,
   "config validate": async () => (await import("./commands/config.js")).configValidate,
   "image build": async () => (await import("./commands/imageBuild.js")).imageBuild,

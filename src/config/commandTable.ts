@@ -152,6 +152,14 @@ export const commandTable: readonly CommandRow[] = [
     ],
   },
   {
+    name: "config import",
+    summary: "turn RKE's or k0sctl's file into a cluster's file",
+    description:
+      "Prints the file for `up` that RKE's `cluster.yml` or k0sctl's file comes to. Every key that has no counterpart is a " +
+      "warning with its line, and a comment in what is printed. Asks no host; passwords and keys are not printed.",
+    examples: [["tsdeploy config import cluster.yml >cluster.yaml", "then `tsdeploy config validate -f cluster.yaml`"]],
+  },
+  {
     name: "config print",
     summary: "show what a cluster's file comes to, host by host",
     description: "Defaults, and what hosts take from the rest of the file, are filled in. Asks no host.",
@@ -231,6 +239,6 @@ export const commandTable: readonly CommandRow[] = [
 export const groupTable: readonly { readonly name: string; readonly summary: string }[] = [
   { name: "token", summary: "join tokens: create, list, revoke" },
   { name: "addon", summary: "add-ons of a cluster: list, enable, disable" },
-  { name: "config", summary: "a cluster's file: print, validate" },
+  { name: "config", summary: "a cluster's file: import, print, validate" },
   { name: "image", summary: "images that nodes run from: build, list, save, load, copy" },
 ];

@@ -8,6 +8,7 @@ import type {
   AddonEnableOptions,
   AddonListOptions,
   AddonSwitchOptions,
+  ConfigImportOptions,
   ConfigOptions,
   DownOptions,
   ImageBuildOptions,
@@ -51,6 +52,7 @@ export interface CommandOptions {
   readonly logs: LogsOptions;
   readonly up: UpOptions;
   readonly down: DownOptions;
+  readonly "config import": ConfigImportOptions;
   readonly "config print": ConfigOptions;
   readonly "config validate": ConfigOptions;
   readonly "image build": ImageBuildOptions;

@@ -18,6 +18,7 @@ export type CommandName =
   | "addon enable"
   | "addon disable"
   | "logs"
+  | "config import"
   | "config print"
   | "config validate"
   | "image build"
@@ -108,6 +109,7 @@ const everywhere: readonly CommandName[] = [
   "addon enable",
   "addon disable",
   "logs",
+  "config import",
   "config print",
   "config validate",
   "image build",
@@ -562,6 +564,15 @@ export const optionTable: readonly OptionRow[] = [
     type: "path",
     description: "archive of images to read; `-` is standard input",
     commands: ["image load"],
+    group: "Run",
+    inFile: false,
+  },
+  {
+    key: "importedFile",
+    argument: "file",
+    type: "path",
+    description: "RKE's `cluster.yml`, or k0sctl's file",
+    commands: ["config import"],
     group: "Run",
     inFile: false,
   },

@@ -146,6 +146,11 @@ export interface ConfigOptions extends CommonOptions {
   readonly hosts: ClusterHosts;
 }
 
+export interface ConfigImportOptions extends CommonOptions {
+  /** As it was named. */
+  readonly importedFile: string;
+}
+
 export interface UpOptions extends ConfigOptions {
   /** Workers at once. Default: 10, but one if it changes what runs. */
   readonly parallel?: number;
