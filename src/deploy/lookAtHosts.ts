@@ -1,7 +1,9 @@
 import { minor } from "semver";
 import { isReadyNode, type Node } from "../apply/probes.js";
+import type { ContainerEngine } from "../docker/containerEngine.js";
 import { collectEngineFacts } from "../host/engineFacts.js";
 import { helperImage } from "../image/helperImage.js";
+import { clusterConfigPath, parseClusterConfig } from "../kubernetes/bootstrapObjects.js";
 import { defaultVersion, featuresOf, resolveVersion } from "../kubernetes/versions.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import type { ClusterHost, ClusterHosts, MasterHost, WorkerHost } from "../model/clusterHosts.js";
@@ -20,10 +22,10 @@ import { deployMasterOn } from "./deployMaster.js";
 import { adminApi } from "./hostApi.js";
 import { checkTier, openSession } from "./hostSession.js";
 import { joinWorkerOn } from "./joinWorker.js";
-import { contextOf, failureOf, type HostFailure, inPool } from "./manyHosts.js";
+import { contextOf, failureOf, type HostFailure, inPool, looksAtOnce } from "./manyHosts.js";
 import { wantedOfWorker } from "./settleWorker.js";
 import { withEngine } from "./withEngine.js";
-import { withHelper } from "./withHelper.js";
+import { withHelperOn } from "./withHelper.js";
 
 /** A host of the file, as a look that changed nothing has found it. */
 export interface LookedAt<Host extends ClusterHost = ClusterHost> extends SeenHost {
@@ -45,36 +47,46 @@ export interface LookedAtCluster {
   readonly nodes: readonly Node[];
 }
 
-/** Hosts that are looked at at once: each has a connection, and an ssh of its own if it is reached so. */
-const looksAtOnce = 16;
-
 type Seen = Pick<LookedAt, "nodeName" | "state" | "description" | "docker">;
 
-/** What is known of a master when its workers are looked at. */
-interface SeenMaster {
-  readonly config: ClusterConfig;
-  /** Undefined if its API server does not answer. */
-  readonly nodes: readonly Node[] | undefined;
+/** The cluster as it runs now. */
+interface RunningCluster {
+  /** Its API server's host. */
+  readonly master: string;
+  readonly nodes: readonly Node[];
+}
+
+/** What workers are compared with: known one after the other, so that nobody waits for more than he needs. */
+interface KnownOfMaster {
+  /** Undefined if no API server answers. */
+  readonly running: Promise<RunningCluster | undefined>;
+  /** As the file will have it; undefined if the master cannot be that. */
+  readonly config: Promise<ClusterConfig | undefined>;
 }
 
 /** Looks at all hosts of a file, and compares each with what the file says. Changes nothing; no host makes it throw. */
 export async function lookAtHosts({ master, workers }: ClusterHosts, context: RunContext): Promise<LookedAtCluster> {
-  let tell: (known: SeenMaster | undefined) => void = () => undefined;
-  const known = new Promise<SeenMaster | undefined>((resolve) => (tell = resolve));
-  let nodes: readonly Node[] = [];
-  const masterLook = look(master, context, async (quiet) => {
-    const { seen, known: found } = await lookAtMaster(master, quiet);
-    nodes = found?.nodes ?? [];
-    tell(found);
-    return seen;
-  }).finally(() => {
-    tell(undefined);
+  const running = promised<RunningCluster | undefined>();
+  const config = promised<ClusterConfig | undefined>();
+  const masterLook = look(master, context, (quiet) =>
+    lookAtMaster(master, quiet, { running: running.resolve, config: config.resolve }),
+  ).finally(() => {
+    running.resolve(undefined);
+    config.resolve(undefined);
   });
+  const known = { running: running.promise, config: config.promise };
   const workerLooks = inPool(workers, looksAtOnce, (worker) =>
     look(worker, context, (quiet) => lookAtWorker(worker, known, quiet)),
   );
   const [seenMaster, seenWorkers] = await Promise.all([masterLook, workerLooks]);
+  const nodes = (await running.promise)?.nodes ?? [];
   return { master: seenMaster, workers: refuseTwins(seenMaster, seenWorkers), nodes };
+}
+
+function promised<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => undefined;
+  const promise = new Promise<T>((fulfil) => (resolve = fulfil));
+  return { promise, resolve };
 }
 
 async function look<Host extends ClusterHost>(
@@ -105,31 +117,43 @@ async function look<Host extends ClusterHost>(
 async function lookAtMaster(
   host: MasterHost,
   context: RunContext,
-): Promise<{ readonly seen: Seen; readonly known: SeenMaster | undefined }> {
+  tell: {
+    readonly running: (cluster: RunningCluster | undefined) => void;
+    readonly config: (config: ClusterConfig) => void;
+  },
+): Promise<Seen> {
   const options = { ...host.options, dryRun: true };
-  const [planned, nodes] = await Promise.all([
-    withEngine(options, context, async (engine) => {
-      const looks = [collectEngineFacts(engine), deployMasterOn(engine, options, context)] as const;
+  return withEngine(options, context, async (engine) => {
+    const running = runningCluster(engine, context);
+    void running.then(tell.running);
+    const looks = [collectEngineFacts(engine), deployMasterOn(engine, options, context)] as const;
+    try {
       const [facts, outcome] = await Promise.all(looks);
       if (outcome.kind !== "planned") throw new Error("a dry run has changed something");
-      const running = kubeletOf(facts.containers)?.labels[labels.version];
-      return { ...outcome, running, docker: dockerOf(facts) };
-    }),
-    nodesOf(host, context),
-  ]);
-  const { nodeName } = planned.plan;
-  const state = stateOf(planned, isReady(nodes, nodeName), planned.running);
-  const seen = { nodeName, state, description: planned.description, docker: planned.docker };
-  return { seen, known: { config: planned.config, nodes: state.kind === "new" ? undefined : nodes } };
+      tell.config(outcome.config);
+      const runs = kubeletOf(facts.containers)?.labels[labels.version];
+      const { nodeName } = outcome.plan;
+      const state = stateOf(outcome, isReady((await running)?.nodes, nodeName), runs);
+      return { nodeName, state, description: outcome.description, docker: dockerOf(facts) };
+    } finally {
+      // Its helper has to be gone before the connection is.
+      await running;
+    }
+  });
 }
 
-/** The cluster's nodes; undefined where no API server answers. */
-async function nodesOf({ options }: MasterHost, context: RunContext): Promise<readonly Node[] | undefined> {
+/** Undefined where no API server answers. */
+async function runningCluster(engine: ContainerEngine, context: RunContext): Promise<RunningCluster | undefined> {
   try {
-    return await withHelper(options, context, async ({ helper }) => {
+    return await withHelperOn(engine, context, async ({ helper }) => {
       const api = await adminApi(helper, await helper.readFiles());
+      const { signal } = context;
       try {
-        return await api.list<Node>("/api/v1/nodes", { signal: context.signal });
+        const [nodes, config] = await Promise.all([
+          api.list<Node>("/api/v1/nodes", { signal }),
+          api.get(clusterConfigPath, { signal }),
+        ]);
+        return { nodes, master: new URL(parseClusterConfig(config).apiserver).hostname };
       } finally {
         api.close();
       }
@@ -141,7 +165,7 @@ async function nodesOf({ options }: MasterHost, context: RunContext): Promise<re
 
 async function lookAtWorker(
   host: WorkerHost,
-  knowing: Promise<SeenMaster | undefined>,
+  known: KnownOfMaster,
   context: RunContext,
 ): Promise<Seen> {
   return withEngine(host.options, context, async (engine) => {
@@ -149,13 +173,13 @@ async function lookAtWorker(
     const docker = dockerOf(facts);
     const unknown: Seen = { ...defined({ nodeName: host.options.nodeName }), state: { kind: "unknown" }, docker };
     const kubelet = kubeletOf(facts.containers);
-    const known = await knowing;
     if (kubelet?.labels[labels.role] !== "worker") {
-      const nodeName = await checkNewWorker(engine, facts, host, known?.config, context);
+      const nodeName = await checkNewWorker(engine, facts, host, await known.config, context);
       return { nodeName, state: { kind: "new" }, docker };
     }
-    if (!known?.nodes) return unknown;
-    const master = new URL(known.config.apiserver).hostname;
+    const running = await known.running;
+    if (!running) return unknown;
+    const { master, nodes } = running;
     const planned = await joinWorkerOn(engine, { ...host.options, master, dryRun: true }, context).catch(
       (error: unknown) => {
         // Its own credential is good no more: it joins anew.
@@ -165,7 +189,7 @@ async function lookAtWorker(
     );
     if (planned?.kind !== "planned") return unknown;
     const { nodeName } = planned.plan;
-    const state = stateOf(planned, isReady(known.nodes, nodeName), kubelet.labels[labels.version]);
+    const state = stateOf(planned, isReady(nodes, nodeName), kubelet.labels[labels.version]);
     return { nodeName, state, description: planned.description, docker };
   });
 }

@@ -9,6 +9,9 @@ export interface HostFailure {
   readonly problems: readonly Problem[];
 }
 
+/** Hosts that are looked at at once: each has a connection, and an ssh of its own if it is reached so. */
+export const looksAtOnce = 16;
+
 /** The context of one host: its events say so, its Docker is reached by its certificates, and nobody is asked. */
 export function contextOf(host: ClusterHost, context: RunContext): RunContext {
   const tls = host.tlsFolder === undefined ? {} : { DOCKER_TLS_VERIFY: "1", DOCKER_CERT_PATH: host.tlsFolder };

@@ -19,17 +19,24 @@ export async function withHelper<T>(
   context: RunContext,
   use: (host: LookedAtHost) => Promise<T>,
 ): Promise<T> {
-  return withEngine(options, context, async (engine) => {
-    const containers = await engine.listContainers();
-    const image = await helperImage(engine, containers);
-    if (image === undefined) throw nothingHere(engine);
-    const helper = await openHelper(engine, image, { report: context.report });
-    try {
-      return await use({ engine, helper, containers });
-    } finally {
-      await helper.close();
-    }
-  });
+  return withEngine(options, context, (engine) => withHelperOn(engine, context, use));
+}
+
+/** The same by a connection that is open. */
+export async function withHelperOn<T>(
+  engine: ContainerEngine,
+  context: RunContext,
+  use: (host: LookedAtHost) => Promise<T>,
+): Promise<T> {
+  const containers = await engine.listContainers();
+  const image = await helperImage(engine, containers);
+  if (image === undefined) throw nothingHere(engine);
+  const helper = await openHelper(engine, image, { report: context.report });
+  try {
+    return await use({ engine, helper, containers });
+  } finally {
+    await helper.close();
+  }
 }
 
 /** For a Docker that has no image of ours to look at its host with. */
