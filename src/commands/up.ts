@@ -44,8 +44,9 @@ function nodes(names: readonly string[]): string {
 
 /** What the look has found that is not reached, or that a check stands against. */
 function reportFailures({ master, workers }: LookedAtCluster, { report }: RunContext): void {
-  for (const { name, failure, state } of [master, ...workers]) {
-    const title = state.kind === "unreachable" ? "is not reached" : "cannot be what the file says";
+  for (const { name, failure, state, host } of [master, ...workers]) {
+    const what = state.kind === "unreachable" ? "is not reached" : "cannot be what the file says";
+    const title = `${host.place}: this host ${what}`;
     if (failure) report({ kind: "problems", host: name, title, problems: failure.problems });
   }
 }

@@ -55,7 +55,9 @@ export async function loadHosts(
     problems.push(...read.problems);
     if (!role || !read.options) continue;
     const tls = typeof tlsFolder === "string" ? { tlsFolder: resolvePath(tlsFolder) } : {};
-    found.push({ role, name: nameOf(entry), options: read.options, index, ...tls } as ClusterHost & { index: number });
+    const place = file.locate(["hosts", index]);
+    const host = { role, name: nameOf(entry), place, options: read.options, index, ...tls };
+    found.push(host as ClusterHost & { index: number });
   }
   if (!entries.some(({ values }) => values["role"] === "master")) {
     // What is said of the cluster is a master's to read.

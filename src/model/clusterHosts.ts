@@ -3,6 +3,8 @@ import type { MasterOptions, WorkerOptions } from "./options.js";
 interface Host {
   /** By which a person knows it: the node's name if the file says it, else the endpoint's host. No two have one. */
   readonly name: string;
+  /** In the file: `cluster.yaml:12:5`. */
+  readonly place: string;
   /** Of `tcp://`: folder with ca.pem, cert.pem and key.pem. */
   readonly tlsFolder?: string;
 }
