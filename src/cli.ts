@@ -85,9 +85,24 @@ async function runCommand<Name extends CommandName>(
     },
     onInterrupt: () => process.kill(process.pid, "SIGINT"),
   });
-  const write = (text: string): void => void stdout.write(text);
+  const writer = (stream: NodeJS.WritableStream) => async (text: string | Uint8Array) =>
+    new Promise<void>((resolve) => {
+      stream.write(text, () => {
+        resolve();
+      });
+    });
   try {
-    return await execute(options, { ...prompts, report: reporter.report, signal, env, isTTY, write });
+    return await execute(options, {
+      ...prompts,
+      report: reporter.report,
+      signal,
+      env,
+      isTTY,
+      write: writer(stdout),
+      writeError: writer(stderr),
+      // To the upper left, and all behind it away.
+      ...(stdout.isTTY && { redraw: async (text: string) => writer(stdout)(`\x1b[H\x1b[J${text}`) }),
+    });
   } catch (error) {
     const { TsdeployError } = await import("./model/errors.js");
     if (!signal.aborted || error instanceof TsdeployError) throw error;

@@ -4,7 +4,14 @@ import { type CommandRow, commandTable, groupTable } from "./config/commandTable
 import { exitCodeMeanings } from "./config/exitCodeMeanings.js";
 import type { CommandOptions, OptionSources } from "./config/loadOptions.js";
 import { nearest } from "./config/nearest.js";
-import { type CommandName, isRepeatable, type OptionRow, optionsOf, optionTable } from "./config/optionTable.js";
+import {
+  type CommandName,
+  isPositional,
+  isRepeatable,
+  type OptionRow,
+  optionsOf,
+  optionTable,
+} from "./config/optionTable.js";
 import { exitCodes, type Problem, TsdeployError } from "./model/errors.js";
 import { packageRoot } from "./model/packageRoot.js";
 import type { CommandResult } from "./report/events.js";
@@ -40,6 +47,7 @@ export const commandFunctions: { readonly [Name in CommandName]: () => Promise<C
   "addon list": async () => (await import("./commands/addon.js")).addonList,
   "addon enable": async () => (await import("./commands/addon.js")).addonEnable,
   "addon disable": async () => (await import("./commands/addon.js")).addonDisable,
+  exec: async () => (await import("./commands/exec.js")).exec,
   logs: async () => (await import("./commands/logs.js")).logs,
   "config import": async () => (await import("./commands/configImport.js")).configImport,
   "config print": async () => (await import("./commands/config.js")).configPrint,
@@ -116,12 +124,13 @@ function addCommand(parent: Command, name: string, row: CommandRow, actions: Pro
   for (const option of rows.filter(({ group, flag }) => group !== "Global" && flag !== undefined)) {
     addOption(command, option);
   }
-  const positional = rows.filter(({ flag }) => flag === undefined);
+  const positional = rows.filter(isPositional);
   for (const { argument = "", optional, description } of positional) {
     command.argument(optional === true ? `[${argument}]` : `<${argument}>`, description);
   }
+  if (rows.some(({ type }) => type === "words")) command.usage("[options] [host] -- <command> [arguments]");
   command.action(async () => {
-    await actions.run(row.name, flagsOf(command, rows), commandLineProblems(command, positional.length));
+    await actions.run(row.name, flagsOf(command, rows), commandLineProblems(command, rows));
   });
 }
 
@@ -146,21 +155,38 @@ function helpOf(row: OptionRow): string {
 /** What was typed, by the options' keys. */
 function flagsOf(command: Command, rows: readonly OptionRow[]): Flags {
   const typed: Readonly<Record<string, Flags[string]>> = command.optsWithGlobals();
-  const positional = rows.filter(({ flag }) => flag === undefined);
-  const given = rows.map((row) => [
-    row.key,
-    row.flag === undefined ? command.args[positional.indexOf(row)] : typed[new Option(row.flag).attributeName()],
-  ]);
+  const positional = rows.filter(isPositional);
+  const hasWords = rows.some(({ type }) => type === "words");
+  const words = hasWords ? wordsBehindDashes(command) : [];
+  const before = command.args.slice(0, command.args.length - words.length);
+  const given = rows.map((row) => {
+    if (row.type === "words") return [row.key, words.length === 0 ? undefined : words];
+    const { key, flag } = row;
+    return [key, flag === undefined ? before[positional.indexOf(row)] : typed[new Option(flag).attributeName()]];
+  });
   return Object.fromEntries(given) as Flags;
 }
 
+/** What is behind `--`. Commander keeps what it was given, but has no type for it. */
+function wordsBehindDashes(command: Command): readonly string[] {
+  let root: Command & { readonly rawArgs?: readonly string[] } = command;
+  while (root.parent) root = root.parent;
+  const all = root.rawArgs ?? [];
+  const at = all.indexOf("--");
+  return at < 0 ? [] : all.slice(at + 1);
+}
+
 /** Options that there are not, and words too many. Shows no values: one of them may be a token. */
-function commandLineProblems(command: Command, positionals: number): Problem[] {
-  const unknown = command.args.filter((word) => word.startsWith("-") && word !== "-");
-  if (unknown.length === 0 && command.args.length > positionals) {
+function commandLineProblems(command: Command, rows: readonly OptionRow[]): Problem[] {
+  const positionals = rows.filter(isPositional).length;
+  const hasWords = rows.some(({ type }) => type === "words");
+  const words = command.args.slice(0, command.args.length - (hasWords ? wordsBehindDashes(command).length : 0));
+  const unknown = words.filter((word) => word.startsWith("-") && word !== "-");
+  if (unknown.length === 0 && words.length > positionals) {
     const takes = positionals === 0 ? "no arguments" : `at most ${positionals}`;
-    const message = `tsdeploy ${pathOf(command)} takes ${takes}, not ${command.args.length}`;
-    return [{ code: "ARGUMENT_UNEXPECTED", message, hint: helpHint(command) }];
+    const message = `tsdeploy ${pathOf(command)} takes ${takes}, not ${words.length}`;
+    const hint = hasWords ? "Write -- before the command that is to run." : helpHint(command);
+    return [{ code: "ARGUMENT_UNEXPECTED", message, hint }];
   }
   return unknown.map((word) => {
     const flag = word.split("=")[0] ?? "";

@@ -21,6 +21,7 @@ import { certificateExpiries, type CertificateExpiry } from "../pki/certificateE
 import type { CommandResult } from "../report/events.js";
 import type { RunContext } from "../report/runContext.js";
 import { clusterStatus } from "./clusterStatus.js";
+import { watchStatus } from "./watchStatus.js";
 
 interface NodeRow {
   readonly name: string;
@@ -35,7 +36,10 @@ const dayMs = 24 * 60 * 60 * 1000;
 
 /** `tsdeploy status`: what runs on this host, in which version, how well, and until when its certificates are good. */
 export async function status(options: StatusOptions, context: RunContext): Promise<CommandResult> {
-  if (options.hosts) return clusterStatus(options.hosts, context);
+  if (options.hosts) {
+    const { hosts, watch, output } = options;
+    return watch === true ? watchStatus(hosts, output, context) : clusterStatus(hosts, context);
+  }
   return withHelper(options, context, async (host) => {
     const { helper } = host;
     const [files, nowMs, addresses] = await Promise.all([helper.readFiles(), helper.clockMs(), helper.addresses()]);

@@ -86,6 +86,7 @@ export const commandTable: readonly CommandRow[] = [
     examples: [
       ["tsdeploy status", "for people"],
       ["tsdeploy status -f cluster.yaml", "of all machines"],
+      ["tsdeploy status -f cluster.yaml --watch", "until Ctrl-C"],
       ["tsdeploy status --output json", "for programs"],
     ],
   },
@@ -144,11 +145,27 @@ export const commandTable: readonly CommandRow[] = [
   {
     name: "logs",
     summary: "show the log of a component on this host",
-    description: "Of the newest container of that component, whether it runs or not. Without a component: which there are.",
+    description:
+      "Of the newest container of that component, whether it runs or not. Without a component: which there are. With --file " +
+      "of all hosts of a cluster, or of those that --on names; each line begins with its host's name.",
     examples: [
       ["tsdeploy logs", "what there is"],
       ["tsdeploy logs kubelet --tail 20", "the last lines"],
       ["tsdeploy logs apiserver --follow", "until Ctrl-C"],
+      ["tsdeploy logs --file cluster.yaml kubelet --follow", "of all machines"],
+    ],
+  },
+  {
+    name: "exec",
+    summary: "run a program in a component's container on this host",
+    description:
+      "In the kubelet's container unless --component says another: it is privileged, in the host's network and process " +
+      "namespaces, with the image's programs. With -f on a host of a cluster's file, or on --all. The program gets no " +
+      "input; its exit code is the command's, of several the highest.",
+    examples: [
+      ["tsdeploy exec -- iptables -S FORWARD", "on this machine's Docker"],
+      ["tsdeploy exec -f cluster.yaml node-2 -- df -h /var/lib/kubelet", "on one of many"],
+      ["tsdeploy exec -f cluster.yaml --all -- uname -r", "on all, each line with its host"],
     ],
   },
   {

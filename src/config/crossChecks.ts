@@ -144,6 +144,7 @@ function impossiblePairs({ command, get, sourceOf }: ReadOptions): CrossComplain
       if (sourceOf(key) === "flag") conflict(key, "cannot be given together with --file", "Write it into that file.");
     }
   }
+  complaints.push(...ofHosts({ command, get, sourceOf }));
   if (get("parallel") === 0) conflict("parallel", "of 0 would have no host done", "Give 1 or more.");
   if (sourceOf("token") !== undefined && sourceOf("token") === sourceOf("tokenFile")) {
     conflict("tokenFile", "cannot be given together with a token", "Give one of them.");
@@ -156,6 +157,35 @@ function impossiblePairs({ command, get, sourceOf }: ReadOptions): CrossComplain
   }
   if (get("merge") === true && sourceOf("kubeconfig") !== undefined && get("kubeconfig") === undefined) {
     conflict("merge", "needs a kubeconfig to merge into", "Leave out --no-kubeconfig.");
+  }
+  return complaints;
+}
+
+/** Of commands that work on one host, or on some of a file's. */
+function ofHosts({ command, get, sourceOf }: ReadOptions): CrossComplaint[] {
+  const hasFile = sourceOf("clusterFile") !== undefined;
+  const isSome = sourceOf("onHosts") !== undefined;
+  const isAll = get("all") === true;
+  const complaints: CrossComplaint[] = [];
+  if ((isSome || isAll) && !hasFile) {
+    const [key, message] = isSome ? ["onHosts", "is a host of a file, and none was named"] : ["all", "is for the hosts of a file"];
+    complaints.push({ key, code: "OPTION_CONFLICT", message, hint: "Name it: --file cluster.yaml." });
+  }
+  if (get("watch") === true && !hasFile) {
+    const hint = "Name it: --file cluster.yaml.";
+    complaints.push({ key: "watch", code: "OPTION_CONFLICT", message: "is for the hosts of a file", hint });
+  }
+  if (command !== "exec") return complaints;
+  if (isSome && isAll) {
+    complaints.push({ key: "all", code: "OPTION_CONFLICT", message: "cannot be given beside a host", hint: "Give one of them." });
+  }
+  if (hasFile && !isSome && !isAll) {
+    const hint = "Name it before the --, or say --all.";
+    complaints.push({ key: "onHosts", code: "OPTION_MISSING", message: "is needed: which host of the file", hint });
+  }
+  if (sourceOf("argv") === undefined) {
+    const hint = "Write it behind --, such as `tsdeploy exec -- ps`.";
+    complaints.push({ key: "argv", code: "OPTION_MISSING", message: "is needed: the command to run", hint });
   }
   return complaints;
 }

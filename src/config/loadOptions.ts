@@ -11,6 +11,7 @@ import type {
   ConfigImportOptions,
   ConfigOptions,
   DownOptions,
+  ExecOptions,
   ImageBuildOptions,
   ImageCopyOptions,
   ImageListOptions,
@@ -50,6 +51,7 @@ export interface CommandOptions {
   readonly "addon enable": AddonEnableOptions;
   readonly "addon disable": AddonSwitchOptions;
   readonly logs: LogsOptions;
+  readonly exec: ExecOptions;
   readonly up: UpOptions;
   readonly down: DownOptions;
   readonly "config import": ConfigImportOptions;
@@ -195,7 +197,7 @@ class Loader {
   #placeOf(row: OptionRow, path: readonly (string | number)[], aboutKey: boolean | undefined): string {
     const source = this.#given.get(row.key)?.source;
     if (source === "file" && this.#file) return `${this.#file.locate([row.key, ...path], aboutKey)}: ${row.key}`;
-    return (source === "variable" ? variableOf(row) : row.flag) ?? row.key;
+    return (source === "variable" ? variableOf(row) : row.flag) ?? row.argument ?? row.key;
   }
 
   #crossCheck(): void {
@@ -341,7 +343,7 @@ function refusedHosts(command: CommandName, file: ConfigFile): Problem[] {
 /** What an option is that nobody gave and that has no default. */
 function emptyOf(row: OptionRow): unknown {
   if (row.type === "boolean") return false;
-  if (["names", "choices", "taints"].includes(row.type)) return [];
+  if (["names", "choices", "taints", "hosts", "words"].includes(row.type)) return [];
   return ["labels", "extraArgs", "registryMirrors"].includes(row.type) ? {} : undefined;
 }
 

@@ -41,7 +41,8 @@ timeout: 5m
 
 ## A cluster's file
 
-\`up\`, \`down\`, \`status\`, \`config print\` and \`config validate\` take such a file by \`--file\`, with all machines in it:
+\`up\`, \`down\`, \`status\`, \`logs\`, \`exec\`, \`config print\` and \`config validate\` take such a file by \`--file\`, with
+all machines in it; \`config import\` makes one of RKE's \`cluster.yml\` or of k0sctl's file:
 
 \`\`\`yaml
 hosts:

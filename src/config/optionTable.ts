@@ -18,6 +18,7 @@ export type CommandName =
   | "addon enable"
   | "addon disable"
   | "logs"
+  | "exec"
   | "config import"
   | "config print"
   | "config validate"
@@ -61,7 +62,9 @@ export type OptionType =
   | "optionalPath"
   | "component"
   | "secret"
-  | "tokenId";
+  | "tokenId"
+  | "hosts"
+  | "words";
 
 /** One option. Flag, variable, YAML key, help, documentation and completion are made from this. */
 export interface OptionRow {
@@ -109,6 +112,7 @@ const everywhere: readonly CommandName[] = [
   "addon enable",
   "addon disable",
   "logs",
+  "exec",
   "config import",
   "config print",
   "config validate",
@@ -495,8 +499,79 @@ export const optionTable: readonly OptionRow[] = [
     short: "-f",
     argument: "FILE",
     type: "path",
-    description: "YAML file of a whole cluster: the options of `--config`, and `hosts`; required but for `status`",
-    commands: ["up", "down", "status", "config print", "config validate"],
+    description:
+      "YAML file of a whole cluster: the options of `--config`, and `hosts`; required but for `status` and `exec`",
+    commands: ["up", "down", "status", "exec", "config print", "config validate"],
+    group: "Run",
+    inFile: false,
+  },
+  {
+    key: "clusterFile",
+    flag: "--file",
+    argument: "FILE",
+    type: "path",
+    description: "YAML file of a whole cluster: logs of all its hosts; `-f` is `--follow` here",
+    commands: ["logs"],
+    group: "Run",
+    inFile: false,
+  },
+  {
+    key: "onHosts",
+    flag: "--on",
+    argument: "HOST",
+    type: "hosts",
+    description: "host of the file, by the name that `status --file` shows; repeatable",
+    otherwise: "all of them",
+    commands: ["logs"],
+    group: "Run",
+    inFile: false,
+  },
+  {
+    key: "onHosts",
+    argument: "host",
+    optional: true,
+    type: "hosts",
+    description: "host of the file, by the name that `status --file` shows; several with commas",
+    commands: ["exec"],
+    group: "Run",
+    inFile: false,
+  },
+  {
+    key: "argv",
+    argument: "command",
+    type: "words",
+    description: "the program to run and its arguments, behind `--`",
+    commands: ["exec"],
+    group: "Run",
+    inFile: false,
+  },
+  {
+    key: "component",
+    flag: "--component",
+    argument: "NAME",
+    type: "component",
+    description: "whose container it is to run in: kubelet, etcd, apiserver, …",
+    default: "kubelet",
+    commands: ["exec"],
+    group: "Run",
+    inFile: false,
+  },
+  {
+    key: "all",
+    flag: "--all",
+    type: "boolean",
+    description: "on all hosts of the file",
+    commands: ["exec"],
+    group: "Run",
+    inFile: false,
+  },
+  {
+    key: "watch",
+    flag: "--watch",
+    short: "-w",
+    type: "boolean",
+    description: "look again and again until Ctrl-C, at the hosts of --file; not on a terminal a line for each change",
+    commands: ["status"],
     group: "Run",
     inFile: false,
   },
@@ -857,6 +932,11 @@ export const optionTable: readonly OptionRow[] = [
   },
 ];
 
+/** Whether it is one of the words between options; what is behind `--` is none. */
+export function isPositional({ flag, type }: OptionRow): boolean {
+  return flag === undefined && type !== "words";
+}
+
 /** The options that a command takes, positional arguments included. */
 export function optionsOf(command: CommandName): OptionRow[] {
   return optionTable.filter((row) => row.commands.includes(command));
@@ -875,5 +955,5 @@ export function propertyOf(row: OptionRow): string {
 
 /** Whether the flag can be given several times. */
 export function isRepeatable(row: OptionRow): boolean {
-  return ["names", "choices", "labels", "taints", "extraArgs", "registryMirrors"].includes(row.type);
+  return ["names", "choices", "labels", "taints", "extraArgs", "registryMirrors", "hosts"].includes(row.type);
 }

@@ -14,6 +14,7 @@ import {
   readMtu,
   readRegistry,
   readText,
+  readTexts,
   readTokenId,
   readUrl,
   readVersion,
@@ -53,4 +54,6 @@ export const readers: Readonly<Record<OptionType, Reader>> = {
   component: readText,
   secret: readText,
   tokenId: readTokenId,
+  hosts: readTexts,
+  words: readTexts,
 };

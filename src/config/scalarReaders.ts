@@ -67,6 +67,12 @@ export const readChoices: Reader = (raw, complain, row) => {
 /** Any text but none. */
 export const readText: Reader = patternReader(/\S/, "a value: it is empty");
 
+/** Any texts. Words are taken as they are; else there may be commas. */
+export const readTexts: Reader = (raw, _complain, { type }) => {
+  if (type === "words") return raw;
+  return [...new Set(listItems(raw).flatMap(({ item }) => (typeof item === "string" ? item : [])))];
+};
+
 /** A version that the version table covers. */
 export const readVersion: Reader = textReader((text, complain) => ownProblems(() => resolveVersion(text), complain));
 

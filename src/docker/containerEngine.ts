@@ -82,6 +82,19 @@ export interface ContainerEngine {
 
   /** Runs a program in a running container; `stdin`, if given, is written whole (it is not closed reliably). */
   exec(id: string, argv: readonly string[], options?: { stdin?: Buffer; signal?: AbortSignal }): Promise<ExecResult>;
+  /**
+   * Runs a program in a running container and passes on what it says as it comes.
+   *
+   * @returns its exit code
+   */
+  execFollowed(
+    id: string,
+    argv: readonly string[],
+    options: {
+      onOutput: (chunk: Buffer, stream: "stdout" | "stderr") => Promise<void>;
+      signal: AbortSignal;
+    },
+  ): Promise<number>;
   /** A program's stdin and stdout as one byte stream; its stderr is in the error that ends it. */
   execStream(id: string, argv: readonly string[]): Promise<Duplex>;
 

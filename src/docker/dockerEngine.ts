@@ -36,7 +36,7 @@ import {
   killEvent,
   waitResult,
 } from "./engineResponses.js";
-import { collectExec, type ExecSession, ExecStream } from "./execSession.js";
+import { collectExec, type ExecSession, ExecStream, followExec } from "./execSession.js";
 import { followBuild } from "./followBuild.js";
 import { followLoad } from "./followLoad.js";
 import { followPull } from "./followPull.js";
@@ -288,6 +288,17 @@ class DockerEngine implements ContainerEngine {
     options: { stdin?: Buffer; signal?: AbortSignal } = {},
   ): Promise<ExecResult> {
     return collectExec(await this.#startExec(id, argv, options.stdin !== undefined, options.signal), options);
+  }
+
+  async execFollowed(
+    id: string,
+    argv: readonly string[],
+    {
+      onOutput,
+      signal,
+    }: { onOutput: (chunk: Buffer, stream: "stdout" | "stderr") => Promise<void>; signal: AbortSignal },
+  ): Promise<number> {
+    return followExec(await this.#startExec(id, argv, false, signal), onOutput, signal);
   }
 
   async execStream(id: string, argv: readonly string[]): Promise<Duplex> {

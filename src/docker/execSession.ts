@@ -63,6 +63,48 @@ export async function collectExec(
   return { exitCode, stdout: output, stderr: Buffer.concat(stderr).toString() };
 }
 
+/**
+ * Passes on what an exec says as it comes, no faster than it is taken.
+ *
+ * @returns its exit code; 126 or 127, after Docker's own words, if the program could not be started
+ */
+export async function followExec(
+  session: ExecSession,
+  onOutput: (chunk: Buffer, stream: "stdout" | "stderr") => Promise<void>,
+  signal: AbortSignal,
+): Promise<number> {
+  const { socket } = session;
+  let [passing, taken] = [0, Promise.resolve()];
+  const broken = await new Promise<Error | undefined>((resolve, reject) => {
+    const abort = (): void => {
+      socket.destroy();
+      reject(signal.reason as Error);
+    };
+    demultiplex(socket, (chunk, stream) => {
+      passing++;
+      socket.pause();
+      taken = taken.then(() => onOutput(chunk, stream)).finally(() => {
+        if (--passing === 0) socket.resume();
+      });
+      taken.catch((error: unknown) => socket.destroy(error as Error));
+    });
+    socket.on("error", resolve);
+    socket.on("end", () => {
+      resolve(undefined);
+    });
+    socket.on("close", () => {
+      signal.removeEventListener("abort", abort);
+      resolve(new Error("the connection broke"));
+    });
+    signal.addEventListener("abort", abort);
+    if (signal.aborted) abort();
+  });
+  socket.destroy();
+  if (broken) throw await session.failure(broken);
+  await taken;
+  return session.exitCode(signal);
+}
+
 /** An exec's stdin and stdout as one stream; its end is the program's, its error what the program said on stderr. */
 export class ExecStream extends Duplex {
   readonly #session: ExecSession;

@@ -170,6 +170,8 @@ export interface DownOptions extends ConfigOptions, TeardownOptions {
 export interface StatusOptions extends CommonOptions {
   /** All of a cluster, instead of the one that Docker's options name. */
   readonly hosts?: ClusterHosts;
+  /** Of `hosts`: again and again, until Ctrl-C. */
+  readonly watch?: boolean;
   /** A kubeconfig with which the nodes are read as well; else that of the host, if it is a master. */
   readonly kubeconfig?: string;
 }
@@ -183,9 +185,26 @@ export interface KubeconfigOptions extends CommonOptions {
 export interface LogsOptions extends CommonOptions {
   /** `etcd`, `kubelet`, `apiserver`, …; undefined lists them. */
   readonly component?: string;
+  /** Of all of a cluster, instead of the Docker that the options name. */
+  readonly hosts?: ClusterHosts;
+  /** Names of some of `hosts`; empty: all. */
+  readonly onHosts: readonly string[];
   /** Lines from the end. */
   readonly tail: number;
   readonly follow: boolean;
+}
+
+export interface ExecOptions extends CommonOptions {
+  /** Those of a cluster, instead of the Docker that the options name. */
+  readonly hosts?: ClusterHosts;
+  /** Names of some of `hosts`. */
+  readonly onHosts: readonly string[];
+  /** On all of `hosts`. */
+  readonly all: boolean;
+  /** Whose container it runs in: `kubelet`, `etcd`, … */
+  readonly component: string;
+  /** Program and arguments. */
+  readonly argv: readonly string[];
 }
 
 export type AddonListOptions = CommonOptions;

@@ -49,8 +49,9 @@ export async function createReporter(options: ReporterOptions): Promise<Reporter
     report: (event) => {
       renderer.event(event);
     },
-    result: ({ data, text, exitCode = 0 }) => {
+    result: ({ data, text, exitCode = 0, isWritten = false }) => {
       renderer.pause();
+      if (isWritten) return;
       if (output === "json") document({ ok: exitCode === 0, ...asFields(data) });
       else if (text !== "") stdout.write(text.endsWith("\n") ? text : `${text}\n`);
     },

@@ -55,6 +55,8 @@ export type Report = (event: ReportEvent) => void;
 export interface CommandResult {
   readonly data: unknown;
   readonly text: string;
+  /** All of it is on stdout already. */
+  readonly isWritten?: true;
   /** Of a run that did a part of what it was to do; undefined is 0. */
   readonly exitCode?: number;
 }

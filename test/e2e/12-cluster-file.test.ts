@@ -126,6 +126,25 @@ describe("a cluster of many machines from one file", () => {
     for (const { name } of machines) expect(stdout).toMatch(new RegExp(`${name} +Ready +${version} +same`));
   });
 
+  it("status --file --watch has a line for each host, and ends with Ctrl-C", async () => {
+    const { stdout, exitCode } = await tryTsdeploy(["status", "--file", file, "--watch", "--output", "json"], {
+      env,
+      interruptAtLine: machines.length,
+    });
+    const rows = stdout.trimEnd().split("\n").map((line) => JSON.parse(line) as { node: string; ready: boolean });
+    expect(rows.map(({ node, ready }) => [node, ready])).toEqual(machines.map(({ name }) => [name, true]));
+    expect(exitCode).toBe(0);
+  });
+
+  it("logs and exec reach hosts by their names, and all of them", async () => {
+    const { stdout } = await tsdeploy(["logs", "--file", file, "kubelet", "--tail", "1"], { env });
+    expect(new Set(stdout.trimEnd().split("\n").map((line) => line.split(" ")[0])).size).toBe(machines.length);
+    const all = await tsdeploy(["exec", "--file", file, "--all", "--", "uname", "-n"], { env });
+    for (const { name } of machines) expect(all.stdout).toMatch(new RegExp(`^\\[.*\\] ${name}$`, "m"));
+    const one = await tryTsdeploy(["exec", "--file", file, "machine-3", "--", "sh", "-c", "uname -n; exit 7"], { env });
+    expect([one.stdout, one.exitCode]).toEqual([`${machine3.name}\n`, 7]);
+  });
+
   it("what differs on the workers is changed one after the other", async () => {
     const extraArgs = ", extraArgs: {kubelet: {v: '3'}}}\n";
     write(first, second.replace("}\n", extraArgs), third.replace("}}\n", `}${extraArgs}`));

@@ -13,6 +13,8 @@ export interface RunOptions {
   readonly kill?: AbortSignal;
   /** Sends a signal as soon as it has said this on stderr. */
   readonly killAt?: { readonly says: string; readonly signal: NodeJS.Signals } | undefined;
+  /** Presses Ctrl-C as soon as so many lines are on stdout. */
+  readonly interruptAtLine?: number;
   /** Each is called once, as soon as it has said this on stderr. */
   readonly whenSaid?: Saying | readonly Saying[] | undefined;
 }
@@ -32,15 +34,19 @@ export interface RunResult {
 
 /** Runs a program in the repository's root, without a terminal, and collects what it says. No exit code is an error. */
 export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-  const { env = process.env, input, timeoutMs = 300_000 * patience, kill, killAt, whenSaid } = options;
+  const { env = process.env, input, timeoutMs = 300_000 * patience, kill, killAt, interruptAtLine, whenSaid } = options;
   const began = performance.now();
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd: root, env, timeout: timeoutMs, stdio: "pipe" });
     let stdout = "";
     let stderr = "";
     kill?.addEventListener("abort", () => child.kill(kill.reason as NodeJS.Signals));
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
     let isKilled = false;
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text;
+      const lines = stdout.split("\n").length - 1;
+      if (interruptAtLine !== undefined && !isKilled && lines >= interruptAtLine) isKilled = child.kill("SIGINT");
+    });
     const sayings = new Set([whenSaid ?? []].flat());
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       stderr += text;
