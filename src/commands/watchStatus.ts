@@ -25,11 +25,11 @@ export async function watchStatus(
   const show = output === "text" && redraw ? tableOn(redraw) : linesOn(output, context);
   while (!signal.aborted) {
     const beganMs = performance.now();
-    try {
-      await show(statusRows(await lookAtHosts(hosts, context)));
-    } catch (error) {
-      if (!signal.aborted) throw error;
-    }
+    await lookAtHosts(hosts, context)
+      .then((seen) => show(statusRows(seen)))
+      .catch((error: unknown) => {
+        if (!signal.aborted) throw error;
+      });
     const pauseMs = Math.max(leastPauseMs, pausePerLook * (performance.now() - beganMs));
     // Nothing but the signal ends it early.
     await delay(pauseMs, undefined, { signal }).catch(() => undefined);

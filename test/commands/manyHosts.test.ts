@@ -21,7 +21,11 @@ const world = vi.hoisted(() => ({
 }));
 
 vi.mock("../../src/deploy/withEngine.js", () => ({
-  withEngine: async ({ dockerHost }: { dockerHost: string }, _: unknown, use: (engine: unknown) => Promise<unknown>) => {
+  withEngine: async (
+    { dockerHost }: { dockerHost: string },
+    _: unknown,
+    use: (engine: unknown) => Promise<unknown>,
+  ) => {
     world.mostOpen = Math.max(world.mostOpen, ++world.open);
     try {
       const engine = world.engines.get(dockerHost);
@@ -54,13 +58,13 @@ function context(more: Partial<RunContext> = {}): RunContext {
     report: (event: ReportEvent) => events.push(event),
     signal: abort.signal,
     env: {},
-    write: (text: string) => Promise.resolve(void (out += String(text))),
-    writeError: (text: string) => Promise.resolve(void (err += String(text))),
+    write: (text: string) => Promise.resolve(void (out += text)),
+    writeError: (text: string) => Promise.resolve(void (err += text)),
     ...more,
   } as unknown as RunContext;
 }
 
-/** A Docker with these components; a program says its first word on stdout, the second on stderr, and ends with the third. */
+/** With these components. A program says its first word on stdout, its second on stderr; its third is its code. */
 function docker(name: string, components: readonly string[] = ["kubelet"]): void {
   const containers = components.map((component) => ({
     id: component,
