@@ -1,24 +1,17 @@
-import { setUnschedulable, deleteNode, drainNode } from "../apply/leaveCluster.js";
-import type { KubernetesClient } from "../api/kubernetesClient.js";
+import { deleteNode } from "../apply/leaveCluster.js";
+import { endOwnCordon, leftCordons } from "../apply/ownCordon.js";
 import type { OperatorKubeconfig } from "../config/operatorKubeconfig.js";
-import { clusterConfigPath, parseClusterConfig } from "../kubernetes/bootstrapObjects.js";
-import { featuresOf } from "../kubernetes/versions.js";
-import type { ClusterConfig } from "../model/clusterConfig.js";
-import type { MasterHost, WorkerHost } from "../model/clusterHosts.js";
-import { messageOf, TsdeployError } from "../model/errors.js";
+import type { MasterHost } from "../model/clusterHosts.js";
+import { TsdeployError } from "../model/errors.js";
 import type { UpOptions } from "../model/options.js";
 import { type ClusterPlan, type HostWork, planCluster, type Wave } from "../plan/planCluster.js";
-import { formatJoinToken } from "../pki/joinToken.js";
+import { onHost } from "../report/onHost.js";
 import type { RunContext } from "../report/runContext.js";
-import { bringImage } from "./bringImage.js";
+import { changeWorker, drainForWork, whileDrained } from "./changeWorker.js";
 import { deployMaster } from "./deployMaster.js";
-import { fixedTokenOf } from "./fixedToken.js";
-import { adminApi } from "./hostApi.js";
-import { endToken, makeToken } from "./joinTokens.js";
-import { joinWorker } from "./joinWorker.js";
 import { type LookedAt, type LookedAtCluster, lookAtHosts } from "./lookAtHosts.js";
 import { contextOf, failureOf, type HostFailure, inPool, workOn } from "./manyHosts.js";
-import { withHelper } from "./withHelper.js";
+import { type RunningCluster, withCluster } from "./runningCluster.js";
 
 /** What a run did on a host. */
 export interface HostOutcome {
@@ -115,10 +108,12 @@ class UpRun {
     const waves = this.#plan.waves.filter((wave) => !wave.hosts.includes(master.name));
     const own = this.#plan.waves.find((wave) => wave.hosts.includes(master.name));
     if (own) await this.#workOnMaster(master.host, own.work);
-    if (this.#failed.size > 0 || waves.length + this.#plan.prunes.length === 0) return;
+    const left = leftCordons(this.#seen.nodes);
+    if (this.#failed.size > 0 || waves.length + this.#plan.prunes.length + left.length === 0) return;
     try {
       await withCluster(master.host, this.#context, async (cluster) => {
         for (const wave of waves) await this.#workOnWorkers(wave, cluster);
+        for (const node of left) await this.#endCordon(node, cluster);
         for (const node of this.#plan.prunes) await this.#prune(node, cluster);
       });
     } catch (error) {
@@ -157,142 +152,35 @@ class UpRun {
 
   async #workOnWorkers({ work, hosts, parallel }: Wave, cluster: RunningCluster): Promise<void> {
     const workers = this.#seen.workers.filter(({ name }) => hosts.includes(name));
+    const { timeoutMs } = this.#options;
     await inPool(workers, parallel, ({ host, state, nodeName = "" }) =>
       this.#work(host.name, work, async () => {
+        const change = () => changeWorker(host, this.#seen.master.host, cluster, this.#context);
+        const drain = { cluster, context: contextOf(host, this.#context), timeoutMs };
         const drains = state.kind === "different" && state.drains;
-        await (drains ? this.#drained(nodeName, host, cluster) : this.#join(host, cluster));
+        await (drains ? whileDrained(nodeName, drain, change) : change());
       }),
     );
   }
 
-  async #join(host: WorkerHost, cluster: RunningCluster): Promise<void> {
-    const { image, version, apiserver } = cluster.config;
-    const master = new URL(apiserver).hostname;
-    const { pullTimeoutMs, timeoutMs, image: ownImage, k8sVersion } = host.options;
-    if ((ownImage ?? image) === image && (k8sVersion ?? version) === version) {
-      await bringImage(image, this.#seen.master.host, host, this.#context);
-    }
-    const token = await cluster.token(2 * (pullTimeoutMs + timeoutMs));
-    await joinWorker({ ...host.options, master, token }, contextOf(host, this.#context));
-  }
-
-  /** Its pods go elsewhere first; then it takes pods again, changed or as it was. */
-  async #drained(node: string, host: WorkerHost, cluster: RunningCluster): Promise<void> {
-    const { report, signal } = contextOf(host, this.#context);
-    try {
-      await this.#drain(node, cluster, (seen) => {
-        report({ kind: "waiting", phase: "drain", seen });
-      });
-      await this.#join(host, cluster);
-    } finally {
-      await this.#takesPodsAgain(node, cluster, signal.aborted ? AbortSignal.timeout(host.options.timeoutMs) : signal);
-    }
-  }
-
-  /** Unless somebody had cordoned it before this run. */
-  async #takesPodsAgain(node: string, { api }: RunningCluster, signal: AbortSignal): Promise<void> {
-    const before = this.#seen.nodes.find(({ metadata }) => metadata.name === node);
-    if (before?.spec?.unschedulable !== true) await setUnschedulable(api, node, false, signal);
-  }
-
-  async #drain(node: string, { api, config }: RunningCluster, onSeen: (seen: string) => void): Promise<void> {
-    const { timeoutMs } = this.#options;
-    const evictionApiVersion = featuresOf(config.version).apis.eviction;
-    await drainNode(api, { node, evictionApiVersion, timeoutMs, signal: this.#context.signal, onSeen });
+  /** Of a run that was cut short. A host that has failed in this one is as that run has left it. */
+  async #endCordon(node: string, { api }: RunningCluster): Promise<void> {
+    const { signal } = this.#context;
+    const host = this.#seen.workers.find(({ nodeName }) => nodeName === node);
+    const wasDrained = host?.state.kind === "different" && host.state.drains;
+    if (wasDrained || this.#failed.has(host?.name ?? "") || signal.aborted) return;
+    await endOwnCordon(api, node, signal);
+    this.#context.report({ kind: "notice", message: `node ${node}, which an earlier run had drained, takes pods again` });
   }
 
   async #prune(node: string, cluster: RunningCluster): Promise<void> {
     if (this.#context.signal.aborted) return;
-    const { report, signal } = this.#context;
+    const { timeoutMs } = this.#options;
     const failure = await workOn(node, "remove", this.#context, async () => {
-      await this.#drain(node, cluster, (seen) => {
-        report({ kind: "waiting", phase: "drain", seen, host: node });
-      }).catch(async (error: unknown) => {
-        const anew = AbortSignal.timeout(this.#options.timeoutMs);
-        await this.#takesPodsAgain(node, cluster, anew).catch(() => undefined);
-        throw error;
-      });
-      await deleteNode(cluster.api, node, signal);
+      await drainForWork(node, { cluster, context: onHost(node, this.#context), timeoutMs });
+      await deleteNode(cluster.api, node, this.#context.signal);
     });
     if (failure) this.#otherFailures.push(failure);
     else this.#pruned.push(node);
-  }
-}
-
-/** A cluster whose master runs, as its administrator. */
-interface RunningCluster {
-  readonly api: KubernetesClient;
-  readonly config: ClusterConfig;
-  /** A join token that is good for so long; the same for all that need one at a time. */
-  token(lifeMs: number): Promise<string>;
-}
-
-/** Opens the cluster by its master's Docker. Tokens that were made are revoked at the end, however it comes. */
-async function withCluster(
-  host: MasterHost,
-  context: RunContext,
-  use: (cluster: RunningCluster) => Promise<void>,
-): Promise<void> {
-  const own = contextOf(host, context);
-  const made: string[] = [];
-  try {
-    await withHelper(host.options, own, async ({ helper }) => {
-      const files = await helper.readFiles();
-      const api = await adminApi(helper, files);
-      const { signal } = context;
-      let current: { readonly token: Promise<string>; readonly freshUntilMs: number } | undefined;
-      const fixed = fixedTokenOf(files);
-      const make = async (lifeMs: number): Promise<string> => {
-        if (fixed) return formatJoinToken(fixed.token);
-        const expiresMs = (await helper.clockMs()) + lifeMs;
-        const { id, joinToken } = await makeToken(api, { expiresMs, description: "made by tsdeploy up" }, signal);
-        made.push(id);
-        return joinToken;
-      };
-      try {
-        const config = parseClusterConfig(await api.get(clusterConfigPath, { signal }));
-        await use({
-          api,
-          config,
-          token: (lifeMs) => {
-            // Who gets it late still has half of its life.
-            if (!current || performance.now() > current.freshUntilMs) {
-              current = { token: make(2 * lifeMs), freshUntilMs: performance.now() + lifeMs };
-            }
-            return current.token;
-          },
-        });
-        if (!signal.aborted) await revokeAll(api, made, signal);
-      } finally {
-        api.close();
-      }
-    });
-  } finally {
-    if (made.length > 0) await revokeAnew(host, made, own);
-  }
-}
-
-async function revokeAll(api: KubernetesClient, ids: string[], signal: AbortSignal): Promise<void> {
-  for (let id = ids.at(-1); id !== undefined; id = ids.at(-1)) {
-    await endToken(api, id, signal);
-    ids.pop();
-  }
-}
-
-/** After a failure, or when the person has stopped the run: the connection of before may be of no use. */
-async function revokeAnew(host: MasterHost, ids: string[], context: RunContext): Promise<void> {
-  const signal = AbortSignal.timeout(30_000);
-  try {
-    await withHelper(host.options, { ...context, signal }, async ({ helper }) => {
-      const api = await adminApi(helper, await helper.readFiles());
-      try {
-        await revokeAll(api, ids, signal);
-      } finally {
-        api.close();
-      }
-    });
-  } catch (error) {
-    const lines = ids.map((id) => `\`tsdeploy token revoke ${id}\``).join(", ");
-    context.report({ kind: "warning", message: `join tokens of this run could not be revoked (${lines}): ${messageOf(error)}` });
   }
 }

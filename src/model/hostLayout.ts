@@ -18,6 +18,9 @@ export const labels = {
   lockSince: "io.tsdeploy.lock.since",
 } as const;
 
+/** Annotation of a Node that a run has cordoned for its work: when. Who cordons a node by hand sets none. */
+export const cordonMark = "io.tsdeploy.cordoned";
+
 /** Where things lie on a host. */
 export const paths = {
   kubernetes: "/etc/kubernetes",

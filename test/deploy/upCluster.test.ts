@@ -12,6 +12,8 @@ import type { RunContext } from "../../src/report/runContext.js";
 const world = vi.hoisted(() => ({
   looks: [] as LookedAtCluster[],
   done: [] as string[],
+  /** By their owner. */
+  cordoned: new Set<string>(),
   deployMaster: (): Promise<unknown> => Promise.resolve({ kind: "changed" }),
   joinWorker: (options: unknown): Promise<unknown> => Promise.resolve({ kind: "changed", options }),
   drain: (): Promise<void> => Promise.resolve(),
@@ -64,12 +66,17 @@ vi.mock("../../src/apply/leaveCluster.js", () => ({
     world.done.push(`drain ${node}`);
     return world.drain();
   },
-  setUnschedulable: (_api: unknown, node: string, value: boolean) => {
-    world.done.push(`${value ? "cordon" : "uncordon"} ${node}`);
-    return Promise.resolve();
-  },
   deleteNode: (_api: unknown, node: string) => {
     world.done.push(`delete ${node}`);
+    return Promise.resolve();
+  },
+}));
+
+vi.mock("../../src/apply/ownCordon.js", async (original) => ({
+  ...(await original<typeof import("../../src/apply/ownCordon.js")>()),
+  cordonForWork: (_api: unknown, node: string) => Promise.resolve(!world.cordoned.has(node)),
+  endOwnCordon: (_api: unknown, node: string) => {
+    world.done.push(`uncordon ${node}`);
     return Promise.resolve();
   },
 }));
@@ -105,6 +112,7 @@ beforeEach(() => {
   events = [];
   abort = new AbortController();
   world.done.length = 0;
+  world.cordoned.clear();
   world.looks.length = 0;
   world.deployMaster = () => Promise.resolve({ kind: "changed" });
   world.joinWorker = () => Promise.resolve({ kind: "changed" });
@@ -211,6 +219,15 @@ describe("up", () => {
     expect(world.done).toEqual(["drain a", "uncordon a"]);
   });
 
+  it("a node that an earlier run had cordoned, and did not come to uncordon, takes pods again", async () => {
+    const look = seen(same, { a: same, b: same }, ["m", "a", "b"]);
+    const nodes = look.nodes.map((node, n) =>
+      n === 1 ? { metadata: { ...node.metadata, annotations: { "io.tsdeploy.cordoned": "2026" } } } : node,
+    );
+    await run({ ...look, nodes });
+    expect(world.done).toEqual(["uncordon a"]);
+  });
+
   it("looks again at workers when the master has changed: they follow its configuration", async () => {
     world.looks.push(seen(same, { a: different(false) }));
     const { outcomes } = await run(seen(different(false), { a: same }));
@@ -227,9 +244,8 @@ describe("up", () => {
 
   it("a node that cannot be drained stays in the cluster, cordoned only if it was so before; the exit code says so", async () => {
     world.drain = () => Promise.reject(new TsdeployError("failed", { code: "DRAIN_TIMEOUT", message: "late" }));
-    const look = seen(same, {}, ["m", "old", "older"]);
-    const nodes = look.nodes.map((node) => (node.metadata.name === "old" ? { ...node, spec: { unschedulable: true } } : node));
-    const { pruned, exitCode } = await run({ ...look, nodes }, { prune: true });
+    world.cordoned.add("old");
+    const { pruned, exitCode } = await run(seen(same, {}, ["m", "old", "older"]), { prune: true });
     expect([pruned, exitCode]).toEqual([[], 6]);
     expect(world.done).toEqual(["drain old", "drain older", "uncordon older"]);
   });
