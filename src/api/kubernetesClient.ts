@@ -124,6 +124,11 @@ export class KubernetesClient {
     }
   }
 
+  /** What the API server answers in another form than JSON, such as its metrics. */
+  text(path: string, options: RequestOptions = {}): Promise<string> {
+    return this.#send("GET", path, options);
+  }
+
   /** Resolves if the API server says that it is well. @throws ApiError with what it says instead */
   async healthz(options: RequestOptions = {}): Promise<void> {
     await this.#send("GET", "/healthz", options);

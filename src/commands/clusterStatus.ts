@@ -5,6 +5,7 @@ import type { ClusterHosts } from "../model/clusterHosts.js";
 import type { CommandResult } from "../report/events.js";
 import type { RunContext } from "../report/runContext.js";
 import { textTable } from "../report/textTable.js";
+import { progressText, upgradeProgress } from "./upgradeProgress.js";
 
 /** A host of the file, or a node that is none of them. */
 export interface StatusRow {
@@ -30,9 +31,10 @@ export async function clusterStatus(hosts: ClusterHosts, context: RunContext): P
     context.report({ kind: "problems", host, title: "cannot be looked at as a whole", problems: error.problems });
   }
   const others = rows.filter(({ host }) => host === undefined);
+  const upgrade = upgradeProgress(seen.nodes, rows.find(({ role }) => role === "master")?.version);
   return {
-    data: { hosts: rows.filter(({ host }) => host !== undefined), others: others.map(({ node }) => node) },
-    text: statusTable(rows),
+    data: { hosts: rows.filter(({ host }) => host !== undefined), others: others.map(({ node }) => node), upgrade },
+    text: upgrade ? `${statusTable(rows)}\n\n${progressText(upgrade)}` : statusTable(rows),
     exitCode: exitCodeOf(failures, context.signal),
   };
 }

@@ -21,6 +21,7 @@ import { certificateExpiries, type CertificateExpiry } from "../pki/certificateE
 import type { CommandResult } from "../report/events.js";
 import type { RunContext } from "../report/runContext.js";
 import { clusterStatus } from "./clusterStatus.js";
+import { progressText, type UpgradeProgress, upgradeProgress } from "./upgradeProgress.js";
 import { watchStatus } from "./watchStatus.js";
 
 interface NodeRow {
@@ -67,6 +68,7 @@ export async function status(options: StatusOptions, context: RunContext): Promi
         expires: new Date(notAfterMs).toISOString(),
       })),
       nodes: cluster.nodes?.map(rowOf),
+      upgrade: progressOf(cluster, first),
       routes: neededRoutes(files, cluster.nodes),
       addons: cluster.addons,
     };
@@ -192,6 +194,7 @@ function describe(view: HostView): string {
     ...(cluster.server === undefined && cluster.health === undefined
       ? []
       : [`API server${cluster.server === undefined ? "" : ` ${cluster.server}`}: ${cluster.health ?? "not queried"}`]),
+    ...[progressOf(cluster, first)].flatMap((progress) => (progress ? [progressText(progress)] : [])),
     ...moves(view, own("role")),
     "",
     ...table([...components].map(([component, { status: text }]) => [component, text])),
@@ -206,6 +209,12 @@ function describe(view: HostView): string {
       ? ["", "Routes to pods that the other machines need:", ...routes.map((route) => `  ip route add ${route}`)]
       : []),
   ].join("\n");
+}
+
+/** Of a master's cluster: with another kubeconfig the version of this host says nothing. */
+function progressOf({ nodes }: ClusterView, host: ContainerSummary | undefined): UpgradeProgress | undefined {
+  if (!nodes || host?.labels[labels.role] !== "master") return undefined;
+  return upgradeProgress(nodes, host.labels[labels.version]);
 }
 
 /** What to do where an address is not what it was. */

@@ -7,15 +7,18 @@ import type { ClusterPlan } from "../plan/planCluster.js";
 import type { CommandResult } from "../report/events.js";
 import type { RunContext } from "../report/runContext.js";
 import { textTable } from "../report/textTable.js";
+import { reportUpgrade, upgradePlanResult } from "./upgradeText.js";
 
 /** `tsdeploy up -f FILE`: a cluster of many machines becomes, or stays, what its file says. */
 export async function up(options: UpOptions, context: RunContext): Promise<CommandResult> {
-  const outcome = await upCluster(options, context, async (plan, seen) => {
+  const outcome = await upCluster(options, context, async (plan, seen, upgrade) => {
+    if (upgrade) {
+      reportUpgrade(upgrade, context);
+      return confirmPrunes(plan, options, context);
+    }
     reportFailures(seen, context);
     if (plan.waves.length > 0 || plan.prunes.length > 0) context.report({ kind: "notice", message: planText(plan, seen) });
-    if (plan.prunes.length === 0 || options.yes) return true;
-    if (!context.isTTY) throw pruneUnconfirmed(plan.prunes);
-    return context.confirm(`Remove ${nodes(plan.prunes)}?`);
+    return confirmPrunes(plan, options, context);
   });
   const { master, workers } = outcome.seen;
   for (const { name, warnings } of [master, ...workers]) {
@@ -24,10 +27,20 @@ export async function up(options: UpOptions, context: RunContext): Promise<Comma
     for (const message of warnings) context.report({ kind: "warning", host: name, message });
   }
   if (!outcome.hosts) {
+    if (outcome.upgrade) {
+      const { text, ...result } = upgradePlanResult(outcome.upgrade);
+      return { ...result, text: `${text}\n\nThen \`up\` looks again, for what else the file says.` };
+    }
     reportFailures(outcome.seen, context);
     return { ...plannedResult(outcome), exitCode: exitCodeOf(outcome.failures, context.signal) };
   }
   return doneResult(outcome, outcome.hosts, exitCodeOf(outcome.failures, context.signal));
+}
+
+async function confirmPrunes({ prunes }: ClusterPlan, options: UpOptions, context: RunContext): Promise<boolean> {
+  if (prunes.length === 0 || options.yes) return true;
+  if (!context.isTTY) throw pruneUnconfirmed(prunes);
+  return context.confirm(`Remove ${nodes(prunes)}?`);
 }
 
 function pruneUnconfirmed(prunes: readonly string[]): TsdeployError {

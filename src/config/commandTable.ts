@@ -78,6 +78,34 @@ export const commandTable: readonly CommandRow[] = [
     streamsEvents: true,
   },
   {
+    name: "upgrade plan",
+    summary: "show the way to another version of Kubernetes, and what stands against it",
+    description:
+      "With -f of a whole cluster, else of the one host that Docker's options name. Shows the versions to stop at, etcd's too, " +
+      "what images have to be fetched, who still uses an API that the target has no more, and budgets that allow no eviction. " +
+      "Changes nothing; the exit code is 0 if `upgrade apply` would begin.",
+    examples: [
+      ["tsdeploy upgrade plan -f cluster.yaml", "to the next version"],
+      ["tsdeploy upgrade plan -f cluster.yaml --to v1.22.17", "to another one"],
+    ],
+    streamsEvents: true,
+  },
+  {
+    name: "upgrade apply",
+    summary: "bring a cluster to another version of Kubernetes",
+    description:
+      "Refuses with all that stands against it before anything is touched, and brings the images to all hosts first. Then the " +
+      "masters one after the other, each with a copy of etcd's data and undone if it does not work, and the workers: " +
+      "drained, changed, and taking pods again. Interrupted, the same command goes on from there. Without -f it is about the " +
+      "one host that Docker's options name: the master first, then each worker.",
+    examples: [
+      ["tsdeploy upgrade apply -f cluster.yaml --to v1.22.17", "all hosts of a file"],
+      ["tsdeploy upgrade apply -f cluster.yaml --parallel 3", "three workers at once"],
+      ["tsdeploy upgrade apply --host ssh://root@10.0.0.6", "one host"],
+    ],
+    streamsEvents: true,
+  },
+  {
     name: "status",
     summary: "show what runs here, and how it is",
     description:
@@ -254,6 +282,7 @@ export const commandTable: readonly CommandRow[] = [
 
 /** Commands that have commands of their own. */
 export const groupTable: readonly { readonly name: string; readonly summary: string }[] = [
+  { name: "upgrade", summary: "another version of Kubernetes: plan, apply" },
   { name: "token", summary: "join tokens: create, list, revoke" },
   { name: "addon", summary: "add-ons of a cluster: list, enable, disable" },
   { name: "config", summary: "a cluster's file: import, print, validate" },

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import type { ClusterHosts } from "../model/clusterHosts.js";
+import type { ClusterHost, ClusterHosts } from "../model/clusterHosts.js";
 import { defined } from "../model/defined.js";
 import { messageOf, type Problem, TsdeployError } from "../model/errors.js";
 import type {
@@ -25,6 +25,8 @@ import type {
   TokenCreateOptions,
   TokenListOptions,
   TokenRevokeOptions,
+  UpgradeApplyOptions,
+  UpgradePlanOptions,
   UpOptions,
   VersionsOptions,
   WorkerOptions,
@@ -54,6 +56,8 @@ export interface CommandOptions {
   readonly exec: ExecOptions;
   readonly up: UpOptions;
   readonly down: DownOptions;
+  readonly "upgrade plan": UpgradePlanOptions;
+  readonly "upgrade apply": UpgradeApplyOptions;
   readonly "config import": ConfigImportOptions;
   readonly "config print": ConfigOptions;
   readonly "config validate": ConfigOptions;
@@ -129,8 +133,9 @@ class Loader {
     await this.#readFolder("addons", async (...args) => (await import("./loadAddons.js")).loadAddons(...args));
     await this.#readToken();
     const hosts = await this.#readHosts();
+    const local = await this.#readLocal();
     if (this.#problems.length > 0) throw new TsdeployError("usage", this.#problems);
-    return { ...this.#result(), ...(hosts && { hosts }) };
+    return { ...this.#result(), ...(hosts && { hosts }), ...(local && { local }) };
   }
 
   /** The file of a whole cluster, if the command takes one and it was named. */
@@ -238,6 +243,21 @@ class Loader {
     const known = new Set(this.#problems.map(({ message }) => message));
     this.#problems.push(...problems.filter(({ message }) => !known.has(message)));
     return hosts;
+  }
+
+  /** Without a cluster's file an upgrade is one host's, whose role only its Docker knows: options of either. */
+  async #readLocal(): Promise<Readonly<Record<"master" | "worker", ClusterHost>> | undefined> {
+    const upgrades: readonly CommandName[] = ["upgrade plan", "upgrade apply"];
+    if (!upgrades.includes(this.#command) || this.#clusterFile !== undefined) return undefined;
+    const { dockerHost, dockerContext } = this.#result();
+    const own = Object.entries(defined({ dockerHost, dockerContext })) as [string, string][];
+    const hostFile: ConfigFile = { path: "", values: new Map(own), problems: [], locate: () => "" };
+    const [name = "this host"] = own.map(([, value]) => value);
+    const read = async (role: "master" | "worker"): Promise<ClusterHost> => {
+      const loader = new Loader(role, { ...sourcesOfHosts(this.#sources), hostFile, cwd: this.#cwd });
+      return { role, name, options: await loader.load() } as unknown as ClusterHost;
+    };
+    return { master: await read("master"), worker: await read("worker") };
   }
 
   /** What lies in the folder that an option names; nothing without one. */

@@ -9,6 +9,8 @@ export type CommandName =
   | "teardown"
   | "up"
   | "down"
+  | "upgrade plan"
+  | "upgrade apply"
   | "status"
   | "kubeconfig"
   | "token create"
@@ -103,6 +105,8 @@ const everywhere: readonly CommandName[] = [
   "teardown",
   "up",
   "down",
+  "upgrade plan",
+  "upgrade apply",
   "status",
   "kubeconfig",
   "token create",
@@ -127,6 +131,7 @@ const onMaster: readonly CommandName[] = ["master"];
 const onNodes: readonly CommandName[] = ["master", "worker"];
 /** Those that change hosts. */
 const onHosts: readonly CommandName[] = [...onNodes, "teardown", "up", "down"];
+const onUpgrades: readonly CommandName[] = ["upgrade plan", "upgrade apply"];
 const onAddons: readonly CommandName[] = ["addon enable", "addon disable"];
 /** Those that list or bring what a cluster needs. */
 const onImageSets: readonly CommandName[] = ["image list", "image save", "image copy"];
@@ -500,8 +505,9 @@ export const optionTable: readonly OptionRow[] = [
     argument: "FILE",
     type: "path",
     description:
-      "YAML file of a whole cluster: the options of `--config`, and `hosts`; required but for `status` and `exec`",
-    commands: ["up", "down", "status", "exec", "config print", "config validate"],
+      "YAML file of a whole cluster: the options of `--config`, and `hosts`; required but for `status`, `exec` and " +
+      "`upgrade`, which without it are about one host",
+    commands: ["up", "down", ...onUpgrades, "status", "exec", "config print", "config validate"],
     group: "Run",
     inFile: false,
   },
@@ -576,13 +582,25 @@ export const optionTable: readonly OptionRow[] = [
     inFile: false,
   },
   {
+    key: "targetVersion",
+    flag: "--to",
+    argument: "VERSION",
+    type: "version",
+    description: "version of Kubernetes to go to",
+    otherwise: "what the file says; the masters', while a worker is behind; else the next minor version, of the releases that were tried or are here",
+    commands: onUpgrades,
+    group: "Run",
+    variable: "TSDEPLOY_UPGRADE_TO",
+    inFile: false,
+  },
+  {
     key: "parallel",
     flag: "--parallel",
     argument: "HOSTS",
     type: "count",
     description: "how many workers at once",
     otherwise: "10, but those that change one by one",
-    commands: ["up", "down"],
+    commands: ["up", "down", "upgrade apply"],
     group: "Run",
     inFile: false,
   },
@@ -600,7 +618,7 @@ export const optionTable: readonly OptionRow[] = [
     flag: "--continue",
     type: "boolean",
     description: "go on with the hosts that pass all checks, when others do not",
-    commands: ["up"],
+    commands: ["up", "upgrade apply"],
     group: "Run",
     inFile: false,
   },
@@ -781,7 +799,7 @@ export const optionTable: readonly OptionRow[] = [
     hasNegative: true,
     description: "your kubeconfig; `--no-kubeconfig` leaves it alone",
     otherwise: "`$KUBECONFIG`, else ~/.kube/config; for `status` that of the host",
-    commands: ["master", "up", "status", "kubeconfig"],
+    commands: ["master", "up", "upgrade apply", "status", "kubeconfig"],
     group: "Run",
     inFile: true,
   },
@@ -792,7 +810,7 @@ export const optionTable: readonly OptionRow[] = [
     type: "duration",
     description: "how long each wait may take, such as that for the node to be Ready",
     default: "2m",
-    commands: [...onHosts, ...onAddons],
+    commands: [...onHosts, ...onUpgrades, ...onAddons],
     group: "Run",
     inFile: true,
   },
@@ -803,7 +821,7 @@ export const optionTable: readonly OptionRow[] = [
     type: "duration",
     description: "how long it may take to pull an image, or to build one",
     default: "15m",
-    commands: [...onImages.filter((command) => command !== "image list"), "up", "addon enable"],
+    commands: [...onImages.filter((command) => command !== "image list"), "up", ...onUpgrades, "addon enable"],
     group: "Run",
     inFile: true,
   },
@@ -821,7 +839,7 @@ export const optionTable: readonly OptionRow[] = [
     flag: "--wait",
     type: "boolean",
     description: "when another run is changing this host, wait for its end instead of being refused",
-    commands: [...onHosts, ...onAddons],
+    commands: [...onHosts, "upgrade apply", ...onAddons],
     group: "Run",
     inFile: false,
   },
@@ -830,7 +848,7 @@ export const optionTable: readonly OptionRow[] = [
     flag: "--overwrite",
     type: "boolean",
     description: "replace manifests that were edited on the host",
-    commands: [...onMaster, "up"],
+    commands: [...onMaster, "up", "upgrade apply"],
     group: "Run",
     inFile: false,
   },
@@ -839,7 +857,7 @@ export const optionTable: readonly OptionRow[] = [
     flag: "--keep-on-failure",
     type: "boolean",
     description: "leave what was done where it is when a step fails",
-    commands: [...onNodes, "up"],
+    commands: [...onNodes, "up", "upgrade apply"],
     group: "Run",
     inFile: false,
   },
@@ -849,6 +867,15 @@ export const optionTable: readonly OptionRow[] = [
     type: "boolean",
     description: "no drain, and no grace period for pods",
     commands: ["teardown", "down"],
+    group: "Run",
+    inFile: false,
+  },
+  {
+    key: "force",
+    flag: "--force",
+    type: "boolean",
+    description: "go on although somebody uses versions of the API that the target has no more",
+    commands: ["upgrade apply"],
     group: "Run",
     inFile: false,
   },

@@ -1,5 +1,6 @@
 import { deleteNode } from "../apply/leaveCluster.js";
 import { endOwnCordon, leftCordons } from "../apply/ownCordon.js";
+import { nodeVersion } from "../apply/probes.js";
 import type { OperatorKubeconfig } from "../config/operatorKubeconfig.js";
 import type { MasterHost } from "../model/clusterHosts.js";
 import { TsdeployError } from "../model/errors.js";
@@ -11,7 +12,9 @@ import { changeWorker, drainForWork, whileDrained } from "./changeWorker.js";
 import { deployMaster } from "./deployMaster.js";
 import { type LookedAt, type LookedAtCluster, lookAtHosts } from "./lookAtHosts.js";
 import { contextOf, failureOf, type HostFailure, inPool, workOn } from "./manyHosts.js";
+import { prepareUpgrade, type Upgrade } from "./prepareUpgrade.js";
 import { type RunningCluster, withCluster } from "./runningCluster.js";
+import { carryOutUpgrade, refuseUpgrade } from "./upgradeCluster.js";
 
 /** What a run did on a host. */
 export interface HostOutcome {
@@ -28,7 +31,12 @@ export interface UpOutcome {
   readonly pruned: readonly string[];
   readonly failures: readonly HostFailure[];
   readonly kubeconfig?: OperatorKubeconfig;
+  /** Of Kubernetes, where the file says another version than the hosts have. */
+  readonly upgrade?: Upgrade;
 }
+
+/** Shows what will be done; false: it is not to be. */
+export type ConfirmUp = (plan: ClusterPlan, seen: LookedAtCluster, upgrade: Upgrade | undefined) => Promise<boolean>;
 
 /**
  * Brings all hosts of a file to what it says: looks at each, plans, and does on each what `master` and `worker` do.
@@ -39,14 +47,68 @@ export interface UpOutcome {
 export async function upCluster(
   options: UpOptions,
   context: RunContext,
-  confirm: (plan: ClusterPlan, seen: LookedAtCluster) => Promise<boolean>,
+  confirm: ConfirmUp,
 ): Promise<UpOutcome> {
   const seen = await lookAtHosts(options.hosts, context);
+  const { master, workers } = options.hosts;
+  const wish = { masters: [master], workers, onlyAsSaid: true };
+  const upgrade = changesVersion(seen) ? await prepareUpgrade(wish, context) : undefined;
+  if (!upgrade || upgrade.plan.stops.length + upgrade.blockers.length === 0) {
+    return bringToFile(seen, options, context, (plan) => confirm(plan, seen, undefined));
+  }
+  const nodes = seen.nodes.map(({ metadata }) => metadata.name);
+  const plan = planCluster({ ...seen, nodes, options });
+  if (options.dryRun) return { plan, seen, upgrade, pruned: [], failures: [] };
+  const how = { ...options, force: false };
+  refuseUpgrade(upgrade, how);
+  if (!(await confirm(plan, seen, upgrade))) throw notConfirmed();
+  const { hosts: upgraded, failures } = await carryOutUpgrade(upgrade, how, context);
+  const outcomeOf = new Map(upgraded.map((host) => [host.name, host]));
+  if (failures.length > 0 || context.signal.aborted) {
+    const hosts = [seen.master, ...seen.workers].map((host): HostOutcome => {
+      const { outcome = "skipped", failure } = outcomeOf.get(host.name) ?? {};
+      return { host, outcome: asUp[outcome], ...(failure && { failure }) };
+    });
+    return { plan, seen, upgrade, hosts, pruned: [], failures };
+  }
+  // What else the file says, with the new version.
+  const then = await lookAtHosts(options.hosts, context);
+  const rest = await bringToFile(then, options, context, (next) => confirm(next, then, undefined));
+  const hosts = rest.hosts?.map((one): HostOutcome => {
+    const wasUpgraded = one.outcome === "same" && outcomeOf.get(one.host.name)?.outcome === "upgraded";
+    return wasUpgraded ? { ...one, outcome: "changed" } : one;
+  });
+  return { ...rest, upgrade, ...(hosts && { hosts }) };
+}
+
+const asUp = { upgraded: "changed", left: "same", failed: "failed", skipped: "skipped" } as const;
+
+function notConfirmed(): TsdeployError {
+  return new TsdeployError("aborted", { code: "ABORTED", message: "nothing was changed" });
+}
+
+/** Whether the file has a host run another version than it does: that is an upgrade, for which there is one way. */
+function changesVersion({ master, workers, nodes }: LookedAtCluster): boolean {
+  if (master.failure?.problems.some(({ code }) => code === "MINOR_SKIPPED") === true) return true;
+  if (workers.some(({ state }) => state.kind === "different" && state.drains)) return true;
+  const { k8sVersion, image } = master.host.options;
+  if (master.state.kind !== "different") return false;
+  const node = nodes.find(({ metadata }) => metadata.name === master.nodeName);
+  return node !== undefined && (k8sVersion === undefined ? image !== undefined : nodeVersion(node) !== k8sVersion);
+}
+
+/** What is not the version of Kubernetes, and all of hosts that are new. */
+async function bringToFile(
+  seen: LookedAtCluster,
+  options: UpOptions,
+  context: RunContext,
+  confirm: (plan: ClusterPlan) => Promise<boolean>,
+): Promise<UpOutcome> {
   const nodes = seen.nodes.map(({ metadata }) => metadata.name);
   const plan = planCluster({ ...seen, nodes, options });
   const lookFailures = [seen.master, ...seen.workers].flatMap(({ failure }) => failure ?? []);
   if (options.dryRun) return { plan, seen, pruned: [], failures: lookFailures };
-  if (!(await confirm(plan, seen))) throw new TsdeployError("aborted", { code: "ABORTED", message: "nothing was changed" });
+  if (!(await confirm(plan))) throw notConfirmed();
   const run = new UpRun(options, seen, plan, context);
   await run.carryOut();
   const outcome = run.outcome();

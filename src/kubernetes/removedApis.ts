@@ -134,8 +134,9 @@ export function parseRequestedApis(metrics: string): RequestedApi[] {
   return metrics.split("\n").flatMap((line): RequestedApi[] => {
     const [, labels, value] = /^apiserver_requested_deprecated_apis\{(.*)\} (\S+)/.exec(line) ?? [];
     if (labels === undefined || Number(value) === 0) return [];
-    const label = Object.fromEntries([...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, name, text]) => [name, text]));
-    const { group = "", version = "", resource = "", removed_release: removedIn = "" } = label as Record<string, string>;
+    const labelOf = (name: string): string => new RegExp(`\\b${name}="([^"]*)"`).exec(labels)?.[1] ?? "";
+    const [group, version] = [labelOf("group"), labelOf("version")];
+    const [resource, removedIn] = [labelOf("resource"), labelOf("removed_release")];
     const apiVersion = group === "" ? version : `${group}/${version}`;
     return [{ apiVersion, resource, ...(removedIn !== "" && { removedIn }) }];
   });

@@ -1,6 +1,6 @@
 import type { AddonName } from "./addonNames.js";
 import type { AddressRanges, OnePerFamily } from "./addressRanges.js";
-import type { ClusterHosts } from "./clusterHosts.js";
+import type { ClusterHosts, MasterHost, WorkerHost } from "./clusterHosts.js";
 import type { NetworkBackend, NetworkName } from "./podNetwork.js";
 
 /** Components that take `extraArgs`; `--patches` are for their manifests and configurations. */
@@ -165,6 +165,26 @@ export interface UpOptions extends ConfigOptions {
 export interface DownOptions extends ConfigOptions, TeardownOptions {
   /** Workers at once. Default: 10. */
   readonly parallel?: number;
+}
+
+/** How an upgrade is to be; of `up` as well, where it is one. */
+export interface UpgradePlanOptions extends CommonOptions {
+  /** All of a cluster; else the one host that Docker's options name. */
+  readonly hosts?: ClusterHosts;
+  /** That host, for either role that it may have. */
+  readonly local?: { readonly master: MasterHost; readonly worker: WorkerHost };
+  /** Such as `v1.21.0`. Default: what the file says, else the next release that is known. */
+  readonly targetVersion?: string;
+  readonly timeoutMs: number;
+}
+
+export interface UpgradeApplyOptions extends UpgradePlanOptions {
+  /** Workers at once. Default: one. */
+  readonly parallel?: number;
+  /** Goes on without hosts that are not reached or that a check stands against. */
+  readonly continue: boolean;
+  /** API versions in use that the target has no more are no reason to stop. */
+  readonly force: boolean;
 }
 
 export interface StatusOptions extends CommonOptions {

@@ -99,7 +99,9 @@ function refusalsOf(input: UpgradePlanInput, oldest: string, newest: string, pat
   const downgrade = compare(newest, target) > 0 ? versionChange(newest, target) : hops.find((found) => found !== undefined);
   if (downgrade) return [{ code: downgrade.code, message: downgrade.message, hint: hintOf(downgrade, newest) }];
   const staying = [
-    ...workers.filter(({ isPinned }) => isPinned === true).map((host) => ({ ...host, why: "its own k8sVersion keeps it there" })),
+    ...workers
+      .filter(({ isPinned }) => isPinned === true)
+      .map((host) => ({ ...host, why: "its own k8sVersion keeps it there" })),
     ...others.map((node) => ({ ...node, why: "no host of this run is it" })),
   ];
   const newer = workers.filter(({ version }) => compare(version, target) > 0).map((host) => ({ ...host, why: "" }));

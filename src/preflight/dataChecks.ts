@@ -132,7 +132,7 @@ export function versionChange(before: string | undefined, after: string | undefi
 }
 
 /** What stands against starting an etcd on data that another one ran on last, in a cluster of this version. */
-function unsafeEtcdChange(from: string, to: string, clusterVersion: string): Finding | undefined {
+export function unsafeEtcdChange(from: string, to: string, clusterVersion: string): Finding | undefined {
   const change = etcdChange(from, to);
   if (change.kind === "safe") {
     return undefined;
