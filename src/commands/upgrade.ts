@@ -60,7 +60,12 @@ function appliedResult(
   exitCode: number,
 ): CommandResult {
   const { plan } = upgrade;
-  const rows = hosts.map(({ name, role, outcome, failure }) => [name, role, outcome, failure?.problems[0]?.code ?? ""]);
+  const sights = [...upgrade.masters, ...upgrade.workers];
+  const isThere = new Map(sights.map(({ name, there }) => [name, there !== undefined]));
+  const rows = hosts.map(({ name, role, outcome, failure }) => {
+    const why = isThere.get(name) === true ? "" : "no node runs there";
+    return [name, role, outcome, failure?.problems[0]?.code ?? why];
+  });
   const changed = hosts.some(({ outcome }) => outcome === "upgraded");
   const data = {
     changed,

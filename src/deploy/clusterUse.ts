@@ -46,7 +46,7 @@ export async function askCluster(
 ): Promise<ClusterUse> {
   const own = contextOf(host, context);
   return withHelper(host.options, own, async ({ helper }) => {
-    const api = await adminApi(helper, await helper.readFiles());
+    const api = await adminApi(helper, await helper.readFiles(), host.options.timeoutMs);
     const { signal } = context;
     try {
       const [config, nodes, lostApis, tightBudgets] = await Promise.all([

@@ -61,9 +61,19 @@ export async function apiByKubeconfig(
   });
 }
 
-/** An administrator's client on a master. @throws TsdeployError `NOT_A_MASTER` */
-export async function adminApi(helper: Helper, files: ReadonlyMap<string, ExistingFile>): Promise<KubernetesClient> {
-  return (await apiByKubeconfig(helper, files, paths.adminConf)) ?? refuse();
+/**
+ * An administrator's client on a master.
+ *
+ * @param waitMs of a run that waits so long for things; without it an answer may take 10 s
+ * @throws TsdeployError `NOT_A_MASTER`
+ */
+export async function adminApi(
+  helper: Helper,
+  files: ReadonlyMap<string, ExistingFile>,
+  waitMs = 0,
+): Promise<KubernetesClient> {
+  const timeoutMs = requestTimeoutMs(waitMs);
+  return (await apiByKubeconfig(helper, files, paths.adminConf, { timeoutMs })) ?? refuse();
 }
 
 /** The administrator's kubeconfig. @throws TsdeployError `NOT_A_MASTER` */

@@ -91,9 +91,7 @@ export async function prepareUpgrade(wish: UpgradeWish, context: RunContext): Pr
     const node = nodes.get(nodeName);
     // Without the cluster nobody knows whether the node is well.
     const isWell = !use || (node !== undefined && isReadyNode(node) && nodeVersion(node) === version);
-    const { k8sVersion } = host.options;
-    const wished = wish.masters[0]?.options.k8sVersion;
-    const isPinned = host.role === "worker" && k8sVersion !== undefined && k8sVersion !== wished && version === k8sVersion;
+    const isPinned = isPinnedTo(host, first.host);
     return [{ name, version, isPinned, isWhole: isWhole && isWell && !marked.includes(nodeName) }];
   };
   const worked = new Set([...masters, ...workers].map((sight) => sight.there?.nodeName));
@@ -134,6 +132,11 @@ function refuseFirst({ name, failure }: NodeSight): never {
   });
 }
 
+/** Whether the file gives a worker another version than its master. */
+function isPinnedTo({ role, options }: MasterHost | WorkerHost, master: MasterHost): boolean {
+  return role === "worker" && options.k8sVersion !== undefined && options.k8sVersion !== master.options.k8sVersion;
+}
+
 /** Releases of Kubernetes that are sure to exist: those that were run, and those of which the master has an image. */
 function releasesKnown({ imageVersions }: NodeThere): readonly string[] {
   return [...triedVersions, ...imageVersions.filter((version) => /^v\d+\.\d+\.\d+$/.test(version))];
@@ -161,7 +164,7 @@ function targetOf(
   if (onlyAsSaid === true) return said === undefined ? newest : resolveVersion(said);
   if (said !== undefined && compare(resolveVersion(said), newest) > 0) return resolveVersion(said);
   const isBehind = workers.some(
-    (sight) => sight.there && sight.host.options.k8sVersion === undefined && compare(sight.there.version, newest) < 0,
+    (sight) => sight.there && !isPinnedTo(sight.host, host) && compare(sight.there.version, newest) < 0,
   );
   const next = inc(newest, "minor");
   const nextMinor = next === null ? "" : `${major(next)}.${minor(next)}`;
@@ -220,7 +223,8 @@ function apiBlockers(use: ClusterUse | undefined, there: NodeThere, plan: Upgrad
   if (!use) {
     // A master that was left half-way is put right first, and says then how its cluster is.
     if (!there.isWhole) return [];
-    const message = `the API server does not answer: ${messageOf(why)}`;
+    const seen = why instanceof TsdeployError ? (why.problems[0]?.message ?? "") : messageOf(why);
+    const message = `the cluster does not say how it is: ${seen}`;
     const hint = "See `tsdeploy status` and `tsdeploy logs apiserver` there; `tsdeploy master` puts right what differs.";
     return [{ code: "API_UNREACHABLE", message, hint, exitCode: 5 }];
   }
@@ -230,8 +234,8 @@ function apiBlockers(use: ClusterUse | undefined, there: NodeThere, plan: Upgrad
       code: "API_REMOVED",
       message: `v${removedIn} has no ${api} any more, which somebody has asked for since the API server started`,
       hint:
-        `Have its users take ${replacement ?? "something else"} (\`kubectl get --raw /metrics | grep deprecated_apis\` ` +
-        `shows which they are); or say --force.`,
+        `Have its users take ${replacement ?? "something else"}; an API server that starts anew forgets who has asked. ` +
+        "Or say --force.",
       exitCode: 4,
       unless: "--force" as const,
     }))
@@ -246,12 +250,15 @@ function checkBlockers(
   config: ClusterConfig | undefined,
 ): Blocker[] {
   const of = (sight: NodeSight, findings: readonly Finding[]): Blocker[] =>
-    findings.map(({ kind, ...problem }) => ({
-      ...problem,
-      host: sight.name,
-      exitCode: kind === "environment" ? 3 : 4,
-      ...(sight.host.role === "worker" && { unless: "--continue" as const }),
-    }));
+    findings
+      // What is looked through is the old image; the new one has its own checks when it is there.
+      .filter(({ code }) => !code.startsWith("IMAGE_"))
+      .map(({ kind, ...problem }) => ({
+        ...problem,
+        host: sight.name,
+        exitCode: kind === "environment" ? 3 : 4,
+        ...(sight.host.role === "worker" && { unless: "--continue" as const }),
+      }));
   const found = plan.stops.flatMap(({ version, masters: inTurn, workers: after }) => [
     ...masters.flatMap((sight) => {
       if (!sight.there || !inTurn.includes(sight.name)) return [];

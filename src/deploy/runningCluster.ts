@@ -30,7 +30,7 @@ export async function withCluster(
   try {
     await withHelper(host.options, own, async ({ helper }) => {
       const files = await helper.readFiles();
-      const api = await adminApi(helper, files);
+      const api = await adminApi(helper, files, host.options.timeoutMs);
       const { signal } = context;
       let current: { readonly token: Promise<string>; readonly freshUntilMs: number } | undefined;
       const fixed = fixedTokenOf(files);

@@ -57,9 +57,9 @@ function problemOf({ host, code, message, hint, unless }: Blocker): Problem {
 }
 
 /**
- * Carries out an upgrade that nothing stands against: images first, on all hosts; then stop by stop the masters in turn,
- * and the workers. A master that fails is undone by itself, and ends the run; a worker that fails stops no other. What is
- * done shows on the hosts, so that the next run goes on from there.
+ * Carries out an upgrade that nothing stands against: images first, on all hosts; then stop by stop the masters in
+ * turn, and the workers. A master that fails is undone by itself, and ends the run; a worker that fails stops no other.
+ * What is done shows on the hosts, so that the next run goes on from there.
  *
  * @throws TsdeployError if an image cannot be brought to a host: none has been changed then
  */

@@ -49,14 +49,23 @@ export async function masterImages(
     inTurn(versions, async (version) => {
       const { options } = followed(sight, masterAt(sight, version));
       const choice = await choose(engine, sight, options, version);
-      const features = featuresOf(version);
       const here = choice.how === "present" ? await engine.inspectImage(choice.reference) : undefined;
-      const built = choice.how === "build" ? features.components.etcd : undefined;
-      const etcd = coerce(here?.labels[imageLabels.etcd])?.version ?? built ?? taggedEtcd(features.images.etcd);
+      const etcd = etcdOf(choice, here, version);
       const isLocal = choice.how === "build" || here?.repoDigests.length === 0;
       return { host: sight.name, version, ...choice, isLocal, ...(etcd !== undefined && { etcd }) };
     }),
   );
+}
+
+/** Undefined where only a run of the image would tell. */
+function etcdOf({ how, reference }: ImageChoice, here: ImageDetails | undefined, version: string): string | undefined {
+  const features = featuresOf(version);
+  if (how === "build") return features.components.etcd;
+  const beside = taggedEtcd(features.images.etcd);
+  const [published] = features.published?.reference.split("{") ?? [];
+  if (!here) return published !== undefined && reference.startsWith(published) ? beside : undefined;
+  const isBeside = besides(here, features, { network: "none", dns: false }).includes("etcd");
+  return isBeside ? beside : coerce(here.labels[imageLabels.etcd])?.version;
 }
 
 /** The same of a worker, which follows the master's. */

@@ -96,8 +96,9 @@ function refusalsOf(input: UpgradePlanInput, oldest: string, newest: string, pat
     const next = all[index + 1];
     return next === undefined ? [] : [versionChange(version, next)];
   });
-  const downgrade = compare(newest, target) > 0 ? versionChange(newest, target) : hops.find((found) => found !== undefined);
-  if (downgrade) return [{ code: downgrade.code, message: downgrade.message, hint: hintOf(downgrade, newest) }];
+  const isDowngrade = compare(newest, target) > 0;
+  const noWay = isDowngrade ? versionChange(newest, target) : hops.find((found) => found !== undefined);
+  if (noWay) return [{ code: noWay.code, message: noWay.message, hint: hintOf(noWay, newest) }];
   const staying = [
     ...workers
       .filter(({ isPinned }) => isPinned === true)

@@ -502,6 +502,20 @@ describe("add-ons", () => {
   });
 });
 
+describe("an upgrade without a cluster's file", () => {
+  it("is of the host that Docker's options name, whatever its role; nothing of a node counts as given", async () => {
+    const env = { TSDEPLOY_K8S_VERSION: "v1.20.2", TSDEPLOY_TIMEOUT: "5m" };
+    const flags = { dockerHost: "ssh://root@10.0.0.5", targetVersion: "1.21.0" };
+    const { local, hosts, targetVersion } = await load("upgrade apply", { flags, env });
+    expect([hosts, targetVersion]).toEqual([undefined, "v1.21.0"]);
+    for (const host of [local?.master, local?.worker]) {
+      expect(host?.options).toMatchObject({ dockerHost: "ssh://root@10.0.0.5", timeoutMs: 300_000 });
+      expect(host?.options.k8sVersion).toBeUndefined();
+      expect(host?.options.given.has("k8sVersion")).toBe(false);
+    }
+  });
+});
+
 describe("patches", () => {
   const patch = (name: string, text: string): void => {
     mkdirSync(join(folder, "patches"), { recursive: true });

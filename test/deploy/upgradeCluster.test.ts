@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { Blocker, Upgrade } from "../../src/deploy/prepareUpgrade.js";
 import { carryOutUpgrade, refuseUpgrade, type UpgradeOutcome } from "../../src/deploy/upgradeCluster.js";
-import type { MasterHost, WorkerHost } from "../../src/model/clusterHosts.js";
+import type { ClusterHost } from "../../src/model/clusterHosts.js";
 import { TsdeployError } from "../../src/model/errors.js";
 import { planUpgrade, type UpgradeHost } from "../../src/plan/planUpgrade.js";
 import type { RunContext } from "../../src/report/runContext.js";
@@ -12,12 +12,12 @@ const world = vi.hoisted(() => ({
   cordoned: new Set<string>(),
   done: [] as string[],
   /** Called before each thing that is done. */
-  before: (_what: string): void => undefined,
+  before: undefined as ((what: string) => void) | undefined,
 }));
 
 function act(what: string, change: () => void = () => undefined): Promise<void> {
   return new Promise((resolve) => {
-    world.before(what);
+    world.before?.(what);
     world.done.push(what);
     change();
     resolve();
@@ -67,10 +67,10 @@ const masters = ["a", "b", "c"];
 const workers = ["w", "x"];
 let abort: AbortController;
 
-function sightOf<Host extends MasterHost | WorkerHost>(name: string, role: Host["role"]) {
+function sightOf(name: string, role: ClusterHost["role"]): unknown {
   const options = { nodeName: name, given: new Set<string>(), timeoutMs: 1000, pullTimeoutMs: 1000 };
   const there = { nodeName: name, version: world.versions.get(name) ?? "", isWhole: true };
-  return { name, host: { role, name, options }, there } as unknown;
+  return { name, host: { role, name, options }, there };
 }
 
 /** What a look would say of the world now. */
@@ -84,10 +84,10 @@ function upgradeTo(target: string, blockers: readonly Blocker[] = []): Upgrade {
     [...inTurn, ...after].map((host) => ({ host, version, reference: "hyperkube", how: "pull" })),
   );
   const nodes = [...world.cordoned].map((name) => ({ metadata: { name } }));
-  const sights = masters.map((name) => sightOf<MasterHost>(name, "master"));
+  const sights = masters.map((name) => sightOf(name, "master"));
   return {
     masters: sights,
-    workers: workers.map((name) => sightOf<WorkerHost>(name, "worker")),
+    workers: workers.map((name) => sightOf(name, "worker")),
     use: { nodes, config: {} },
     from: "v1.20.2",
     plan,
@@ -115,7 +115,7 @@ beforeEach(() => {
   for (const name of [...masters, ...workers]) world.versions.set(name, "v1.20.2");
   world.cordoned.clear();
   world.done.length = 0;
-  world.before = () => undefined;
+  world.before = undefined;
 });
 
 describe("an upgrade", () => {
@@ -188,7 +188,7 @@ describe("an upgrade", () => {
       if (count++ >= at) throw dead;
     };
     await run("v1.23.0").catch(() => undefined);
-    world.before = () => undefined;
+    world.before = undefined;
     const { failures } = await run("v1.23.0");
     expect(failures).toEqual([]);
     expect(new Set(world.versions.values())).toEqual(new Set(["v1.23.0"]));
