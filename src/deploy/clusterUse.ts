@@ -1,6 +1,7 @@
 import { minor } from "semver";
 import type { KubernetesClient } from "../api/kubernetesClient.js";
-import type { Node } from "../apply/probes.js";
+import { type Node, probeApi } from "../apply/probes.js";
+import { waitFor } from "../apply/waitFor.js";
 import { clusterConfigPath, parseClusterConfig } from "../kubernetes/bootstrapObjects.js";
 import { apisRemovedBetween, parseRequestedApis, type RemovedApi, removedApis } from "../kubernetes/removedApis.js";
 import { featuresOf } from "../kubernetes/versions.js";
@@ -37,18 +38,22 @@ export interface ClusterUse {
 /**
  * Asks a master's API server.
  *
+ * @param waits for one that starts anew: it is late, and not gone
  * @throws TsdeployError, ApiError if it does not answer
  */
 export async function askCluster(
   host: MasterHost,
   versions: { readonly from: string; readonly to: string },
+  waits: boolean,
   context: RunContext,
 ): Promise<ClusterUse> {
   const own = contextOf(host, context);
   return withHelper(host.options, own, async ({ helper }) => {
     const api = await adminApi(helper, await helper.readFiles(), host.options.timeoutMs);
     const { signal } = context;
+    const { timeoutMs } = host.options;
     try {
+      if (waits) await waitFor((probing) => probeApi(api, probing), { timeoutMs, signal });
       const [config, nodes, lostApis, tightBudgets] = await Promise.all([
         api.get(clusterConfigPath, { signal }),
         api.list<Node>("/api/v1/nodes", { signal }),

@@ -78,7 +78,7 @@ export async function prepareUpgrade(wish: UpgradeWish, context: RunContext): Pr
   const target = targetOf(wish, first, newest, workers, releases);
 
   let why: unknown;
-  const use = await askCluster(first.host, { from, to: target }, context).catch((error: unknown) => {
+  const use = await askCluster(first.host, { from, to: target }, there.isWhole, context).catch((error: unknown) => {
     context.signal.throwIfAborted();
     why = error;
     return undefined;
