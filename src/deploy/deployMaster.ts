@@ -6,6 +6,8 @@ import { TokenStore } from "../config/tokenStore.js";
 import type { ContainerEngine } from "../docker/containerEngine.js";
 import { collectEngineFacts } from "../host/engineFacts.js";
 import { unknownHost } from "../host/unknownHost.js";
+import { presentImage } from "../image/chooseImage.js";
+import { chooseNodeImage } from "../image/chooseNodeImage.js";
 import { versionByImage } from "../image/versionByImage.js";
 import { bootstrapObjects } from "../kubernetes/bootstrapObjects.js";
 import { tokenSecret } from "../kubernetes/clusterInfo.js";
@@ -25,13 +27,22 @@ import { unmadeIdentity } from "../pki/unmadeIdentity.js";
 import { describePlan } from "../plan/describePlan.js";
 import { runPreflight } from "../preflight/runPreflight.js";
 import type { RunContext } from "../report/runContext.js";
+import { checkDocker } from "./checkDocker.js";
 import { type ChangedNode, changeNode, isFirstRunOn, type NodeOutcome, type PlannedNode } from "./changeNode.js";
 import { masterConfigurations } from "./clusterConfigurations.js";
 import { clusterNodes, hasOthers } from "./clusterNodes.js";
 import { masterApi } from "./hostApi.js";
 import { checkTier } from "./hostSession.js";
 import { type OpenedMaster, openMasterHost } from "./openMasterHost.js";
-import { identityNames, planMasterHost, settle, type Settled, wantedOfMaster } from "./settleMaster.js";
+import {
+  follow,
+  identityNames,
+  planMasterHost,
+  settle,
+  type Settled,
+  wantedOfMaster,
+  wantedWhenFollowed,
+} from "./settleMaster.js";
 import { systemPullSecret } from "./systemPullSecret.js";
 import { withEngine } from "./withEngine.js";
 
@@ -79,7 +90,11 @@ export async function deployMasterOn(
   const { clusterName = "", ...known } = wantedOfMaster(requested, version);
   // Not said: an earlier run may have accepted another than the default.
   const wanted = requested.given.has("clusterName") ? { ...known, clusterName } : known;
-  checkTier(runPreflight("engine", engineFacts, wanted), context);
+  await checkDocker({
+    ...{ engine, engineFacts, wanted, context },
+    image: async () => presentImage(await chooseNodeImage(engine, engineFacts, { requested, version })),
+    wantedOn: (observed) => wantedWhenFollowed(follow(requested, observed)),
+  });
 
   // Made while the host is looked at; a cluster that has such keys keeps them.
   const spareKeys = requested.dryRun || running ? undefined : newServiceAccountKeys();
@@ -125,9 +140,8 @@ async function deploy(
 ): Promise<DeployedMaster | PlannedMaster> {
   const { helper, observed } = session;
   const settled = settle(requested, observed, image);
-  const { options, accepted, version, config, features } = settled;
-  const acceptedData = accepted && { accepted: { ...accepted, version: accepted.k8sVersion } };
-  checkTier(runPreflight("host", observed, { ...wantedOfMaster(options, version), ...acceptedData }), context);
+  const { options, accepted, config, features } = settled;
+  checkTier(runPreflight("host", observed, wantedWhenFollowed(settled)), context);
 
   if (options.dryRun && !observed.files.has(`${paths.pki}/ca.key`)) {
     return planWithoutIdentity(settled, observed, context);

@@ -6,6 +6,7 @@ import type { ImageChoice } from "../image/chooseImage.js";
 import { ensureImage } from "../image/ensureImage.js";
 import { labelledVersion } from "../image/imageVersion.js";
 import { defined } from "../model/defined.js";
+import type { ImageDetails } from "../model/dockerObjects.js";
 import { TsdeployError } from "../model/errors.js";
 import type { EngineFacts, ObservedHost } from "../model/hostFacts.js";
 import { imageLabels } from "../model/imageLabels.js";
@@ -59,26 +60,45 @@ export async function openSession(input: OpenSessionInput): Promise<HostSession>
   });
   try {
     input.onOpen?.(helper);
-    const imageCniDir = image.labels[imageLabels.cni];
-    const imageVersion = labelledVersion(image.labels);
-    const { dockerRootDir } = input.engineFacts.info;
-    const [engineFacts, host, files] = await Promise.all([
-      collectEngineFacts(engine).then((facts) => {
-        // Warnings have been reported.
-        checkTier({ ...runPreflight("engine", facts, wanted), warnings: [] }, context);
-        return facts;
-      }),
-      helper.collectFacts({ dockerRootDir, ...defined({ imageCniDir, imageVersion }), signal: context.signal }),
-      helper.readFiles(),
-    ]);
-    // One that was listed before the host was looked at may have been removed since.
-    const containers = [...input.engineFacts.containers, ...engineFacts.containers];
-    const now = withContainersNow({ ...engineFacts, containers }, host, await engine.listContainers());
-    return { engine, helper, observed: { ...now, image, files } };
+    const check = (facts: EngineFacts): void => {
+      // Warnings have been reported.
+      checkTier({ ...runPreflight("engine", facts, wanted), warnings: [] }, context);
+    };
+    return { engine, helper, observed: await observeHost({ ...input, helper, image, check }) };
   } catch (error) {
     await helper.close();
     throw error;
   }
+}
+
+/** Both tiers of facts, and the files of an earlier run. Docker's are read anew, and `check` may refuse them. */
+export async function observeHost({
+  engine,
+  engineFacts: before,
+  helper,
+  image,
+  context,
+  check,
+}: Pick<OpenSessionInput, "engine" | "engineFacts" | "context"> & {
+  readonly helper: Helper;
+  readonly image: ImageDetails;
+  readonly check: (facts: EngineFacts) => void;
+}): Promise<ObservedHost> {
+  const imageCniDir = image.labels[imageLabels.cni];
+  const imageVersion = labelledVersion(image.labels);
+  const { dockerRootDir } = before.info;
+  const [engineFacts, host, files] = await Promise.all([
+    collectEngineFacts(engine).then((facts) => {
+      check(facts);
+      return facts;
+    }),
+    helper.collectFacts({ dockerRootDir, ...defined({ imageCniDir, imageVersion }), signal: context.signal }),
+    helper.readFiles(),
+  ]);
+  // One that was listed before the host was looked at may have been removed since.
+  const containers = [...before.containers, ...engineFacts.containers];
+  const now = withContainersNow({ ...engineFacts, containers }, host, await engine.listContainers());
+  return { ...now, image, files };
 }
 
 /** Reports warnings; throws all errors at once. */

@@ -18,6 +18,7 @@ import { followMove } from "../plan/movedNode.js";
 import { runPreflight } from "../preflight/runPreflight.js";
 import type { RunContext } from "../report/runContext.js";
 import { bringDnsImage } from "./bringDnsImage.js";
+import { checkDocker } from "./checkDocker.js";
 import { type ChangedNode, changeNode, type PlannedNode } from "./changeNode.js";
 import { clusterConfigurations } from "./clusterConfigurations.js";
 import { checkTier, type HostSession, openSession } from "./hostSession.js";
@@ -55,9 +56,10 @@ export async function joinWorkerOn(
 ): Promise<JoinedWorker | PlannedNode> {
   const requested = await versionByImage(engine, given, context);
   const engineFacts = await collectEngineFacts(engine);
-  const firstLook = runPreflight("engine", engineFacts, wantedOfWorker(requested));
-  checkTier(firstLook, context);
-  const docker: DockerHost = { engine, engineFacts, warnings: firstLook.warnings, context };
+  const wanted = wantedOfWorker(requested);
+  const image = async (): Promise<string | undefined> => localImage({ engine, engineFacts }, requested);
+  const { warnings } = await checkDocker({ engine, engineFacts, wanted, context, image });
+  const docker: DockerHost = { engine, engineFacts, warnings, context };
   const way: WayToMaster = { helper: undefined };
   // A host that is no node yet can only join by its token: the cluster is looked at while the host is.
   const isNew = kubeletOf(engineFacts.containers) === undefined && requested.token !== undefined;
@@ -132,7 +134,7 @@ async function openLocalImage(
 }
 
 async function localImage(
-  { engine, engineFacts }: DockerHost,
+  { engine, engineFacts }: Pick<DockerHost, "engine" | "engineFacts">,
   { image, registry, k8sVersion }: WorkerOptions,
 ): Promise<string | undefined> {
   const named = [

@@ -49,6 +49,12 @@ export function follow(requested: MasterOptions, observed: ObservedHost): Follow
   return { options: followMove(options, observed, featuresOf(version)), accepted, version };
 }
 
+/** What checks have to know when an earlier run's options are known. */
+export function wantedWhenFollowed({ options, accepted, version }: Followed): Wanted {
+  const data = accepted && { accepted: { ...accepted, version: accepted.k8sVersion } };
+  return { ...wantedOfMaster(options, version), ...data };
+}
+
 /** What a run comes to when options, accepted options and the host's facts are put together. */
 export interface Settled extends Followed, NodeIdentity {
   readonly features: VersionFeatures;

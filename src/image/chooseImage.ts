@@ -11,6 +11,11 @@ export interface ImageChoice {
   readonly reference: string;
 }
 
+/** Its reference if it is on the host already. */
+export function presentImage({ how, reference }: ImageChoice): string | undefined {
+  return how === "present" ? reference : undefined;
+}
+
 export interface ImageWish {
   readonly requested: {
     readonly image?: string | undefined;

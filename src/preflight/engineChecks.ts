@@ -20,6 +20,7 @@ export const engineChecks: readonly Check<EngineFacts>[] = [
       }
       return {
         kind: "environment",
+        hidesHost: true,
         code: "NOT_LINUX",
         message: `Docker runs ${info.osType || version.os} containers; Kubernetes' nodes here are Linux hosts`,
         hint: "Name a Linux host's Docker with --host or --context.",
@@ -50,6 +51,7 @@ export const engineChecks: readonly Check<EngineFacts>[] = [
       }
       return {
         kind: "environment",
+        hidesHost: true,
         code: "DOCKER_DESKTOP",
         message: "This is Docker Desktop: its virtual machine keeps no host folders and no network of its own",
         hint: "Use Docker Engine on a Linux host or virtual machine.",
@@ -64,6 +66,7 @@ export const engineChecks: readonly Check<EngineFacts>[] = [
       }
       return {
         kind: "environment",
+        hidesHost: true,
         code: "DOCKER_SNAP",
         // canonical/docker-snap#188
         message:
@@ -81,6 +84,7 @@ export const engineChecks: readonly Check<EngineFacts>[] = [
       }
       return {
         kind: "environment",
+        hidesHost: true,
         code: "DOCKER_ROOTLESS",
         message: "Docker runs without root's rights (rootless mode), so a kubelet cannot manage this host",
         hint: "Use the system's Docker, such as --host unix:///var/run/docker.sock.",
