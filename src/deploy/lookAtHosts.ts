@@ -2,6 +2,8 @@ import { minor } from "semver";
 import { isReadyNode, type Node } from "../apply/probes.js";
 import type { ContainerEngine } from "../docker/containerEngine.js";
 import { collectEngineFacts } from "../host/engineFacts.js";
+import { presentImage } from "../image/chooseImage.js";
+import { chooseNodeImage } from "../image/chooseNodeImage.js";
 import { helperImage } from "../image/helperImage.js";
 import { clusterConfigPath, parseClusterConfig } from "../kubernetes/bootstrapObjects.js";
 import { defaultVersion, featuresOf, resolveVersion } from "../kubernetes/versions.js";
@@ -18,6 +20,7 @@ import type { HostState, SeenHost } from "../plan/planCluster.js";
 import { runPreflight } from "../preflight/runPreflight.js";
 import type { RunContext } from "../report/runContext.js";
 import type { PlannedNode } from "./changeNode.js";
+import { checkDocker } from "./checkDocker.js";
 import { deployMasterOn } from "./deployMaster.js";
 import { adminApi } from "./hostApi.js";
 import { checkTier, openSession } from "./hostSession.js";
@@ -227,9 +230,12 @@ async function checkNewWorker(
   context: RunContext,
 ): Promise<string> {
   const version = resolveVersion(options.k8sVersion ?? config?.version ?? defaultVersion);
-  const wanted = wantedOfWorker({ ...options, master: "" }, config && { config, version });
-  checkTier(runPreflight("engine", engineFacts, wanted), context);
-  const image = await helperImage(engine, engineFacts.containers);
+  const own = { ...options, master: "" };
+  const wanted = wantedOfWorker(own, config && { config, version });
+  const wish = { requested: options, version, ...(config && { cluster: config }) };
+  const chosen = presentImage(await chooseNodeImage(engine, engineFacts, wish));
+  await checkDocker({ engine, engineFacts, wanted, context, image: () => Promise.resolve(chosen) });
+  const image = chosen ?? (await helperImage(engine, engineFacts.containers));
   if (image === undefined) return options.nodeName ?? engineFacts.info.hostname.toLowerCase();
   const { helper, observed } = await openSession({
     engine,
@@ -241,7 +247,9 @@ async function checkNewWorker(
     context,
   });
   try {
-    checkTier(runPreflight("host", observed, wanted), context);
+    // Another image than the node's shows what the host is like, and nothing of what that version needs.
+    const known = chosen === undefined ? wantedOfWorker(own, config && { config }) : wanted;
+    checkTier(runPreflight("host", observed, known), context);
     return ipv4Identity(options, observed.host, featuresOf(version)).nodeName;
   } finally {
     await helper.close();
