@@ -99,6 +99,8 @@ debian_tarball() {
   apt_install debootstrap
   mirror=$(debian_mirror)
   tree=$(mktemp -d "$cache/$1.XXXXXX") || return
+  # It becomes the root folder, which services that are not root have to get through.
+  chmod 0755 "$tree"
   timeout 45m debootstrap --variant=minbase ${4:+--arch="$4"} --include="$3" "$2" "$tree" \
     ${mirror:+"$mirror"} >"$cache/$1.log" 2>&1 </dev/null || {
     tail -n 20 "$cache/$1.log" >&2
