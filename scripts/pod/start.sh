@@ -119,6 +119,29 @@ jump_first() { # IPTABLES TABLE CHAIN OUR_CHAIN
   echo "$misplaced-I $3 1 -j $4"
 }
 
+# keep_rules writes our rules again when they are gone: a firewall of the owner's that is loaded anew begins with
+# `flush ruleset`. kube-proxy looks after its own in the same way. It ends with the program.
+keep_rules() { # WRITER...
+  local writer jump
+  until timeout 5 tail --pid=$$ -f /dev/null; do
+    for jump in "${!jumps[@]}"; do
+      # shellcheck disable=SC2086
+      if has_jump $jump; then continue; fi
+      echo "start.sh: $jump is gone: writing our rules again" >&2
+      # shellcheck disable=SC2086
+      for writer; do $writer || true; done
+      break
+    done
+  done
+}
+
+# Nobody knows while iptables cannot tell.
+has_jump() { # IPTABLES TABLE CHAIN OUR_CHAIN
+  local listed
+  listed=$("$1" -w -t "$2" -S "$3" 2>/dev/null) || return 0
+  [[ $'\n'$listed$'\n' == *$'\n'"-A $3 -j $4"$'\n'* ]]
+}
+
 restore() { # IPTABLES RULES; before 1.6.2 iptables-restore knew no -w
   "$1-restore" -w --noflush <<<"$2" 2>/dev/null || "$1-restore" --noflush <<<"$2"
 }
@@ -139,6 +162,7 @@ COMMIT
 -A TSDEPLOY-POSTROUTING -s $1 ! -d $multicast -j MASQUERADE
 $(jump_first $tool nat POSTROUTING TSDEPLOY-POSTROUTING)
 COMMIT"
+  jumps[$tool filter FORWARD TSDEPLOY-FORWARD]=1 jumps[$tool nat POSTROUTING TSDEPLOY-POSTROUTING]=1
   # A Service that answers from the client's own node is translated back only if bridged packets pass iptables.
   modprobe -q br_netfilter || true
   if [[ $family == 4 ]]; then
@@ -188,6 +212,7 @@ ${2:+$2
 $(jump_first "$1" filter INPUT TSDEPLOY-KUBELET)
 $(jump_first "$1" filter FORWARD TSDEPLOY-KUBELET)
 COMMIT"
+  jumps[$1 filter INPUT TSDEPLOY-KUBELET]=1 jumps[$1 filter FORWARD TSDEPLOY-KUBELET]=1
 }
 
 # kube-proxy's route_localnet lets neighbours and pods reach what listens on 127.0.0.1 alone (CVE-2020-8558). Later kubelets
@@ -198,6 +223,7 @@ close_loopback() { # CIDR
 -A TSDEPLOY-LOOPBACK ! -s $1 -d $1 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP
 $(jump_first iptables filter INPUT TSDEPLOY-LOOPBACK)
 COMMIT"
+  jumps[iptables filter INPUT TSDEPLOY-LOOPBACK]=1
 }
 
 # flanneld takes an interface that is there with the MTU that it has.
@@ -210,13 +236,15 @@ plugins() { # DIR
   ln -sfnT "$1" /opt/cni/bin
 }
 
-files=() tcp=() api=() sockets=()
+files=() tcp=() api=() sockets=() writers=()
+# Those that our rules consist of once they are written: "IPTABLES TABLE CHAIN OUR_CHAIN".
+declare -A jumps=()
 while [[ $# -gt 0 ]]; do
   case $1 in
     --iptables) use_iptables "$2" ;;
-    --forward) forward "$2" ;;
-    --close-kubelet) close_kubelet "$2" ;;
-    --close-loopback) close_loopback "$2" ;;
+    --forward) writers+=("forward $2") ;;
+    --close-kubelet) writers+=("close_kubelet $2") ;;
+    --close-loopback) writers+=("close_loopback $2") ;;
     --plugins) plugins "$2" ;;
     --mtu) set_mtu "${2%=*}" "${2##*=}" ;;
     --module) modprobe -q "$2" || true ;;
@@ -244,6 +272,9 @@ done
   exit 2
 }
 
+# shellcheck disable=SC2086
+for writer in "${writers[@]}"; do $writer; done
+
 for file in "${files[@]}"; do poll has_content "$file"; done
 for address in "${tcp[@]}"; do poll accepts "$address"; done
 for url in "${api[@]}"; do poll is_healthy "$url"; done
@@ -252,6 +283,7 @@ for socket in "${sockets[@]}"; do
   first=$(identity "$socket")
   kill_without "$socket" "$first" &
 done
+((${#jumps[@]} == 0)) || keep_rules "${writers[@]}" &
 raise_open_files
 trap - TERM INT
 exec "$@"

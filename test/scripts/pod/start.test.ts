@@ -221,6 +221,23 @@ esac
       "iptables-restore: -I INPUT 1 -j TSDEPLOY-KUBELET",
     ]);
   });
+
+  test("writes its rules again when a firewall that was loaded anew has flushed them", async () => {
+    const jump = "-P INPUT ACCEPT\n-A INPUT -j TSDEPLOY-LOOPBACK\n";
+    const bin = await programs({ ...all, rules: jump });
+    const { child, done } = startScript("start", ["--close-loopback", "127.0.0.0/8", "--", "sleep", "60"], bin);
+    const restored = async (): Promise<number> =>
+      (await rules(bin)).filter((line) => line.startsWith("iptables-restore: -A TSDEPLOY-LOOPBACK")).length;
+    const looks = async (): Promise<number> => (await rules(bin)).filter((line) => line.includes(" -S INPUT")).length;
+    // Once to put it first, then as long as it runs.
+    await vi.waitUntil(async () => (await looks()) >= 2, { timeout: 60_000, interval: 100 });
+    expect(await restored()).toBe(1);
+    await writeFile(join(bin, "rules"), "-P INPUT ACCEPT\n");
+    await vi.waitUntil(async () => (await restored()) === 2, { timeout: 60_000, interval: 100 });
+    expect(await rules(bin)).toContain("iptables-restore: -I INPUT 1 -j TSDEPLOY-LOOPBACK");
+    child.kill("SIGKILL");
+    expect((await done).stderr).toMatch(/^start\.sh: iptables filter INPUT TSDEPLOY-LOOPBACK is gone/);
+  }, 180_000);
 });
 
 test("ends at once when it is told to while it waits", async () => {
