@@ -6,7 +6,7 @@ export interface TriedRun {
   readonly date: string;
   /** Of Kubernetes: `v1.20.2`. */
   readonly version: string;
-  /** `virtual machines`, or containers that play `test machines`. */
+  /** `virtual machines`, `one virtual machine` that is a master alone, or containers that play `test machines`. */
   readonly on: string;
   /** `Debian trixie` */
   readonly system: string;

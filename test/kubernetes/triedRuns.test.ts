@@ -12,7 +12,7 @@ const schema = z.array(
   z.strictObject({
     date: z.iso.date(),
     version: z.string().regex(/^v1\.\d+\.\d+$/),
-    on: z.enum(["virtual machines", "test machines"]),
+    on: z.enum(["virtual machines", "one virtual machine", "test machines"]),
     system: text,
     arch: z.enum(["amd64", "arm64"]),
     kernel: text,

@@ -26,8 +26,8 @@ import { VirtualMachine } from "./support/virtualMachine.js";
 const { suite, arch, proxyMode, backend, timeout } = settings;
 const images = [image, "tsdeploy/workload:test"];
 const master = new VirtualMachine(1, { ...settings, images });
-const worker = new VirtualMachine(2, { ...settings, images });
-const both = [master, worker];
+const workers = settings.machines === 1 ? [] : [new VirtualMachine(2, { ...settings, images })];
+const machines = [master, ...workers];
 
 /** Those that the tests may take: a machine that is emulated needs minutes for a control plane. */
 const hourMs = 3_600_000;
@@ -39,10 +39,10 @@ beforeAll(async () => {
   rmSync(workFolder, { recursive: true, force: true });
   mkdirSync(home, { recursive: true });
   await copyPrograms();
-  await Promise.all(both.map((machine) => machine.down()));
-  // One disk for both: the first makes it.
-  for (const machine of both) await machine.up();
-  before = new Map(await Promise.all(both.map(async (machine) => [machine, await ownFootprint(machine)] as const)));
+  await Promise.all(machines.map((machine) => machine.down()));
+  // One disk for all: the first makes it.
+  for (const machine of machines) await machine.up();
+  before = new Map(await Promise.all(machines.map(async (machine) => [machine, await ownFootprint(machine)] as const)));
 }, hourMs);
 
 /** After the first failure the rest would show nothing new, and take an hour to do so. */
@@ -58,6 +58,15 @@ function step(name: string, act: () => Promise<void>): void {
   });
 }
 
+async function staysWhole(machine: VirtualMachine, restart: () => Promise<void>): Promise<void> {
+  const pod = await webPodOn(machine);
+  await restart();
+  await eventually("the API answers", () => kubectl(["get", "--raw", "/healthz"]), 120_000);
+  await routePods(machines);
+  await everythingIsBack(machines);
+  expect(await kubectl(["exec", pod, "--", "cat", "/scratch/file"])).toBe("kept\n");
+}
+
 describe(`Kubernetes ${version} with ${backend} and ${proxyMode} on Debian ${suite}, ${arch}`, () => {
   step("master comes up by one command", async () => {
     const network = hasFlannel() ? ["--network", "flannel", "--network-backend", backend] : ["--network", "bridge"];
@@ -66,24 +75,26 @@ describe(`Kubernetes ${version} with ${backend} and ${proxyMode} on Debian ${sui
     await tsdeploy(["master", ...options], { machine: master, via: "ssh" });
   });
 
-  step("a worker joins by another", async () => {
-    await tsdeploy(["worker", "--master", master.address, "--timeout", timeout], { machine: worker, via: "ssh" });
-    await nodesReady(both);
-  });
+  for (const worker of workers) {
+    step("a worker joins by another", async () => {
+      await tsdeploy(["worker", "--master", master.address, "--timeout", timeout], { machine: worker, via: "ssh" });
+    });
+  }
 
-  step("a Service reaches pods on both machines, from their pods and from themselves", async () => {
-    await routePods(both);
+  step("a Service reaches pods on all machines, from their pods and from themselves", async () => {
+    await nodesReady(machines);
+    await routePods(machines);
     await apply(...workload);
-    await serviceReachesAll(both);
+    await serviceReachesAll(machines);
     const all = names(await readyWebPods());
-    for (const { address } of both) {
-      expect(await namesFromHost(worker, `${address}:${await nodePort()}`)).toEqual(all);
+    for (const { address } of machines) {
+      expect(await namesFromHost(workers[0] ?? master, `${address}:${await nodePort()}`)).toEqual(all);
     }
   });
 
   step("names resolve, if there is DNS", async () => {
     if (!hasCoredns()) return;
-    const pod = await webPodOn(worker);
+    const pod = await webPodOn(workers[0] ?? master);
     await eventually("the Service's name", async () => {
       const found = await kubectl(["exec", pod, "--", "nslookup", "web.default.svc.cluster.local", "10.96.0.10"]);
       expect(found).toContain(await clusterIp());
@@ -91,7 +102,7 @@ describe(`Kubernetes ${version} with ${backend} and ${proxyMode} on Debian ${sui
   });
 
   step("logs, and exec with its volumes", async () => {
-    for (const machine of both) {
+    for (const machine of machines) {
       const pod = await webPodOn(machine);
       await kubectl(["exec", pod, "--", "sh", "-c", "echo kept >/scratch/file"]);
       expect(await kubectl(["exec", pod, "--", "cat", "/secret/content"])).toBe(secretContent);
@@ -99,29 +110,26 @@ describe(`Kubernetes ${version} with ${backend} and ${proxyMode} on Debian ${sui
     }
   });
 
-  step("`systemctl restart docker` on both leaves everything working", async () => {
-    for (const machine of both) await machine.restartDocker();
-    await everythingIsBack(both);
+  step("`systemctl restart docker` leaves everything working", async () => {
+    for (const machine of machines) await machine.restartDocker();
+    await everythingIsBack(machines);
   });
 
-  step("reboots of both leave everything working, and what lies on disk", async () => {
-    for (const machine of [worker, master]) {
-      const pod = await webPodOn(machine);
-      await machine.reboot();
-      await eventually("the API answers", () => kubectl(["get", "--raw", "/healthz"]), 120_000);
-      await routePods(both);
-      await everythingIsBack(both);
-      expect(await kubectl(["exec", pod, "--", "cat", "/scratch/file"])).toBe("kept\n");
-    }
+  step("reboots leave everything working, and what lies on disk", async () => {
+    for (const machine of [...workers, master]) await staysWhole(machine, () => machine.reboot());
   });
 
-  step("teardown leaves both as they were, systemd's units too", async () => {
+  step("so does a power cut of the master", async () => {
+    await staysWhole(master, () => master.cutPower());
+  });
+
+  step("teardown leaves all as they were, systemd's units too", async () => {
     await kubectl(["delete", "deployment", "web"]);
-    for (const machine of [worker, master]) {
+    for (const machine of [...workers, master]) {
       await tsdeploy(["teardown", "--yes", "--purge", "--timeout", timeout], { machine, via: "ssh" });
     }
-    await unroutePods(both);
-    for (const machine of both) {
+    await unroutePods(machines);
+    for (const machine of machines) {
       expect(differences(before.get(machine) ?? [], await ownFootprint(machine)), machine.name).toEqual([]);
     }
   });
@@ -130,5 +138,5 @@ describe(`Kubernetes ${version} with ${backend} and ${proxyMode} on Debian ${sui
 });
 
 afterAll(async () => {
-  if (!settings.keep) await Promise.all(both.map((machine) => machine.down()));
+  if (!settings.keep) await Promise.all(machines.map((machine) => machine.down()));
 }, hourMs);

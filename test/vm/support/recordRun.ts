@@ -18,7 +18,7 @@ export async function recordRun(machine: VirtualMachine): Promise<void> {
   const run: TriedRun = {
     date: new Date().toISOString().slice(0, 10),
     version,
-    on: "virtual machines",
+    on: settings.machines === 1 ? "one virtual machine" : "virtual machines",
     system: `Debian ${settings.suite}`,
     arch: settings.arch,
     kernel: (await machine.sh("uname -r")).trim(),

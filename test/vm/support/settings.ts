@@ -6,6 +6,8 @@ const setting = (name: string, otherwise: string): string => process.env[`TSDEPL
 export const settings = {
   suite: setting("SUITE", "trixie"),
   arch: setting("ARCH", "amd64"),
+  /** 1: a master alone; 2: with a worker. */
+  machines: Number(setting("MACHINES", "2")),
   cpus: setting("CPUS", "2"),
   memory: setting("MEMORY", "3072"),
   proxyMode: setting("PROXY_MODE", "iptables"),

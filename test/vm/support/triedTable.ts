@@ -23,7 +23,7 @@ export function triedTable(runs: readonly TriedRun[]): string {
 Each line is a cluster that was made, used and taken down again, with nothing left, on real Kubernetes and Docker.
 \`tsdeploy versions\` calls a version tried if it has a line here. \`npm run test:vm\` adds a line when all has gone well, in
 place of an older one for the same; what it does is in [testing](testing.md). "Test machines" are containers with a Docker of
-their own, which share a kernel.
+their own, which share a kernel. "One virtual machine" is a master alone: nothing between two nodes was tried there.
 
 This file is made from \`src/kubernetes/triedRuns.json\`; nobody edits it.
 

@@ -63,6 +63,11 @@ export class VirtualMachine extends Machine {
     await runOk(program, ["reboot", this.name]);
   }
 
+  /** Its reset button: nothing is shut down. */
+  async cutPower(): Promise<void> {
+    await runOk(program, ["reboot", "--hard", this.name]);
+  }
+
   override async restartDocker(): Promise<void> {
     await this.sh("systemctl restart docker");
   }
