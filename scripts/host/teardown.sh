@@ -265,10 +265,28 @@ is_in_any() { # ADDRESS CIDR...
   return 1
 }
 
+# node_ports prints "TCP 10.0.0.5:30080" for each address of the host and each port that kube-proxy says in its sets to have
+# opened on it.
+node_ports() {
+  local set address port addresses=()
+  [[ -e /sys/module/ip_set ]] && command -v ipset >/dev/null || return 0
+  while read -r _ _ _ address _; do
+    address=${address%/*}
+    if [[ $address == *:* ]]; then address="[$address]"; fi
+    addresses+=("$address")
+  done < <(ip_ -o addr show 2>/dev/null || true)
+  while read -r set; do
+    [[ $set =~ ^KUBE-(6-)?NODE-PORT-(TCP|UDP)$ ]] || continue
+    while read -r _ _ port _; do
+      for address in "${addresses[@]}"; do echo "${set##*-} $address:$port"; done
+    done < <(ipset save "$set" </dev/null 2>/dev/null | grep '^add ' || true)
+  done < <(ipsets)
+}
+
 # virtual_servers prints "ours" or "foreign", protocol and address of what IPVS serves. Ours are those on an address of
-# kube-ipvs0, and those that have come since and lead to our pods alone (ports of nodes do).
+# kube-ipvs0, and those that have come since and are a port of nodes: they lead to our pods alone, or to nothing.
 virtual_servers() {
-  local line word addresses=' ' pods=() kind protocol='' server='' real within=no
+  local line word addresses=' ' ports pods=() kind protocol='' server='' real within=no
   declare -A leads=()
   local order=()
   # Not to load the module where it is not.
@@ -281,6 +299,7 @@ virtual_servers() {
     return
   fi
   while read -r _ _ _ word _; do addresses+="${word%/*} "; done < <(ip_ -o addr show dev kube-ipvs0 2>/dev/null || true)
+  ports=$'\n'$(node_ports)$'\n'
   # start.sh names the pods' network in a chain of ours.
   while read -r line; do
     if [[ $line =~ ^-A\ TSDEPLOY-FORWARD\ -s\ ([0-9a-f:./]+)\ -j\ ACCEPT ]]; then pods+=("${BASH_REMATCH[1]}"); fi
@@ -309,6 +328,7 @@ virtual_servers() {
     real=${real%:*} real=${real#[} real=${real%]}
     kind=foreign
     if [[ ${before[ipvs $server]:-} ]]; then continue; fi
+    if [[ ${leads[$server]} == none && $ports == *$'\n'"$server"$'\n'* ]]; then kind=ours; fi
     if [[ $server != FWM* && ($addresses == *" $real "* || ${leads[$server]} == pods) ]]; then kind=ours; fi
     echo "$kind $server"
   done

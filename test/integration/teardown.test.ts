@@ -145,7 +145,7 @@ const bothBackends = `
 const kubeProxy = `
   mkdir -p /host /fake/bin /fake/ip_set && cd /fake && touch ip_vs
   printf '%s\n' 'table ip kube-proxy' 'table ip6 kube-proxy' 'table inet owners' >nft
-  printf '%s\n' KUBE-LOOP-BACK KUBE-CLUSTER-IP KUBE-OWN owners-set >ipset
+  printf '%s\n' KUBE-LOOP-BACK KUBE-CLUSTER-IP KUBE-NODE-PORT-TCP KUBE-OWN owners-set >ipset
   cat >ipvsadm <<'END'
 -A -t 10.96.0.1:443 -s rr
 -a -t 10.96.0.1:443 -r 10.77.0.11:6443 -m -w 1
@@ -155,6 +155,8 @@ const kubeProxy = `
 -A -t 10.77.0.16:30080 -s rr
 -a -t 10.77.0.16:30080 -r 10.244.0.9:80 -m -w 1
 -a -t 10.77.0.16:30080 -r 10.245.0.9:80 -m -w 1
+-A -t 10.77.0.16:30081 -s rr
+-A -t 10.77.0.17:30081 -s rr
 -A -t 10.77.0.16:81 -s rr
 -A -t [fd00::1]:443 -s rr
 -A -t 10.77.0.16:82 -s rr
@@ -167,7 +169,7 @@ case $1 in list) cat /fake/nft ;; delete) sed -i "/^table $3 $4$/d" /fake/nft ;;
 END
   cat >bin/ipset <<'END'
 #!/bin/bash
-case $1 in list) cat /fake/ipset ;; destroy) sed -i "/^$2$/d" /fake/ipset ;; esac
+case $1 in list) cat /fake/ipset ;; save) echo "add $2 30081" ;; destroy) sed -i "/^$2$/d" /fake/ipset ;; esac
 END
   cat >bin/ipvsadm <<'END'
 #!/bin/bash
@@ -177,6 +179,7 @@ END
   PATH=/fake/bin:$PATH
   ip link add kube-ipvs0 type bridge && ip address add 10.96.0.1/32 dev kube-ipvs0
   sysctl -qw net.ipv6.conf.kube-ipvs0.disable_ipv6=0 && ip -6 address add fd00::1/128 dev kube-ipvs0 nodad
+  ip address add 10.77.0.16/32 dev lo
   iptables-nft -N TSDEPLOY-FORWARD && iptables-nft -A TSDEPLOY-FORWARD -s 10.244.0.0/16 -j ACCEPT
   before=(--before 'ipset KUBE-OWN' --before 'ipvs TCP 10.77.0.16:82' --link kube-ipvs0 --network tsdeploy)
   seen() { grep -E 'nft-table|ipset|ipvs' | sort; }
@@ -364,11 +367,15 @@ describe("teardown", () => {
       "foreign-ipvs FWM 1",
       "foreign-ipvs TCP 10.77.0.16:30080",
       "foreign-ipvs TCP 10.77.0.16:81",
+      "foreign-ipvs TCP 10.77.0.17:30081",
     ];
     expect(shown).toEqual([
       ...foreign,
       "ipset KUBE-CLUSTER-IP",
       "ipset KUBE-LOOP-BACK",
+      "ipset KUBE-NODE-PORT-TCP",
+      // A Service that has no pods just now: kube-proxy's own set says that the port is its.
+      "ipvs TCP 10.77.0.16:30081",
       "ipvs TCP 10.96.0.1:443",
       "ipvs TCP [fd00::1]:443",
       "ipvs UDP 10.77.0.16:30053",
@@ -380,7 +387,7 @@ describe("teardown", () => {
     expect(there).toEqual([
       "table inet owners",
       ...["KUBE-OWN", "owners-set"],
-      ...["-t 10.77.0.16:30080", "-t 10.77.0.16:81", "-t 10.77.0.16:82", "-f 1"].map((server) => `-A ${server} -s rr`),
+      ...["-t 10.77.0.16:30080", "-t 10.77.0.17:30081", "-t 10.77.0.16:81", "-t 10.77.0.16:82", "-f 1"].map((server) => `-A ${server} -s rr`),
     ]);
   });
 
