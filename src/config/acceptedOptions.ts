@@ -43,6 +43,7 @@ const masterSchema = z.object({
   k8sVersion: z.string(),
   etcdVersion: z.string().optional(),
   podCidr: onePerFamily,
+  nodeCidrMaskSize: z.array(z.number()).optional(),
   serviceCidr: onePerFamily,
   clusterDomain: z.string(),
   apiserverSans: z.array(z.string()),
@@ -73,6 +74,7 @@ type NodeKeys =
 type ClusterKeys =
   | "clusterName"
   | "podCidr"
+  | "nodeCidrMaskSize"
   | "serviceCidr"
   | "clusterDomain"
   | "apiserverSans"

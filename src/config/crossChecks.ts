@@ -1,4 +1,5 @@
 import { type FamilyOptions, familyProblems } from "../kubernetes/dualStack.js";
+import { maskSizeProblems, type PodRanges } from "../kubernetes/networks.js";
 import { checkProxyMode } from "../kubernetes/proxyConfiguration.js";
 import { checkInsecureApi, featuresOf } from "../kubernetes/versions.js";
 import type { ProxyMode } from "../model/options.js";
@@ -24,7 +25,7 @@ export interface CrossComplaint extends Complaint {
 
 /** What is wrong between options that are right one by one. Pure. */
 export function crossChecks(options: ReadOptions): CrossComplaint[] {
-  const ofRanges = [rangesOverlap, addressInRange, families];
+  const ofRanges = [rangesOverlap, addressInRange, families, partsOfRanges];
   const checks = [...ofRanges, restrictedLabels, foreignArgs, ofVersion, impossiblePairs, missing];
   return checks.flatMap((check) => check(options));
 }
@@ -77,6 +78,15 @@ function families({ get, sourceOf }: ReadOptions): CrossComplaint[] {
   const version = get("k8sVersion");
   const options: FamilyOptions = Object.fromEntries(keys.map((key) => [key, given(key)]));
   return familyProblems(options, typeof version === "string" ? featuresOf(version) : undefined);
+}
+
+/** Where the pods' range is not given, an earlier run may have accepted another than the default. */
+function partsOfRanges({ get, sourceOf }: ReadOptions): CrossComplaint[] {
+  const [podCidr, sizes] = [get("podCidr"), get("nodeCidrMaskSize")];
+  if (sourceOf("podCidr") === undefined || !Array.isArray(podCidr) || !Array.isArray(sizes)) return [];
+  // Read as such.
+  const ranges = { podCidr, nodeCidrMaskSize: sizes } as unknown as PodRanges;
+  return maskSizeProblems(ranges).map((problem) => ({ key: "nodeCidrMaskSize", ...problem }));
 }
 
 function restrictedLabels({ get }: ReadOptions): CrossComplaint[] {

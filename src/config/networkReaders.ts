@@ -95,6 +95,20 @@ function readRange(text: string, complain: Complain, { key }: OptionRow): string
   return network;
 }
 
+/** Prefix lengths, one a family: `26`, or `26,64`. Which ones a range has room for is looked at when both are known. */
+export const readMaskSizes: Reader = (raw, complain) => {
+  const items = listItems(raw);
+  const sizes = items.flatMap(({ item, path }, place) => {
+    const bits = place === 0 ? ipv4.bits : ipv6.bits;
+    if (typeof item === "string" && /^\d{1,3}$/.test(item) && Number(item) > 0 && Number(item) <= bits) return [Number(item)];
+    complain({ path, message: `${JSON.stringify(item)} is not a prefix length`, hint: "Write it as 26, or 26,64." });
+    return [];
+  });
+  if (items.length === 1 || items.length === 2) return sizes;
+  complain({ message: "takes a prefix length, or one for each address family", hint: "Write it as 26, or 26,64." });
+  return undefined;
+};
+
 /** Addresses that a node can have: one of IPv4, or one of each family. */
 export const readAddresses: Reader = (raw, complain) => {
   const addresses = listItems(raw).map(({ item, path }) => readAddress(item, within(complain, path)));

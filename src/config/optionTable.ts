@@ -39,6 +39,7 @@ export type OptionType =
   | "choices"
   | "count"
   | "mtu"
+  | "maskSizes"
   | "interface"
   | "duration"
   | "ranges"
@@ -271,6 +272,18 @@ export const optionTable: readonly OptionRow[] = [
     type: "ranges",
     description: "addresses of pods; each node gets a part. With dual stack (v1.20 on) a range of IPv4, a comma, one of IPv6",
     default: "10.244.0.0/16",
+    commands: onMaster,
+    group: "Cluster",
+    inFile: true,
+  },
+  {
+    key: "nodeCidrMaskSize",
+    flag: "--node-cidr-mask-size",
+    argument: "BITS",
+    type: "maskSizes",
+    description:
+      "prefix length of each node's part of --pod-cidr: 26 has room for 61 pods. With dual stack another one for IPv6 after a comma",
+    otherwise: "24, and 64 for IPv6, if the range has room for several such",
     commands: onMaster,
     group: "Cluster",
     inFile: true,

@@ -1,4 +1,11 @@
-import { readAddresses, readApiserver, readRanges, readInterface, readNames } from "./networkReaders.js";
+import {
+  readAddresses,
+  readApiserver,
+  readInterface,
+  readMaskSizes,
+  readNames,
+  readRanges,
+} from "./networkReaders.js";
 import { readClusterName, readDomain, readExtraArgs, readLabels, readNodeName, readTaints } from "./nodeReaders.js";
 import type { OptionType } from "./optionTable.js";
 import type { Reader } from "./reader.js";
@@ -28,6 +35,7 @@ export const readers: Readonly<Record<OptionType, Reader>> = {
   choices: readChoices,
   count: readCount,
   mtu: readMtu,
+  maskSizes: readMaskSizes,
   interface: readInterface,
   duration: readDuration,
   ranges: readRanges,

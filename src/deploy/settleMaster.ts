@@ -10,7 +10,7 @@ import { hostBeforeFile } from "../host/hostBefore.js";
 import { ownCoredns } from "../image/corednsVersion.js";
 import { etcdToRun } from "../image/etcdVersion.js";
 import { checkFamilies } from "../kubernetes/dualStack.js";
-import { addressAt } from "../kubernetes/networks.js";
+import { addressAt, checkMaskSizes } from "../kubernetes/networks.js";
 import { checkProxyMode } from "../kubernetes/proxyConfiguration.js";
 import {
   checkInsecureApi,
@@ -68,6 +68,7 @@ export function settle(requested: MasterOptions, observed: ObservedHost, image: 
   const features = featuresOf(version);
   // What an earlier run has found is no mistake of this one.
   checkFamilies({ ...options, ip: options.given.has("ip") ? options.ip : undefined }, features);
+  checkMaskSizes(options);
   const node = nodeIdentity(options, observed.host, features, options);
   const { kubelet, proxy } = options.extraArgs;
   const config: ClusterConfig = {
@@ -77,6 +78,7 @@ export function settle(requested: MasterOptions, observed: ObservedHost, image: 
     ...defined({ registry: options.registry }),
     apiserver: `https://${node.nodeIp}:${apiserverPort}`,
     podCidr: options.podCidr,
+    ...defined({ nodeCidrMaskSize: options.nodeCidrMaskSize }),
     serviceCidr: options.serviceCidr,
     clusterDomain: options.clusterDomain,
     clusterDns: addressAt(options.serviceCidr[0], 10),
@@ -152,6 +154,7 @@ export function wantedOfMaster(options: MasterOptions, version: string): Wanted 
     version,
     ...defined({ nodeName: options.nodeName, ip: options.ip }),
     podCidr: options.podCidr,
+    ...defined({ nodeCidrMaskSize: options.nodeCidrMaskSize }),
     serviceCidr: options.serviceCidr,
     clusterDomain: options.clusterDomain,
     network: options.network,

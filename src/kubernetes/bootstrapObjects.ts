@@ -121,6 +121,7 @@ const clusterConfigSchema: z.ZodType<ClusterConfig> = z.object({
   registry: z.string().exactOptional(),
   apiserver: z.url({ protocol: /^https$/ }),
   podCidr: rangesSchema,
+  nodeCidrMaskSize: z.array(z.number().int()).exactOptional(),
   serviceCidr: rangesSchema,
   clusterDomain: z.string(),
   clusterDns: z.ipv4(),

@@ -1,6 +1,7 @@
 import ipaddr from "ipaddr.js";
 import { type AddressRanges, isIpv6 } from "../model/addressRanges.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
+import { type Problem, TsdeployError } from "../model/errors.js";
 import { apiserverPort } from "../model/hostLayout.js";
 
 /** The address at a place in a network: 1 is the API server's in a Service CIDR, 10 that of DNS. */
@@ -12,28 +13,77 @@ export function addressAt(cidr: string, index: number): string {
   return ipaddr.fromByteArray(places.map((shift) => Number((number >> shift) & 255n))).toString();
 }
 
+/** The pods' addresses, and how long the prefixes of nodes' parts are where the owner has chosen that. */
+export type PodRanges = Pick<ClusterConfig, "podCidr" | "nodeCidrMaskSize">;
+
 /**
- * The length of nodes' parts of a pod CIDR: 24 (254 pods a node) where it has room for several such, 64 with IPv6, else
- * 16 nodes.
+ * The usual length of nodes' parts of a pod CIDR: 24 (254 pods a node) where it has room for several such, 64 with
+ * IPv6, else 16 nodes.
  */
-export function nodeCidrMaskSize(podCidr: string): number {
+export function usualMaskSize(podCidr: string): number {
   const [, prefix] = ipaddr.parseCIDR(podCidr);
-  const [usual, longest] = isIpv6(podCidr) ? [64, 126] : [24, 30];
-  // The controller-manager refuses a difference of more than 16.
-  if (prefix < usual - 16) return prefix + 16;
+  const [usual, longest] = isIpv6(podCidr) ? [64, longestMask.ipv6] : [24, longestMask.ipv4];
+  if (prefix < usual - mostPartBits) return prefix + mostPartBits;
   return prefix <= usual - 2 ? usual : Math.min(prefix + 4, longest);
 }
 
+/** Leaves a node at least one pod beside the bridge. */
+const longestMask = { ipv4: 30, ipv6: 126 };
+
+/** The controller-manager refuses a greater difference between a range and its parts. */
+const mostPartBits = 16;
+
+/** The same for each of a cluster's ranges, as the owner wants it. */
+export function nodeCidrMaskSizes({ podCidr, nodeCidrMaskSize = [] }: PodRanges): readonly number[] {
+  return podCidr.map((range, place) => nodeCidrMaskSize[place] ?? usualMaskSize(range));
+}
+
 /** The controller-manager's flags for that: with both families the usual one is refused. */
-export function nodeCidrMaskFlags([first, second]: AddressRanges): readonly string[] {
-  if (second === undefined) return [`--node-cidr-mask-size=${nodeCidrMaskSize(first)}`];
-  return [`--node-cidr-mask-size-ipv4=${nodeCidrMaskSize(first)}`, `--node-cidr-mask-size-ipv6=${nodeCidrMaskSize(second)}`];
+export function nodeCidrMaskFlags(ranges: PodRanges): readonly string[] {
+  const [first = 0, second] = nodeCidrMaskSizes(ranges);
+  if (second === undefined) return [`--node-cidr-mask-size=${first}`];
+  return [`--node-cidr-mask-size-ipv4=${first}`, `--node-cidr-mask-size-ipv6=${second}`];
+}
+
+/** All that stands against parts of this size. */
+export function maskSizeProblems({ podCidr, nodeCidrMaskSize = [] }: PodRanges): Problem[] {
+  const code = "NODE_CIDR_MASK_SIZE";
+  if (nodeCidrMaskSize.length > podCidr.length) {
+    const hint = `Write ${nodeCidrMaskSize[0] ?? 24} alone.`;
+    return [{ code, message: "has two sizes where --pod-cidr has one range", hint }];
+  }
+  return nodeCidrMaskSize.flatMap((size, place) => {
+    const range = podCidr[place] ?? "";
+    const [, prefix] = ipaddr.parseCIDR(range);
+    const longest = isIpv6(range) ? longestMask.ipv6 : longestMask.ipv4;
+    const most = Math.min(prefix + mostPartBits, longest);
+    if (size >= prefix && size <= most) return [];
+    const message =
+      size < prefix
+        ? `a /${size} is larger than the pods' range ${range}`
+        : size > longest
+          ? `a /${size} has no address for a pod`
+          : `${range} has more than 65536 parts of /${size}, which Kubernetes refuses`;
+    return [{ code, message, hint: `Write a number from ${prefix} to ${most}.` }];
+  });
+}
+
+/** @throws TsdeployError of kind usage with all of `maskSizeProblems` */
+export function checkMaskSizes(ranges: PodRanges): void {
+  const problems = maskSizeProblems(ranges);
+  if (problems.length === 0) return;
+  throw new TsdeployError(
+    "usage",
+    problems.map((problem) => ({ ...problem, message: `--node-cidr-mask-size: ${problem.message}` })),
+  );
 }
 
 /** The pod CIDRs that the controller-manager gives to a cluster's first node. */
-export function firstNodeCidrs([first, ...others]: AddressRanges): AddressRanges {
-  const firstPart = (podCidr: string): string => `${addressAt(podCidr, 0)}/${nodeCidrMaskSize(podCidr)}`;
-  return [firstPart(first), ...others.map(firstPart)];
+export function firstNodeCidrs(ranges: PodRanges): AddressRanges {
+  const sizes = nodeCidrMaskSizes(ranges);
+  const [first, ...others] = ranges.podCidr;
+  const firstPart = (podCidr: string, place: number): string => `${addressAt(podCidr, 0)}/${sizes[place] ?? 0}`;
+  return [firstPart(first, 0), ...others.map((range, place) => firstPart(range, place + 1))];
 }
 
 /** Where a node finds the API server, by the master's loopback or from elsewhere; without TLS with `--insecure-api`. */

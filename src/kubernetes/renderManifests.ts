@@ -201,7 +201,7 @@ function hasOwnNodeIpam({ features, extraArgs }: RenderInput): boolean {
 function placeholders(input: RenderInput): Values {
   const { config, features } = input;
   const health = features.health.apiserver;
-  const [mask = "", secondMask = ""] = nodeCidrMaskFlags(config.podCidr);
+  const [mask = "", secondMask = ""] = nodeCidrMaskFlags(config);
   const hasPasswords = features.flag("apiserver", "basic-auth-file", config.insecureApi)?.kind === "present";
   return {
     image: config.image,

@@ -13,6 +13,8 @@ export interface ClusterConfig {
   /** `https://10.0.0.5:6443` */
   readonly apiserver: string;
   readonly podCidr: AddressRanges;
+  /** Prefix lengths of nodes' parts of `podCidr`, in its order, where the owner has chosen them. */
+  readonly nodeCidrMaskSize?: readonly number[];
   readonly serviceCidr: AddressRanges;
   readonly clusterDomain: string;
   /** Service address of DNS, computed from the Service CIDR. */

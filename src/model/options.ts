@@ -96,6 +96,8 @@ export interface MasterOptions extends CommonOptions, NodeOptions {
   readonly overwrite: boolean;
   readonly clusterName: string;
   readonly podCidr: AddressRanges;
+  /** Prefix lengths of nodes' parts of `podCidr`, in its order. Default: see `usualMaskSize`. */
+  readonly nodeCidrMaskSize?: readonly number[];
   readonly serviceCidr: AddressRanges;
   readonly clusterDomain: string;
   readonly apiserverSans: readonly string[];

@@ -1,4 +1,4 @@
-import { nodeCidrMaskSize } from "../kubernetes/networks.js";
+import { nodeCidrMaskSizes } from "../kubernetes/networks.js";
 import type { VersionFeatures } from "../kubernetes/versions.js";
 import type { AddressRanges } from "../model/addressRanges.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
@@ -30,13 +30,15 @@ function routes(known: readonly PodsOfNode[]): string[] {
   return known.map(({ podCidr, address }) => `${podCidr} via ${address}`);
 }
 
-function bridgeNotes({ podCidr }: ClusterConfig, known: readonly PodsOfNode[]): string[] {
+function bridgeNotes(config: ClusterConfig, known: readonly PodsOfNode[]): string[] {
+  const sizes = nodeCidrMaskSizes(config);
+  const parts = config.podCidr.map((range, place) => `a free /${sizes[place] ?? ""} of ${range}`).join(" and ");
   const each = known.length === 0 ? "Each node" : "A node that joins";
   return [
     [
       "With --network bridge your own network has to have a route to each node's pods",
       ...(known.length === 0 ? [] : [`: ${routes(known).map((route) => `\`ip route add ${route}\``).join(", ")}`]),
-      `. ${each} gets ${podCidr.map((range) => `a free /${nodeCidrMaskSize(range)} of ${range}`).join(" and ")} when it registers; `,
+      `. ${each} gets ${parts} when it registers; `,
       "`tsdeploy status` on the master shows all routes.",
     ].join(""),
   ];

@@ -177,7 +177,7 @@ function masterFiles(parts: MasterParts): MasterFiles {
   const firstNetwork =
     podNetworkFile &&
     !observed.files.has(podNetworkFile.path) &&
-    filledNetwork(podNetworkFile, firstNodeCidrs(config.podCidr));
+    filledNetwork(podNetworkFile, firstNodeCidrs(config));
   const early: HostFile[] = [
     ...(input.otherFiles ?? []),
     ...input.pkiFiles,
@@ -268,7 +268,7 @@ function masterNodeSteps({ input, node, common }: MasterParts): Step[] {
       step("pod-cidr", phase, ["node-registered"], {
         kind: "set-pod-cidr",
         node: nodeName,
-        podCidrs: firstNodeCidrs(config.podCidr),
+        podCidrs: firstNodeCidrs(config),
       }),
     ),
     ...(podNetworkFile
@@ -308,7 +308,7 @@ function knownPods(
     // Its Node object may still have the address that it had before this run.
     return podsOfNodes.map((pods) => (pods.node === nodeName ? { ...pods, address: addressFor(pods.podCidr) } : pods));
   }
-  return firstNodeCidrs(config.podCidr).map((podCidr) => ({ node: nodeName, podCidr, address: addressFor(podCidr) }));
+  return firstNodeCidrs(config).map((podCidr) => ({ node: nodeName, podCidr, address: addressFor(podCidr) }));
 }
 
 /** Workers know their API server by the master's address. */

@@ -16,6 +16,7 @@ export interface Wanted {
   /** Given by `--ip`. */
   readonly ip?: OnePerFamily;
   readonly podCidr?: AddressRanges;
+  readonly nodeCidrMaskSize?: readonly number[];
   readonly serviceCidr?: AddressRanges;
   readonly clusterDomain?: string;
   readonly network?: NetworkName;
@@ -35,6 +36,7 @@ export interface Wanted {
     readonly version: string;
     readonly serviceCidr: AddressRanges;
     readonly podCidr: AddressRanges;
+    readonly nodeCidrMaskSize?: readonly number[];
     readonly clusterDomain: string;
     /** The etcd that the run started. */
     readonly etcdVersion?: string | undefined;

@@ -2,8 +2,10 @@ import { gt, minor, parse } from "semver";
 import { isMasterOptions } from "../config/acceptedOptions.js";
 import { etcdThatRan, etcdToRun } from "../image/etcdVersion.js";
 import { etcdChange } from "../kubernetes/etcdVersions.js";
+import { nodeCidrMaskSizes } from "../kubernetes/networks.js";
 import { featuresOf } from "../kubernetes/versions.js";
 import { familiesText } from "../model/addressRanges.js";
+import { defined } from "../model/defined.js";
 import { unreachable } from "../model/errors.js";
 import type { Finding } from "../model/finding.js";
 import type { ObservedHost } from "../model/hostFacts.js";
@@ -71,7 +73,7 @@ export const dataChecks: readonly Check<ObservedHost>[] = [
   },
   {
     name: "cluster-addresses",
-    check(_, { role, accepted, serviceCidr, podCidr, clusterDomain }) {
+    check(_, { role, accepted, serviceCidr, podCidr, nodeCidrMaskSize, clusterDomain }) {
       if (role === "worker" || accepted === undefined) {
         return undefined;
       }
@@ -88,6 +90,11 @@ export const dataChecks: readonly Check<ObservedHost>[] = [
       };
       refuse("SERVICE_CIDR_CHANGED", "Service CIDR", "--service-cidr", familiesText(accepted.serviceCidr), serviceCidr && familiesText(serviceCidr));
       refuse("POD_CIDR_CHANGED", "pod CIDR", "--pod-cidr", familiesText(accepted.podCidr), podCidr && familiesText(podCidr));
+      const sizes = (size: readonly number[] | undefined): string =>
+        nodeCidrMaskSizes({ podCidr: accepted.podCidr, ...defined({ nodeCidrMaskSize: size }) })
+          .map((bits) => `/${bits}`)
+          .join(", ");
+      refuse("NODE_CIDR_MASK_SIZE_CHANGED", "size of nodes' pod CIDRs", "--node-cidr-mask-size", sizes(accepted.nodeCidrMaskSize), nodeCidrMaskSize && sizes(nodeCidrMaskSize));
       refuse("CLUSTER_DOMAIN_CHANGED", "domain", "--cluster-domain", accepted.clusterDomain, clusterDomain);
       return found;
     },

@@ -345,6 +345,12 @@ describe("what is wrong", () => {
     const inYaml = "podCidr: [10.244.0.0/16, 'fd00:10:244::/56']\n";
     expect((await load("master", { yaml: inYaml })).podCidr).toEqual(["10.244.0.0/16", "fd00:10:244::/56"]);
 
+    expect((await load("master", { flags: { ...dual, nodeCidrMaskSize: "25,72" } })).nodeCidrMaskSize).toEqual([25, 72]);
+    expect((await load("master", { yaml: "nodeCidrMaskSize: 26\n" })).nodeCidrMaskSize).toEqual([26]);
+    expect(await messages("master", { flags: { nodeCidrMaskSize: "x" } })).toHaveLength(1);
+    const [small] = await messages("master", { flags: { podCidr: "11.0.0.0/8", nodeCidrMaskSize: "26" } });
+    expect(small).toMatch(/^--node-cidr-mask-size: 11\.0\.0\.0\/8 has more than 65536 parts of \/26/);
+
     const flags = { ...dual, k8sVersion: "v1.19.16", networkBackend: "udp", networkMtu: "1200" };
     const list = (await messages("master", { flags })).join("\n");
     expect(list).toContain("Kubernetes has them from v1.20 on");

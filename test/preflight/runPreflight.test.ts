@@ -558,6 +558,11 @@ describe("existing data", () => {
     ]);
   });
 
+  it("keeps the size of its nodes' parts, whether that was said or not", () => {
+    expect(to({ nodeCidrMaskSize: [24] })).toEqual([]);
+    expect(to({ nodeCidrMaskSize: [26] })).toEqual(["NODE_CIDR_MASK_SIZE_CHANGED"]);
+  });
+
   it("needs the identity that it was written with", () => {
     expect(codes(onHost({ etcdData: true }, master, { files: ours }))).toEqual(["IDENTITY_LOST"]);
     const pki = ["ca.crt", "ca.key", "sa.key"].map((name) => [`/etc/kubernetes/pki/${name}`, file()] as const);

@@ -226,6 +226,7 @@ esac
     const jump = "-P INPUT ACCEPT\n-A INPUT -j TSDEPLOY-LOOPBACK\n";
     const bin = await programs({ ...all, rules: jump });
     const { child, done } = startScript("start", ["--close-loopback", "127.0.0.0/8", "--", "sleep", "60"], bin);
+    await vi.waitUntil(() => rules(bin).catch(() => undefined), { timeout: 60_000, interval: 100 });
     const restored = async (): Promise<number> =>
       (await rules(bin)).filter((line) => line.startsWith("iptables-restore: -A TSDEPLOY-LOOPBACK")).length;
     const looks = async (): Promise<number> => (await rules(bin)).filter((line) => line.includes(" -S INPUT")).length;
