@@ -46,6 +46,8 @@ const masterSchema = z.object({
   serviceCidr: onePerFamily,
   clusterDomain: z.string(),
   apiserverSans: z.array(z.string()),
+  severalMasters: z.boolean().default(false),
+  join: z.string().optional(),
   network: z.enum(networkNames),
   networkBackend: z.enum(networkBackends).default("vxlan"),
   networkMtu: z.number().optional(),
@@ -76,6 +78,8 @@ type ClusterKeys =
   | "serviceCidr"
   | "clusterDomain"
   | "apiserverSans"
+  | "severalMasters"
+  | "join"
   | "network"
   | "networkBackend"
   | "networkMtu"
