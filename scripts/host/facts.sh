@@ -21,7 +21,7 @@ programs() {
   local path version=''
   while read -r path; do echo "program ${path##*/} $path"; done < <(
     command -v kubelet kube-proxy kube-apiserver kube-controller-manager kube-scheduler kubectl cri-dockerd etcd flanneld \
-      coredns ip ipset iptables mount nft nsenter socat || true
+      coredns haproxy ip ipset iptables mount nft nsenter socat || true
     PATH=/:$PATH
     command -v hyperkube pause || true
   )

@@ -1,6 +1,7 @@
 import { unreachable } from "../model/errors.js";
 import type { Plan } from "../model/plan.js";
 import type { PhaseTime } from "../report/events.js";
+import { addMember } from "./actions/addMember.js";
 import { applyObjects } from "./actions/applyObjects.js";
 import { cleanHost } from "./actions/cleanHost.js";
 import { createNode } from "./actions/createNode.js";
@@ -13,9 +14,11 @@ import { pullImage } from "./actions/pullImage.js";
 import { removeContainers } from "./actions/removeContainers.js";
 import { removeFiles } from "./actions/removeFiles.js";
 import { removeFolder } from "./actions/removeFolder.js";
+import { removeMember } from "./actions/removeMember.js";
 import { removeNode } from "./actions/removeNode.js";
 import { runContainer } from "./actions/runContainer.js";
 import { setPodCidr } from "./actions/setPodCidr.js";
+import { settleMember } from "./actions/settleMember.js";
 import { stopContainers } from "./actions/stopContainers.js";
 import { waitForProbe } from "./actions/waitForProbe.js";
 import { writeFiles } from "./actions/writeFiles.js";
@@ -59,6 +62,12 @@ async function runAction(tools: StepTools): Promise<void> {
       return pullImage(action, tools);
     case "run-container":
       return runContainer(action, tools);
+    case "add-member":
+      return addMember(action, tools);
+    case "settle-member":
+      return settleMember(action, tools);
+    case "remove-member":
+      return removeMember(action, tools);
     case "wait":
       return waitForProbe(action, tools);
     case "apply-objects":

@@ -2,7 +2,7 @@ import type { KubernetesClient } from "../api/kubernetesClient.js";
 import type { Component } from "../model/containerSpec.js";
 import type { HostFile } from "../model/hostFile.js";
 import type { Step } from "../model/plan.js";
-import type { ApplyContext } from "./applyContext.js";
+import type { ApplyContext, EtcdAccess } from "./applyContext.js";
 import { ContainerWatch } from "./containerWatch.js";
 import type { Aftermath } from "./runSteps.js";
 import type { ChangedPod } from "./staticPods.js";
@@ -24,6 +24,8 @@ export class PlanRun {
   readonly changedPods: ChangedPod[] = [];
   /** Files that this run has written, by path. */
   readonly written = new Map<string, HostFile>();
+  /** What this run has found out for containers' commands. */
+  readonly values = new Map<string, string>();
   /** Ids of containers that this run has started. */
   readonly started: string[] = [];
   /** Components that this run has started. */
@@ -48,6 +50,12 @@ export class PlanRun {
     const { api } = this.context;
     if (!api) throw new Error("this plan has a step that needs the API server, but was given none");
     return api;
+  }
+
+  get etcd(): EtcdAccess {
+    const { etcd } = this.context;
+    if (!etcd) throw new Error("this plan has a step that needs etcd's members, but was given none");
+    return etcd;
   }
 
   /** Ends all waits: a step has failed. */

@@ -8,8 +8,10 @@ import {
 } from "../deploy/fixedToken.js";
 import { adminApi } from "../deploy/hostApi.js";
 import { makeToken, revokeToken } from "../deploy/joinTokens.js";
+import { makeMasterToken, masterTokenMs } from "../deploy/masterTokens.js";
 import { withHelper } from "../deploy/withHelper.js";
 import type { Helper } from "../host/helperSession.js";
+import type { ExistingFile } from "../model/hostFacts.js";
 import type { TokenCreateOptions, TokenListOptions, TokenRevokeOptions } from "../model/options.js";
 import type { CommandResult } from "../report/events.js";
 import type { RunContext } from "../report/runContext.js";
@@ -20,20 +22,25 @@ interface TokenSecret {
   readonly data?: Readonly<Record<string, string>>;
 }
 
+const workerTokenMs = 24 * 60 * 60 * 1000;
+
 /** `tsdeploy token create`: a join token, and the line to run on a worker. */
 export async function tokenCreate(options: TokenCreateOptions, context: RunContext): Promise<CommandResult> {
-  return onMaster(options, context, async ({ api, fixed, helper }) => {
-    if (fixed) {
+  return onMaster(options, context, async ({ api, fixed, helper, files }) => {
+    const isMaster = options.role === "master";
+    if (fixed && !isMaster) {
       const { note, ...result } = describeFixedToken(fixed, options);
       context.report({ kind: "notice", message: note });
       return result;
     }
     // It is by the master's clock that the token ends.
-    const expiresMs = (await helper.clockMs()) + options.tokenTtlMs;
-    const description = "made by tsdeploy token create";
-    const { id, joinToken, apiserver } = await makeToken(api, { expiresMs, description }, context.signal);
+    const expiresMs = (await helper.clockMs()) + (options.tokenTtlMs ?? (isMaster ? masterTokenMs : workerTokenMs));
+    const about = { expiresMs, description: "made by tsdeploy token create" };
+    const { id, joinToken, apiserver } = isMaster
+      ? await makeMasterToken(api, files, about, context.signal)
+      : await makeToken(api, about, context.signal);
     const { hostname } = new URL(apiserver);
-    const joinCommand = `tsdeploy worker --master ${hostname} --token ${joinToken}`;
+    const joinCommand = `tsdeploy ${isMaster ? "master --join" : "worker --master"} ${hostname} --token ${joinToken}`;
     const expires = new Date(expiresMs).toISOString();
     return { data: { id, token: joinToken, expires, joinCommand }, text: joinCommand };
   });
@@ -76,6 +83,7 @@ interface OnMaster {
   readonly api: KubernetesClient;
   readonly fixed: FixedToken | undefined;
   readonly helper: Helper;
+  readonly files: ReadonlyMap<string, ExistingFile>;
 }
 
 async function onMaster<T>(
@@ -87,7 +95,7 @@ async function onMaster<T>(
     const files = await helper.readFiles();
     const api = await adminApi(helper, files);
     try {
-      return await use({ api, fixed: fixedTokenOf(files), helper });
+      return await use({ api, fixed: fixedTokenOf(files), helper, files });
     } finally {
       api.close();
     }

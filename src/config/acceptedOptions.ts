@@ -47,6 +47,8 @@ const masterSchema = z.object({
   serviceCidr: onePerFamily,
   clusterDomain: z.string(),
   apiserverSans: z.array(z.string()),
+  severalMasters: z.boolean().default(false),
+  join: z.string().optional(),
   network: z.enum(networkNames),
   networkBackend: z.enum(networkBackends).default("vxlan"),
   networkMtu: z.number().optional(),
@@ -78,6 +80,8 @@ type ClusterKeys =
   | "serviceCidr"
   | "clusterDomain"
   | "apiserverSans"
+  | "severalMasters"
+  | "join"
   | "network"
   | "networkBackend"
   | "networkMtu"

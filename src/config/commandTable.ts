@@ -26,6 +26,8 @@ export const commandTable: readonly CommandRow[] = [
       ["tsdeploy master --host ssh://root@10.0.0.5", "with Docker of another one"],
       ["tsdeploy master --extra-arg apiserver:service-node-port-range=80-32767", "with a flag for the API server"],
       ["tsdeploy master --config cluster.yaml", "with options from a file"],
+      ["tsdeploy master --several-masters", "one that others can join"],
+      ["tsdeploy master --join 10.0.0.5 --token-file token.txt", "a further master of that cluster"],
     ],
   },
   {
@@ -129,9 +131,14 @@ export const commandTable: readonly CommandRow[] = [
   },
   {
     name: "token create",
-    summary: "make a join token and print the line to run on a worker",
-    description: "The token is good for --ttl. It is a secret: whoever has it can join the cluster.",
-    examples: [["tsdeploy token create --ttl 1h", "for an hour"]],
+    summary: "make a join token and print the line to run on the other host",
+    description:
+      "The token is good for --ttl. It is a secret: whoever has it can join the cluster, and with one for masters have all " +
+      "of the cluster's keys, which lie in it, encrypted, as long as the token is good.",
+    examples: [
+      ["tsdeploy token create --ttl 1h", "for an hour"],
+      ["tsdeploy token create --role master", "for a further master; two hours at most"],
+    ],
   },
   {
     name: "token list",
@@ -144,6 +151,20 @@ export const commandTable: readonly CommandRow[] = [
     summary: "make a join token useless",
     description: "Nodes that have joined with it stay.",
     examples: [["tsdeploy token revoke abcdef", "by its id"]],
+  },
+  {
+    name: "member list",
+    summary: "list the cluster's masters, as etcd has them",
+    description: "On any master's host. Shows which vote, which still get the data, and which do not answer.",
+    examples: [["tsdeploy member list", ""]],
+  },
+  {
+    name: "member remove",
+    summary: "remove a master that is lost for good",
+    description:
+      "On the host of a master that lives. Removes the lost one from etcd, and its node. Refused where it answers, or where " +
+      "those that are left could not go on. `tsdeploy master --join` with the same node name does so by itself.",
+    examples: [["tsdeploy member remove machine-3", "by its node's name"]],
   },
   {
     name: "addon list",
@@ -284,6 +305,7 @@ export const commandTable: readonly CommandRow[] = [
 export const groupTable: readonly { readonly name: string; readonly summary: string }[] = [
   { name: "upgrade", summary: "another version of Kubernetes: plan, apply" },
   { name: "token", summary: "join tokens: create, list, revoke" },
+  { name: "member", summary: "masters of a cluster of several: list, remove" },
   { name: "addon", summary: "add-ons of a cluster: list, enable, disable" },
   { name: "config", summary: "a cluster's file: import, print, validate" },
   { name: "image", summary: "images that nodes run from: build, list, save, load, copy" },

@@ -1,7 +1,7 @@
 import { type FamilyOptions, familyProblems } from "../kubernetes/dualStack.js";
 import { maskSizeProblems, type PodRanges } from "../kubernetes/networks.js";
 import { checkProxyMode } from "../kubernetes/proxyConfiguration.js";
-import { checkInsecureApi, featuresOf } from "../kubernetes/versions.js";
+import { checkInsecureApi, checkSeveralMasters, featuresOf } from "../kubernetes/versions.js";
 import type { ProxyMode } from "../model/options.js";
 import { contains, overlap } from "./networkReaders.js";
 import type { CommandName } from "./optionTable.js";
@@ -26,7 +26,7 @@ export interface CrossComplaint extends Complaint {
 /** What is wrong between options that are right one by one. Pure. */
 export function crossChecks(options: ReadOptions): CrossComplaint[] {
   const ofRanges = [rangesOverlap, addressInRange, families, partsOfRanges];
-  const checks = [...ofRanges, restrictedLabels, foreignArgs, ofVersion, impossiblePairs, missing];
+  const checks = [...ofRanges, restrictedLabels, foreignArgs, ofVersion, ofJoining, impossiblePairs, missing];
   return checks.flatMap((check) => check(options));
 }
 
@@ -125,12 +125,16 @@ function ofVersion({ get }: ReadOptions): CrossComplaint[] {
   const [version, insecureApi, mode] = [get("k8sVersion"), get("insecureApi"), get("proxyMode")];
   if (typeof version !== "string") return [];
   const features = featuresOf(version);
+  const severalMasters = get("severalMasters") === true;
   const complaints: CrossComplaint[] = [];
   const check = (key: string, use: () => void): void => {
     ownProblems(use, (complaint) => complaints.push({ key, ...complaint }));
   };
   check("insecureApi", () => {
     checkInsecureApi({ insecureApi: insecureApi === true }, features);
+  });
+  check("severalMasters", () => {
+    checkSeveralMasters({ severalMasters }, features);
   });
   if (mode !== undefined) {
     check("proxyMode", () => {
@@ -155,6 +159,10 @@ function impossiblePairs({ command, get, sourceOf }: ReadOptions): CrossComplain
     }
   }
   complaints.push(...ofHosts({ command, get, sourceOf }));
+  const ttlMs = get("tokenTtl");
+  if (get("role") === "master" && typeof ttlMs === "number" && ttlMs > longestMasterTokenMs) {
+    conflict("tokenTtl", "of a token for masters is two hours at most: the cluster's keys can be had by it", "Give 2h or less.");
+  }
   if (get("parallel") === 0) conflict("parallel", "of 0 would have no host done", "Give 1 or more.");
   if (sourceOf("token") !== undefined && sourceOf("token") === sourceOf("tokenFile")) {
     conflict("tokenFile", "cannot be given together with a token", "Give one of them.");
@@ -199,6 +207,43 @@ function ofHosts({ command, get, sourceOf }: ReadOptions): CrossComplaint[] {
   }
   return complaints;
 }
+
+/** What all masters of a cluster have in common: a further one takes it from the cluster. */
+const clusterWide: readonly string[] = [
+  "clusterName",
+  "podCidr",
+  "serviceCidr",
+  "clusterDomain",
+  "network",
+  "networkBackend",
+  "networkMtu",
+  "proxyMode",
+  "insecureApi",
+  "dns",
+];
+
+/** Of a further master. A file may serve a whole cluster. */
+function ofJoining({ command, get, sourceOf }: ReadOptions): CrossComplaint[] {
+  if (command !== "master") return [];
+  if (sourceOf("join") === undefined) {
+    // A file, or an environment, may serve workers as well.
+    const key = ["token", "tokenFile"].find((one) => sourceOf(one) === "flag");
+    return key === undefined
+      ? []
+      : [{ key, code: "OPTION_CONFLICT", message: "is for a further master", hint: "Say which master is there, with --join." }];
+  }
+  const own = clusterWide.filter((key) => sourceOf(key) === "flag");
+  const version = get("k8sVersion");
+  const lower = typeof version === "string" && !featuresOf(version).severalMasters ? ["k8sVersion"] : [];
+  return [...own, ...lower].map((key) => ({
+    key,
+    code: "OPTION_CONFLICT",
+    message: "cannot be given together with --join: all masters of a cluster have it in common",
+    hint: "Leave it out; to change it, run `tsdeploy master` with it on each master afterwards.",
+  }));
+}
+
+const longestMasterTokenMs = 2 * 60 * 60 * 1000;
 
 const clusterCommands: readonly CommandName[] = ["up", "down", "config print", "config validate"];
 

@@ -20,6 +20,8 @@ import type {
   KubeconfigOptions,
   LogsOptions,
   MasterOptions,
+  MemberListOptions,
+  MemberRemoveOptions,
   StatusOptions,
   TeardownOptions,
   TokenCreateOptions,
@@ -49,6 +51,8 @@ export interface CommandOptions {
   readonly "token create": TokenCreateOptions;
   readonly "token list": TokenListOptions;
   readonly "token revoke": TokenRevokeOptions;
+  readonly "member list": MemberListOptions;
+  readonly "member remove": MemberRemoveOptions;
   readonly "addon list": AddonListOptions;
   readonly "addon enable": AddonEnableOptions;
   readonly "addon disable": AddonSwitchOptions;
@@ -274,7 +278,10 @@ class Loader {
   /** A token that was typed wins over a file of a lower source. */
   async #readToken(): Promise<void> {
     const row = this.#rows.find(({ key }) => key === "token");
-    if (!row) return;
+    if (!row || (this.#command === "master" && !this.#given.has("join"))) {
+      this.#values.delete("token");
+      return;
+    }
     const ranks = ["flag", "variable", "file"];
     const rankOf = (key: string): number => {
       const source = this.#given.get(key)?.source;
@@ -284,8 +291,8 @@ class Loader {
     const said = this.#rows.find(({ key }) => key === (fromFile ? "tokenFile" : "token")) ?? row;
     const token = fromFile ? await this.#readTokenFile(this.#complainer(said)) : this.#values.get("token");
     if (typeof token !== "string") return;
-    const { parseJoinToken } = await import("../pki/joinToken.js");
-    ownProblems(() => parseJoinToken(token), this.#complainer(said));
+    const { parseJoinToken, parseMasterToken } = await import("../pki/joinToken.js");
+    ownProblems(() => (this.#command === "master" ? parseMasterToken : parseJoinToken)(token), this.#complainer(said));
     this.#values.set("token", token.trim());
   }
 

@@ -16,6 +16,8 @@ export type CommandName =
   | "token create"
   | "token list"
   | "token revoke"
+  | "member list"
+  | "member remove"
   | "addon list"
   | "addon enable"
   | "addon disable"
@@ -113,6 +115,8 @@ const everywhere: readonly CommandName[] = [
   "token create",
   "token list",
   "token revoke",
+  "member list",
+  "member remove",
   "addon list",
   "addon enable",
   "addon disable",
@@ -151,13 +155,36 @@ export const optionTable: readonly OptionRow[] = [
     inFile: true,
   },
   {
+    key: "join",
+    flag: "--join",
+    argument: "ADDRESS",
+    type: "apiserver",
+    description:
+      "make this host a further master of the cluster that has a master at ADDRESS, with `:port` if that is not 6443; " +
+      "`tsdeploy token create --role master` there prints the whole line",
+    commands: onMaster,
+    group: "Cluster",
+    inFile: false,
+  },
+  {
+    key: "severalMasters",
+    flag: "--several-masters",
+    type: "boolean",
+    description:
+      "the cluster can have further masters: etcd listens to its peers, leaders are elected, and nodes reach any master " +
+      "that lives; of Kubernetes v1.11 and etcd 3.4 or later, and not to be taken back",
+    commands: onMaster,
+    group: "Cluster",
+    inFile: true,
+  },
+  {
     key: "token",
     flag: "--token",
     argument: "TOKEN",
     type: "secret",
-    description: "join token, as the master prints it",
-    otherwise: "the one that `master` saved for this operator, else requested on a terminal",
-    commands: ["worker"],
+    description: "join token, as the master prints it; with `master --join` a token for masters",
+    otherwise: "for a worker the one that `master` saved for this operator; else requested on a terminal",
+    commands: ["worker", "master"],
     group: "Cluster",
     inFile: false,
     secret: true,
@@ -168,7 +195,7 @@ export const optionTable: readonly OptionRow[] = [
     argument: "FILE",
     type: "path",
     description: "file to read the join token from; `-` is standard input",
-    commands: ["worker"],
+    commands: ["worker", "master"],
     group: "Cluster",
     inFile: true,
   },
@@ -764,12 +791,33 @@ export const optionTable: readonly OptionRow[] = [
     inFile: false,
   },
   {
+    key: "role",
+    flag: "--role",
+    argument: "ROLE",
+    type: "choice",
+    choices: ["worker", "master"],
+    description: "what a host becomes that joins by the token",
+    default: "worker",
+    commands: ["token create"],
+    group: "Run",
+    inFile: false,
+  },
+  {
+    key: "name",
+    argument: "NAME",
+    type: "nodeName",
+    description: "the lost master's node",
+    commands: ["member remove"],
+    group: "Run",
+    inFile: false,
+  },
+  {
     key: "tokenTtl",
     flag: "--ttl",
     argument: "DURATION",
     type: "duration",
     description: "how long the token can be used",
-    default: "24h",
+    otherwise: "24h; 2h for masters, which is also the longest",
     commands: ["token create"],
     group: "Run",
     inFile: true,

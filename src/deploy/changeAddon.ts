@@ -11,6 +11,7 @@ import { clusterConfigPath, parseClusterConfig } from "../kubernetes/bootstrapOb
 import { featuresOf } from "../kubernetes/versions.js";
 import { type AddonName, addonNames } from "../model/addonNames.js";
 import { defined } from "../model/defined.js";
+import { TsdeployError } from "../model/errors.js";
 import type { ExistingFile, ObservedHost } from "../model/hostFacts.js";
 import { paths } from "../model/hostLayout.js";
 import { imageLabels } from "../model/imageLabels.js";
@@ -77,6 +78,7 @@ export async function changeAddon(
       const files = await helper.readFiles();
       const accepted = acceptedOf(files);
       const { addon: name } = options;
+      if (accepted.severalMasters && !files.has(paths.addonManager)) throw keptElsewhere();
       if (addonsOf(accepted).includes(name) === enabled) return { name, changed: false };
       const features = featuresOf(accepted.k8sVersion);
       if (enabled) checkAddons([name], features);
@@ -160,6 +162,17 @@ export function withAddon(accepted: AcceptedOptions, name: AddonName, enabled: b
   if (name === "coredns") return { ...accepted, dns: enabled };
   const others = (accepted.enabledAddons ?? []).filter((other) => other !== name);
   return { ...accepted, enabledAddons: enabled ? [...others, name].sort() : others };
+}
+
+/** Of several masters one keeps the cluster to its folder of add-ons. */
+function keptElsewhere(): TsdeployError {
+  return new TsdeployError("conflict", {
+    code: "ADDONS_ELSEWHERE",
+    message: `${paths.addonManager} is not on this host: another master keeps the cluster's add-ons`,
+    hint:
+      "Run this there: ConfigMap kube-system/tsdeploy shows its address. If it is gone for good, run `tsdeploy master` here " +
+      "first, which takes that over.",
+  });
 }
 
 /** @throws TsdeployError `NOT_A_MASTER` */

@@ -1,6 +1,7 @@
 import { nanoid } from "nanoid";
 import type { KubernetesClient } from "../api/kubernetesClient.js";
 import { applyPlan } from "../apply/applyPlan.js";
+import type { EtcdAccess } from "../apply/applyContext.js";
 import type { NodeOptions } from "../model/options.js";
 import { isOurs } from "../model/ownership.js";
 import type { Plan } from "../model/plan.js";
@@ -25,6 +26,10 @@ export interface NodeChange {
   /** What an earlier cluster left on this host stays if the run fails. */
   readonly keepsData: boolean;
   readonly context: RunContext;
+  /** For a master that has, or may have, others beside it. */
+  readonly etcd?: EtcdAccess | undefined;
+  /** How a first run leaves the cluster that it was to join: before what it has begun here is taken back, and after. */
+  readonly leave?: { readonly before: () => Promise<void>; readonly after: () => Promise<void> } | undefined;
 }
 
 /** What a run on one node came to; with `--dry-run` nothing but a plan. */
@@ -77,6 +82,7 @@ export async function changeNode(change: NodeChange): Promise<NodeOutcome> {
     engine,
     helper,
     api,
+    etcd: change.etcd,
     containers: observed.engine.containers.filter(isOurs),
     files: observed.files,
     folders: new Set(observed.host.existingPaths),
@@ -86,7 +92,13 @@ export async function changeNode(change: NodeChange): Promise<NodeOutcome> {
     timeoutMs,
     pullTimeoutMs,
     keepOnFailure,
-    beforeUndo: isFirstRun ? () => undoFirstRun({ session, keepsData, nodeName, timeoutMs, context }) : undefined,
+    beforeUndo: isFirstRun
+      ? async () => {
+          await change.leave?.before();
+          await undoFirstRun({ session, keepsData, nodeName, timeoutMs, context });
+          await change.leave?.after();
+        }
+      : undefined,
     newId: () => nanoid(6),
   });
   return { kind: "changed", plan, changed: difference.changes.length > 0, times };

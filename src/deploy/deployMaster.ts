@@ -1,4 +1,5 @@
 import { nanoid } from "nanoid";
+import type { KubernetesClient } from "../api/kubernetesClient.js";
 import { podsOf, probeApi } from "../apply/probes.js";
 import { imageReference } from "../config/imageReference.js";
 import { mergeIntoKubeconfig, type OperatorKubeconfig } from "../config/operatorKubeconfig.js";
@@ -11,6 +12,7 @@ import { chooseNodeImage } from "../image/chooseNodeImage.js";
 import { versionByImage } from "../image/versionByImage.js";
 import { bootstrapObjects } from "../kubernetes/bootstrapObjects.js";
 import { tokenSecret } from "../kubernetes/clusterInfo.js";
+import type { EtcdMember } from "../kubernetes/etcdMembers.js";
 import { readKubeconfig } from "../kubernetes/kubeconfig.js";
 import { defaultVersion, resolveVersion } from "../kubernetes/versions.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
@@ -18,13 +20,15 @@ import { defined } from "../model/defined.js";
 import { messageOf } from "../model/errors.js";
 import type { EngineFacts, ObservedHost } from "../model/hostFacts.js";
 import { apiserverPort, labels, paths } from "../model/hostLayout.js";
-import type { JoinToken } from "../model/identity.js";
+import type { ClusterIdentity, JoinToken } from "../model/identity.js";
 import type { MasterOptions } from "../model/options.js";
 import { kubeletOf } from "../model/ownership.js";
 import { formatJoinToken, makeJoinToken } from "../pki/joinToken.js";
 import { type IdentityRequest, type MadeIdentity, makeIdentity, newServiceAccountKeys } from "../pki/makeIdentity.js";
 import { unmadeIdentity } from "../pki/unmadeIdentity.js";
 import { describePlan } from "../plan/describePlan.js";
+import { moveOf } from "../plan/movedNode.js";
+import type { NodeIdentity } from "../plan/nodeIdentity.js";
 import { runPreflight } from "../preflight/runPreflight.js";
 import type { RunContext } from "../report/runContext.js";
 import { checkDocker } from "./checkDocker.js";
@@ -32,7 +36,20 @@ import { type ChangedNode, changeNode, isFirstRunOn, type NodeOutcome, type Plan
 import { masterConfigurations } from "./clusterConfigurations.js";
 import { clusterNodes, hasOthers } from "./clusterNodes.js";
 import { masterApi } from "./hostApi.js";
-import { checkTier } from "./hostSession.js";
+import { HostEtcd } from "./hostEtcd.js";
+import { checkTier, type HostSession } from "./hostSession.js";
+import {
+  fetchHandOver,
+  forgetJoined,
+  type HandedOver,
+  isJoining,
+  type JoinedCluster,
+  leaveJoined,
+  openJoined,
+  refuseLivingMember,
+  shownConfigOf,
+  withHandedOver,
+} from "./joinMaster.js";
 import { type OpenedMaster, openMasterHost } from "./openMasterHost.js";
 import {
   follow,
@@ -83,8 +100,10 @@ export async function deployMasterOn(
   context: RunContext,
   extras: MasterExtras = {},
 ): Promise<DeployedMaster | PlannedMaster> {
-  const requested = await versionByImage(engine, given, context);
   const engineFacts = await collectEngineFacts(engine);
+  const handedOver = isJoining(given) ? await fetchHandOver(engine, engineFacts, given, context) : undefined;
+  const own = isJoining(given) && handedOver ? withHandedOver(given, handedOver) : given;
+  const requested = await versionByImage(engine, own, context);
   const running = kubeletOf(engineFacts.containers);
   const version = resolveVersion(requested.k8sVersion ?? running?.labels[labels.version] ?? defaultVersion);
   const { clusterName = "", ...known } = wantedOfMaster(requested, version);
@@ -97,11 +116,11 @@ export async function deployMasterOn(
   });
 
   // Made while the host is looked at; a cluster that has such keys keeps them.
-  const spareKeys = requested.dryRun || running ? undefined : newServiceAccountKeys();
+  const spareKeys = requested.dryRun || running || isJoining(given) ? undefined : newServiceAccountKeys();
   const opened = await openMasterHost({ engine, engineFacts, version, wanted, options: requested, context });
   if (!opened) return planUnknown(requested, engineFacts, version, context);
   try {
-    return await deploy(opened, requested, context, { ...extras, spareKeys });
+    return await deploy(opened, requested, context, { ...extras, spareKeys, handedOver });
   } finally {
     await opened.session.helper.close();
   }
@@ -136,58 +155,114 @@ async function deploy(
   { session, image }: OpenedMaster,
   requested: MasterOptions,
   context: RunContext,
-  { joinToken = true, spareKeys }: MasterExtras & Pick<IdentityRequest, "spareKeys">,
+  {
+    joinToken = true,
+    spareKeys,
+    handedOver,
+  }: MasterExtras & Pick<IdentityRequest, "spareKeys"> & { readonly handedOver: HandedOver | undefined },
 ): Promise<DeployedMaster | PlannedMaster> {
   const { helper, observed } = session;
   const settled = settle(requested, observed, image);
-  const { options, accepted, config, features } = settled;
+  const { options, accepted, features } = settled;
   checkTier(runPreflight("host", observed, wantedWhenFollowed(settled)), context);
 
-  if (options.dryRun && !observed.files.has(`${paths.pki}/ca.key`)) {
+  if (options.dryRun && !observed.files.has(`${paths.pki}/ca.key`) && !handedOver) {
     return planWithoutIdentity(settled, observed, context);
   }
   const made = await makeIdentity({
     ...identityNames(settled),
-    existing: observed.files,
-    clusterName: config.clusterName,
+    existing: handedOver ? new Map([...observed.files, ...handedOver.files]) : observed.files,
+    clusterName: settled.config.clusterName,
     etcdData: observed.host.etcdData,
     nowMs: observed.host.clockMs,
     spareKeys,
   });
   const caPem = made.identity.ca.certificate;
   const isFirstRun = isFirstRunOn(session);
-  const makesToken = joinToken && isFirstRun && features.nodeCredentials === "bootstrap-token";
+  const isFounding = isFirstRun && !isJoining(options);
+  const makesToken = joinToken && isFounding && features.nodeCredentials === "bootstrap-token";
   const tokens = makesToken ? [makeJoinToken(caPem)] : [];
   const api = masterApi(helper, made.identity, options);
+  const own = options.severalMasters ? new HostEtcd(helper, made.identity, options) : undefined;
+  let joined: JoinedCluster | undefined;
   try {
-    const base = isFirstRun ? {} : await masterConfigurations(api, features, context);
     const isUp = !isFirstRun && (await probeApi(api, context.signal)).done;
+    if (isJoining(options) && !isUp) joined = await clusterToJoin(session, made.identity, options, context);
+    if (joined && !observed.host.etcdData) await refuseLivingMember(joined, settled, context.signal);
+    const cluster = joined?.api ?? api;
+    const base = isFounding ? {} : await masterConfigurations(cluster, features, context);
+    const answering = isUp || joined ? cluster : undefined;
+    const config = await shownConfig(settled, observed, answering, joined?.members ?? own, context);
     const secrets = tokens.map((token) => {
       const expiresMs = observed.host.clockMs + options.tokenTtlMs;
       return tokenSecret(token, { expiresMs, description: "made by tsdeploy master" });
     });
     const objects = [...secrets, ...bootstrapObjects(config, caPem, features, tokens)];
-    const pullSecret = await systemPullSecret(settled, observed, isFirstRun ? undefined : api, context);
-    const nodes = isUp ? await clusterNodes(api, context.signal) : [];
+    const pullSecret = await systemPullSecret(settled, observed, isFounding ? undefined : cluster, context);
+    const nodes = isUp || joined ? await clusterNodes(cluster, context.signal) : [];
     const podsOfNodes = nodes.flatMap(podsOf);
     const hasOtherNodes = hasOthers(nodes, settled.nodeName);
     const state = { isUp, hasOtherNodes, podsOfNodes, addonRevision: nanoid() };
-    const cluster = { pkiFiles: made.files, base, bootstrapObjects: objects, ...state, pullSecret };
-    const plan = await planMasterHost(settled, observed, cluster);
-    const keepsData = accepted !== undefined || observed.host.etcdData;
-    const outcome: NodeOutcome = await changeNode({ plan, session, api, options, keepsData, context });
+    const parts = { pkiFiles: made.files, base, bootstrapObjects: objects, ...state, pullSecret, joins: joined?.from };
+    const plan = await planMasterHost({ ...settled, config }, observed, parts);
+    // Of a further master others have all of it.
+    const keepsData = observed.host.etcdData || (accepted !== undefined && !isJoining(options));
+    const leave = joined && leaveOf(joined, settled, context);
+    const change = { plan, session, api, etcd: own, options, keepsData, leave, context };
+    const outcome: NodeOutcome = await changeNode(change);
     if (outcome.kind === "planned") return { ...outcome, config };
-    const token = isFirstRun && joinToken ? (made.joinToken ?? tokens[0]) : undefined;
+    const token = isFounding && joinToken ? (made.joinToken ?? tokens[0]) : undefined;
     const former = observed.files.get(paths.adminConf)?.content;
-    return { ...outcome, config, ...(await giveToOperator(settled, made, token, former, context)) };
+    return { ...outcome, config, ...(await giveToOperator({ ...settled, config }, made, token, former, context)) };
   } finally {
     api.close();
+    own?.close();
+    joined?.close();
   }
+}
+
+/** With data here the run goes on without the others, should they not be there: etcd here may know them. */
+async function clusterToJoin(
+  { helper, observed }: HostSession,
+  identity: ClusterIdentity,
+  options: MasterOptions & { readonly join: string },
+  context: RunContext,
+): Promise<JoinedCluster | undefined> {
+  return openJoined(helper, identity, options, context).catch((error: unknown) => {
+    context.signal.throwIfAborted();
+    if (!observed.host.etcdData) throw error;
+    return undefined;
+  });
+}
+
+/** One of several masters shows what the cluster shows. @param cluster undefined if it does not answer */
+async function shownConfig(
+  settled: Settled,
+  observed: ObservedHost,
+  cluster: KubernetesClient | undefined,
+  members: readonly EtcdMember[] | HostEtcd | undefined,
+  { signal }: RunContext,
+): Promise<ClusterConfig> {
+  const { config } = settled;
+  if (!cluster || !members) return config;
+  const known = members instanceof HostEtcd ? await members.membersHere(signal) : members;
+  return shownConfigOf(cluster, known, config, moveOf(observed, settled)?.was, signal);
+}
+
+function leaveOf(
+  joined: JoinedCluster,
+  node: NodeIdentity,
+  context: RunContext,
+): { before: () => Promise<void>; after: () => Promise<void> } {
+  return {
+    before: () => leaveJoined(joined, node, context),
+    after: () => forgetJoined(joined, node, context),
+  };
 }
 
 /** The cluster runs by now: what the operator's own files refuse is no failure of it. */
 async function giveToOperator(
-  { config, options }: Settled,
+  { config, options, nodeName }: Settled,
   made: MadeIdentity,
   joinToken: JoinToken | undefined,
   formerAdminConf: string | undefined,
@@ -198,6 +273,7 @@ async function giveToOperator(
     return undefined;
   };
   const address = new URL(config.apiserver).hostname;
+  const name = isJoining(options) ? `${config.clusterName}-${nodeName}` : config.clusterName;
   const token = joinToken && formatJoinToken(joinToken);
   if (token !== undefined) {
     await new TokenStore(context.env)
@@ -211,7 +287,7 @@ async function giveToOperator(
     kubeconfig:
       path === undefined
         ? undefined
-        : await mergeIntoKubeconfig(adminConf, config.clusterName, path, context, serverOf(formerAdminConf)).catch(
+        : await mergeIntoKubeconfig(adminConf, name, path, context, serverOf(formerAdminConf)).catch(
             warn(`the cluster could not be added to ${path}`),
           ),
   });

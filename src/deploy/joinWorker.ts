@@ -153,13 +153,13 @@ async function localImage(
 async function join(joining: Joining): Promise<JoinedWorker | PlannedNode> {
   const { docker, first, membership } = joining;
   const { engine, engineFacts, context } = docker;
-  const { api, config, credentials, hasJoined } = membership;
+  const { api, config, credentials, hasJoined, masters } = membership;
   const version = resolveVersion(joining.options.k8sVersion ?? config.version);
   const options = first ? followMove(joining.options, first.session.observed, featuresOf(version)) : joining.options;
   checkSkew({ master: config.version, worker: version });
   const image = await chooseNodeImage(engine, engineFacts, { requested: options, version, cluster: config });
   const base = await clusterConfigurations(api, featuresOf(version), context.signal);
-  const settled: SettledWorker = { options, version, image: image.reference, config, base, credentials };
+  const settled: SettledWorker = { options, version, image: image.reference, config, base, credentials, masters };
   // Without the image: what a plan says as far as it can be said.
   if (options.dryRun && image.how !== "present") {
     reportMissingImage(image, context);

@@ -8,6 +8,7 @@ import { isReadyNode, nodeOf } from "../apply/probes.js";
 import { TokenStore } from "../config/tokenStore.js";
 import type { Helper } from "../host/helperSession.js";
 import { clusterConfigPath, parseClusterConfig } from "../kubernetes/bootstrapObjects.js";
+import { hasBalancers, workerApiserver } from "../kubernetes/networks.js";
 import { readKubeconfig, withServer } from "../kubernetes/kubeconfig.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import { TsdeployError } from "../model/errors.js";
@@ -29,6 +30,8 @@ export interface Membership {
   /** CA certificate, and the bootstrap kubeconfig of a node that has not joined. */
   readonly credentials: readonly HostFile[];
   readonly hasJoined: boolean;
+  /** Addresses of the masters, where a node has to know them. */
+  readonly masters: readonly string[];
 }
 
 /**
@@ -76,7 +79,8 @@ export async function membershipByToken(
   const { signal } = context;
   const { caPem, config, client } = await discoverCluster({ token, apiserver, connect, signal, timeoutMs });
   const credentials = [caCertificate(caPem), nodeKubeconfig(config, caPem, token)];
-  return { config, api: client, credentials, hasJoined: false };
+  const masters = await mastersOf(client, config, host, signal);
+  return { config, api: client, credentials, hasJoined: false, masters };
 }
 
 /**
@@ -106,7 +110,8 @@ async function joinedMembership(
   if (!api) return undefined;
   try {
     const config = parseClusterConfig(await api.get(clusterConfigPath, { signal }));
-    return { config, api, credentials: [caCertificate(ca), ...movedKubeconfig(kubeconfig, config)], hasJoined: true };
+    const credentials = [caCertificate(ca), ...movedKubeconfig(kubeconfig, config)];
+    return { config, api, credentials, hasJoined: true, masters: await mastersOf(api, config, host, signal) };
   } catch (error) {
     api.close();
     if (error instanceof ApiError && error.status === 401) return undefined;
@@ -114,8 +119,33 @@ async function joinedMembership(
   }
 }
 
+/** That which was named at least: an older cluster may not let who joins see the others. */
+async function mastersOf(
+  api: KubernetesClient,
+  config: ClusterConfig,
+  named: string,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  if (!hasBalancers(config)) return [];
+  const addresses = await masterAddresses(api, signal).catch((error: unknown) => {
+    if (error instanceof ApiError && error.status === 403) return [];
+    throw error;
+  });
+  return addresses.length > 0 ? addresses : [named];
+}
+
+/** Where API servers say that they are. */
+export async function masterAddresses(api: KubernetesClient, signal: AbortSignal): Promise<string[]> {
+  interface Endpoints {
+    readonly subsets?: readonly { readonly addresses?: readonly { readonly ip: string }[] }[];
+  }
+  const { subsets = [] } = await api.get<Endpoints>("/api/v1/namespaces/default/endpoints/kubernetes", { signal });
+  return subsets.flatMap(({ addresses = [] }) => addresses.map(({ ip }) => ip));
+}
+
 /** The kubelet's kubeconfig, if the master is elsewhere than that says. */
-function movedKubeconfig({ content, mode }: ExistingFile, { apiserver }: ClusterConfig): HostFile[] {
+function movedKubeconfig({ content, mode }: ExistingFile, config: ClusterConfig): HostFile[] {
+  const apiserver = workerApiserver(config);
   if (readKubeconfig(content).server === apiserver) return [];
   return [{ path: paths.kubeletConf, mode, content: withServer(content, apiserver), secret: true }];
 }
@@ -183,7 +213,8 @@ function caCertificate(content: string): HostFile {
   return { path: `${paths.pki}/ca.crt`, mode: 0o644, content, secret: false };
 }
 
-function masterAddress(text: string): { readonly host: string; readonly port: number } {
+/** Of an API server as a person names it. */
+export function masterAddress(text: string): { readonly host: string; readonly port: number } {
   const { hostname, port } = new URL(`https://${text}`);
   return { host: hostname, port: port === "" ? (text.endsWith(":443") ? 443 : apiserverPort) : Number(port) };
 }

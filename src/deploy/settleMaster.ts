@@ -1,3 +1,4 @@
+import { gte } from "semver";
 import { addonsOf, checkAddons } from "../addons/addons.js";
 import {
   type AcceptedOptions,
@@ -10,10 +11,12 @@ import { hostBeforeFile } from "../host/hostBefore.js";
 import { ownCoredns } from "../image/corednsVersion.js";
 import { etcdToRun } from "../image/etcdVersion.js";
 import { checkFamilies } from "../kubernetes/dualStack.js";
+import { firstWithLearners } from "../kubernetes/etcdVersions.js";
 import { addressAt, checkMaskSizes } from "../kubernetes/networks.js";
 import { checkProxyMode } from "../kubernetes/proxyConfiguration.js";
 import {
   checkInsecureApi,
+  checkSeveralMasters,
   defaultVersion,
   featuresOf,
   resolveVersion,
@@ -21,6 +24,7 @@ import {
 } from "../kubernetes/versions.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import { defined } from "../model/defined.js";
+import { TsdeployError } from "../model/errors.js";
 import type { ObservedHost } from "../model/hostFacts.js";
 import { apiserverPort, paths } from "../model/hostLayout.js";
 import type { MasterOptions } from "../model/options.js";
@@ -90,11 +94,33 @@ export function settle(requested: MasterOptions, observed: ObservedHost, image: 
     addons: addonsOf(options),
     dnsFromImage: options.dns && ownCoredns(features, observed) !== undefined,
     extraArgs: { ...(kubelet && { kubelet }), ...(proxy && { proxy }) },
+    ...(options.severalMasters && { severalMasters: true }),
   };
   checkProxyMode(config.proxyMode, features);
   checkInsecureApi(config, features);
+  checkSeveralMasters(config, features);
+  if (followed.accepted?.severalMasters === true && !options.severalMasters) throw notTakenBack();
+  if (options.severalMasters) refuseOldEtcd(etcdToRun(features, observed.host));
   checkAddons(config.addons, features);
   return { ...followed, features, ...node, config };
+}
+
+function notTakenBack(): TsdeployError {
+  return new TsdeployError("conflict", {
+    code: "SEVERAL_MASTERS_KEPT",
+    message: "this cluster was made to have several masters, and nodes reach it as such",
+    hint: "Leave severalMasters as it was (true): a single master runs with it as well.",
+  });
+}
+
+/** @param version such as `3.4.23`; undefined: not known */
+function refuseOldEtcd(version: string | undefined): void {
+  if (version === undefined || gte(version, firstWithLearners)) return;
+  throw new TsdeployError("usage", {
+    code: "SEVERAL_MASTERS_UNSUPPORTED",
+    message: `--several-masters needs etcd ${firstWithLearners} or later, and this cluster's would be ${version}: its new members could not learn before they vote`,
+    hint: "Name an image with a later etcd by --image; `tsdeploy image build` makes one.",
+  });
 }
 
 /** The names that the cluster's certificates are to have. */
@@ -115,7 +141,7 @@ export function identityNames({ nodeName, nodeIp, nodeIpv6, config, options, fea
 /** What a plan takes from the cluster's identity, and from a cluster that runs already. */
 export type ClusterParts = Pick<
   MasterPlanInput,
-  "pkiFiles" | "base" | "bootstrapObjects" | "isUp" | "hasOtherNodes" | "podsOfNodes" | "pullSecret" | "addonRevision"
+  "joins" | "pkiFiles" | "base" | "bootstrapObjects" | "isUp" | "hasOtherNodes" | "podsOfNodes" | "pullSecret" | "addonRevision"
 >;
 
 /** The plan of what has been settled. */

@@ -2,6 +2,7 @@ import { acceptedWorkerFile, followAccepted, parseAcceptedWorkerOptions } from "
 import { namedRegistries } from "../config/imageReference.js";
 import { hostBeforeFile } from "../host/hostBefore.js";
 import { checkFamilies } from "../kubernetes/dualStack.js";
+import { hasBalancers } from "../kubernetes/networks.js";
 import { featuresOf } from "../kubernetes/versions.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import { defined } from "../model/defined.js";
@@ -24,7 +25,7 @@ export function followWorker(requested: WorkerOptions, { files }: Pick<ObservedH
 }
 
 /** What a run comes to when its options and what the cluster says are put together. */
-export interface SettledWorker extends Pick<WorkerPlanInput, "config" | "base" | "credentials"> {
+export interface SettledWorker extends Pick<WorkerPlanInput, "config" | "base" | "credentials" | "masters"> {
   readonly options: WorkerOptions;
   /** The node's own, such as `v1.20.2`. */
   readonly version: string;
@@ -34,7 +35,7 @@ export interface SettledWorker extends Pick<WorkerPlanInput, "config" | "base" |
 
 /** The plan of what has been settled. */
 export async function planWorkerHost(settled: SettledWorker, observed: ObservedHost): Promise<Plan> {
-  const { options, version, image, config, base, credentials } = settled;
+  const { options, version, image, config, base, credentials, masters } = settled;
   const hostBefore = hostBeforeFile(observed.host, observed.files);
   checkFamilies({ ip: options.given.has("ip") ? options.ip : undefined, podCidr: config.podCidr }, featuresOf(version));
   const node = nodeIdentity(options, observed.host, featuresOf(version), config);
@@ -44,7 +45,7 @@ export async function planWorkerHost(settled: SettledWorker, observed: ObservedH
     observed,
     bundled: await readBundled(),
     credentials,
-    ...defined({ base }),
+    ...defined({ base, masters }),
     otherFiles: [
       ...(hostBefore ? [hostBefore] : []),
       acceptedWorkerFile({
@@ -75,6 +76,7 @@ export function wantedOfWorker(
       network: config.network,
       networkBackend: config.networkBackend,
       masterIp: new URL(config.apiserver).hostname,
+      balances: hasBalancers(config),
       proxyMode: config.proxyMode,
     }),
     pullsFrom: namedRegistries({ ...options, registry: options.registry ?? config?.registry }),

@@ -21,6 +21,7 @@ import type { PhaseTime } from "../report/events.js";
 import type { RunContext } from "../report/runContext.js";
 import { apiByKubeconfig } from "./hostApi.js";
 import { type HostToTearDown, openHostToTearDown, planHostTeardown } from "./hostToTearDown.js";
+import { masterToLeave } from "./leaveMasters.js";
 import { lockOf } from "./lockOf.js";
 import { withEngine } from "./withEngine.js";
 
@@ -70,7 +71,8 @@ async function tearDownHost(
   context: RunContext,
   confirm: (plan: TeardownPlan) => Promise<boolean>,
 ): Promise<TeardownOutcome> {
-  const leaver = await nodeToLeave(engine, host, options, context);
+  const master = await masterToLeave(host, options, context);
+  const leaver = master ?? (await nodeToLeave(engine, host, options, context));
   try {
     const plan = planHostTeardown(host, { options, leave: leaver?.plan });
     if (isNothingToDo(plan)) return { kind: "nothing", endpoint: engine.endpoint, keeps: plan.keeps, blind: false };
@@ -83,6 +85,7 @@ async function tearDownHost(
       engine,
       helper: host.helper,
       api: leaver?.api,
+      etcd: master?.etcd,
       containers: [],
       files: host.files,
       kept: new Set(),
@@ -93,10 +96,11 @@ async function tearDownHost(
       keepOnFailure: false,
       newId: () => nanoid(6),
     });
-    if (options.purge) await forgetCluster(host, context);
+    if (options.purge || master) await forgetCluster(host, context);
     return { kind: "removed", plan, times };
   } finally {
     leaver?.api.close();
+    master?.etcd.close();
   }
 }
 

@@ -1,6 +1,6 @@
 import { deleteNode } from "../apply/leaveCluster.js";
 import { endOwnCordon, leftCordons } from "../apply/ownCordon.js";
-import { nodeVersion } from "../apply/probes.js";
+import { isReadyNode, type Node, nodeVersion } from "../apply/probes.js";
 import type { OperatorKubeconfig } from "../config/operatorKubeconfig.js";
 import type { MasterHost } from "../model/clusterHosts.js";
 import { TsdeployError } from "../model/errors.js";
@@ -56,7 +56,7 @@ export async function upCluster(
   if (!upgrade || upgrade.plan.stops.length + upgrade.blockers.length === 0) {
     return bringToFile(seen, options, context, (plan) => confirm(plan, seen, undefined));
   }
-  const nodes = seen.nodes.map(({ metadata }) => metadata.name);
+  const nodes = namesOfNodes(seen);
   const plan = planCluster({ ...seen, nodes, options });
   if (options.dryRun) return { plan, seen, upgrade, pruned: [], failures: [] };
   const how = { ...options, force: false };
@@ -97,6 +97,15 @@ function changesVersion({ master, workers, nodes }: LookedAtCluster): boolean {
   return node !== undefined && (k8sVersion === undefined ? image !== undefined : nodeVersion(node) !== k8sVersion);
 }
 
+/** A further master has joined by itself: it is no stranger, and leaves by a teardown of its own alone. */
+function namesOfNodes({ master, nodes }: LookedAtCluster): string[] {
+  const isFurtherMaster = (node: Node): boolean =>
+    node.metadata.labels?.["node-role.kubernetes.io/control-plane"] !== undefined &&
+    node.metadata.name !== master.nodeName &&
+    isReadyNode(node);
+  return nodes.filter((node) => !isFurtherMaster(node)).map(({ metadata }) => metadata.name);
+}
+
 /** What is not the version of Kubernetes, and all of hosts that are new. */
 async function bringToFile(
   seen: LookedAtCluster,
@@ -104,7 +113,7 @@ async function bringToFile(
   context: RunContext,
   confirm: (plan: ClusterPlan) => Promise<boolean>,
 ): Promise<UpOutcome> {
-  const nodes = seen.nodes.map(({ metadata }) => metadata.name);
+  const nodes = namesOfNodes(seen);
   const plan = planCluster({ ...seen, nodes, options });
   const lookFailures = [seen.master, ...seen.workers].flatMap(({ failure }) => failure ?? []);
   if (options.dryRun) return { plan, seen, pruned: [], failures: lookFailures };

@@ -33,6 +33,7 @@ const hostTools: readonly HostTool[] = [
   { program: "ipset", package: "ipset", loss: "kube-proxy cannot use ipvs", proxyMode: "ipvs" },
   { program: "ipvsadm", package: "ipvsadm", loss: "a teardown leaves what kube-proxy has in ipvs", proxyMode: "ipvs" },
   { program: "nft", package: "nftables", loss: "kube-proxy cannot use nftables", proxyMode: "nftables" },
+  { program: "haproxy", package: "haproxy", loss: "a worker cannot reach several masters" },
   { program: "ethtool", package: "ethtool", loss: "some network plugins do not work" },
   { program: "ebtables", package: "ebtables", loss: "some network plugins do not work" },
   { program: "mkfs.ext4", package: "e2fsprogs", loss: "volumes are not formatted" },

@@ -64,6 +64,14 @@ export function bootstrapObjects(
     // Confined to the node's own object by the NodeRestriction admission plugin.
     rbac.clusterRole("tsdeploy:node-delete-self", [{ apiGroups: [""], resources: ["nodes"], verbs: ["delete"] }]),
     rbac.clusterBind("tsdeploy:node-delete-self", "tsdeploy:node-delete-self", [nodes]),
+    ...(config.severalMasters === true
+      ? [
+          rbac.role("default", "tsdeploy:masters", [
+            { apiGroups: [""], resources: ["endpoints"], resourceNames: ["kubernetes"], verbs: ["get", "list", "watch"] },
+          ]),
+          rbac.bind({ kind: "Role", name: "tsdeploy:masters" }, "tsdeploy:masters", [bootstrappers, nodes], "default"),
+        ]
+      : []),
     // Who joins sees first whether a node of this name is there.
     rbac.clusterRole("tsdeploy:get-nodes", [{ apiGroups: [""], resources: ["nodes"], verbs: ["get"] }]),
     rbac.clusterBind("tsdeploy:get-nodes", "tsdeploy:get-nodes", [bootstrappers]),
@@ -133,6 +141,7 @@ const clusterConfigSchema: z.ZodType<ClusterConfig> = z.object({
   proxyMode: z.enum(["iptables", "ipvs", "nftables"]).default("iptables"),
   addons: z.array(z.enum(addonNames)).default([]),
   dnsFromImage: z.boolean().exactOptional(),
+  severalMasters: z.boolean().exactOptional(),
   extraArgs: z.object({
     etcd: extraArgs,
     apiserver: extraArgs,

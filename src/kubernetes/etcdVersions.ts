@@ -10,6 +10,9 @@ export type EtcdChange =
    */
   | { readonly kind: "refused"; readonly why: "downgrade" | "skipped" | "unsafe"; readonly stop: string };
 
+/** The first etcd in which a new member can learn before it votes. */
+export const firstWithLearners = "3.4.0";
+
 /** One minor version up that needs a certain patch version first. */
 const unsafeSteps: readonly { readonly to: string; readonly from: string; readonly stop: string }[] = [
   // Members that were removed come back: https://etcd.io/blog/2025/zombie_members_upgrade/

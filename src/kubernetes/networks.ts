@@ -86,8 +86,22 @@ export function firstNodeCidrs(ranges: PodRanges): AddressRanges {
   return [firstPart(first, 0), ...others.map((range, place) => firstPart(range, place + 1))];
 }
 
-/** Where a node finds the API server, by the master's loopback or from elsewhere; without TLS with `--insecure-api`. */
+/** Where each node of a cluster of several masters finds an API server: a master's own, or what a worker has there. */
+export const loopbackApiserver = `127.0.0.1:${apiserverPort}`;
+
+/** Whether workers reach the masters by a program of their own. */
+export function hasBalancers({ severalMasters }: Pick<ClusterConfig, "severalMasters">): boolean {
+  return severalMasters === true;
+}
+
+/** The server in a worker's kubeconfigs. */
+export function workerApiserver(config: Pick<ClusterConfig, "apiserver" | "severalMasters">): string {
+  return hasBalancers(config) ? `https://${loopbackApiserver}` : config.apiserver;
+}
+
+/** Where a node finds the API server, by loopback or from elsewhere; without TLS with `--insecure-api`. */
 export function apiserverOf(role: "master" | "worker", config: ClusterConfig): string {
+  if (role === "worker" && hasBalancers(config)) return `https://${loopbackApiserver}`;
   const host = role === "master" ? "127.0.0.1" : new URL(config.apiserver).hostname;
   return config.insecureApi ? `http://${host}:${insecurePort}` : `https://${host}:${apiserverPort}`;
 }

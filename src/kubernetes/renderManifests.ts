@@ -192,8 +192,12 @@ function opensslNames(names: readonly string[]): string {
   return names.map((name) => (isIP(name) ? `IP:${name}` : `DNS:${name}`)).join(",");
 }
 
-/** Not if a person has decided otherwise about controllers or pod CIDRs. */
-function hasOwnNodeIpam({ features, extraArgs }: RenderInput): boolean {
+/**
+ * Not if a person has decided otherwise about controllers or pod CIDRs; nor with several masters, of which one at a
+ * time runs the controllers: it has no name for a lease of its own before v1.16.
+ */
+function hasOwnNodeIpam({ config, features, extraArgs }: RenderInput): boolean {
+  if (config.severalMasters === true) return false;
   const said = extraArgs["controller-manager"] ?? {};
   return features.nodeIpamBlocks && !Object.hasOwn(said, "controllers") && !Object.hasOwn(said, "allocate-node-cidrs");
 }
@@ -223,6 +227,8 @@ function placeholders(input: RenderInput): Values {
     secondNodeCidrMask: secondMask,
     dualStackGate: isDualStack(config) ? "--feature-gates=IPv6DualStack=true" : "",
     iptablesBackend: input.iptablesBackend,
+    // Alone a program would wait for its own lease to end whenever it starts again.
+    leaderElect: String(config.severalMasters === true),
   };
 }
 

@@ -72,6 +72,15 @@ export const dualStacks: readonly Row<boolean>[] = [
   { range: ">=1.20", value: true },
 ];
 
+/**
+ * Whether a cluster can have several masters: from v1.11 on each API server says by itself, by a lease in etcd, that it
+ * is one of those behind the Service `kubernetes`, and a dead one leaves it (`--endpoint-reconciler-type=lease`).
+ */
+export const severalMasters: readonly Row<boolean>[] = [
+  { range: "<1.11", value: false },
+  { range: ">=1.11", value: true },
+];
+
 /** How many minor versions a kubelet may be behind the API server (Kubernetes' version skew policy). */
 export const kubeletSkews: readonly Row<number>[] = [
   { range: "<1.28", value: 2 },

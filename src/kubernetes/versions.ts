@@ -33,6 +33,8 @@ export interface VersionFeatures {
   readonly refusesSwap: boolean;
   /** Whether pods and Services can have addresses of both families. */
   readonly dualStack: boolean;
+  /** Whether a cluster can have several masters, as far as Kubernetes is concerned. */
+  readonly severalMasters: boolean;
   /** Minor versions that a kubelet may be behind an API server of this one. */
   readonly kubeletSkew: number;
   readonly nodeIpamBlocks: boolean;
@@ -151,6 +153,16 @@ export function checkInsecureApi(config: { readonly insecureApi: boolean }, feat
   });
 }
 
+/** @throws TsdeployError of kind usage, `SEVERAL_MASTERS_UNSUPPORTED`, where API servers do not know of each other */
+export function checkSeveralMasters(config: { readonly severalMasters?: boolean }, features: VersionFeatures): void {
+  if (config.severalMasters !== true || features.severalMasters) return;
+  throw new TsdeployError("usage", {
+    code: "SEVERAL_MASTERS_UNSUPPORTED",
+    message: `--several-masters is not for ${features.version}: API servers before v1.11 do not notice that one of them is gone`,
+    hint: "Choose a later version with --k8s-version, or leave it out.",
+  });
+}
+
 /** Minor versions that are supported, such as `v1.20`, oldest first. */
 export function supportedMinors(range?: string): string[] {
   const minors: string[] = [];
@@ -203,6 +215,7 @@ export function readFeatures(
     supportsCgroupV2: pick(table.cgroupV2),
     refusesSwap: pick(table.swapRefusals),
     dualStack: pick(table.dualStacks),
+    severalMasters: pick(table.severalMasters),
     kubeletSkew: pick(table.kubeletSkews),
     nodeIpamBlocks: pick(table.nodeIpamBlocks),
     etcdApi: pick(table.etcdApis),

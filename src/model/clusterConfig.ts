@@ -33,4 +33,6 @@ export interface ClusterConfig {
   readonly dnsFromImage?: boolean;
   /** Those of the node components, `kubelet` and `proxy`. */
   readonly extraArgs: ExtraArgs;
+  /** Whether it may have several masters; undefined: no. */
+  readonly severalMasters?: boolean;
 }

@@ -1,5 +1,5 @@
 /** The containers that tsdeploy starts itself; pods are the kubelet's. */
-export type Component = "etcd" | "cri" | "kubelet" | "proxy" | "flannel" | "helper";
+export type Component = "etcd" | "cri" | "kubelet" | "proxy" | "flannel" | "haproxy" | "helper";
 
 /** Docker's own words. */
 export type RestartPolicy = "no" | "always" | "unless-stopped" | "on-failure";

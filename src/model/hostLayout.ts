@@ -31,6 +31,8 @@ export const paths = {
   addons: "/etc/kubernetes/addons",
   /** Is another after each add-on that a run has taken out of the folder: the add-on manager says which it has read. */
   addonsRevision: "/etc/kubernetes/addons/revision",
+  /** The add-on manager's manifest: of several masters one has it. */
+  addonManager: "/etc/kubernetes/manifests-multi/addon-manager.json",
   options: "/etc/kubernetes/tsdeploy.yaml",
   /** What the host was like before the first run: teardown goes back to it. */
   hostBefore: "/etc/kubernetes/host-before.json",
@@ -56,6 +58,9 @@ export const paths = {
   cniPluginFile: "/etc/cni/net.d/10-tsdeploy.conf",
   /** flanneld's configuration, where that is the pod network. */
   flannelConfig: "/etc/kubernetes/flannel.json",
+  /** On workers of a cluster of several masters: where those are. The folder is bound into a container. */
+  masters: "/etc/kubernetes/masters",
+  mastersList: "/etc/kubernetes/masters/list",
   cniBin: "/opt/cni/bin",
   cniState: "/var/lib/cni",
   criRoot: "/var/lib/cri-dockerd",
@@ -100,6 +105,7 @@ export const nodeFiles: readonly string[] = [
   paths.schedulerConfig,
   paths.resolvConf,
   paths.flannelConfig,
+  paths.masters,
   ...cniConfigFiles,
 ];
 
@@ -110,6 +116,7 @@ export const writtenFolders: readonly string[] = [
   paths.manifests,
   paths.scripts,
   paths.addons,
+  paths.masters,
   paths.kubernetes,
   paths.cniConf,
   "/etc/cni",
@@ -126,6 +133,7 @@ export const criSocket = "/run/cri-dockerd.sock";
 
 export const apiserverPort = 6443;
 export const etcdPort = 2379;
+export const etcdPeerPort = 2380;
 
 /** Where the host's root is in the helper container. */
 export const helperHostRoot = "/host";

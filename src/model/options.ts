@@ -101,6 +101,12 @@ export interface MasterOptions extends CommonOptions, NodeOptions {
   readonly serviceCidr: AddressRanges;
   readonly clusterDomain: string;
   readonly apiserverSans: readonly string[];
+  /** etcd listens to peers, leaders are elected, and nodes reach any master that lives. */
+  readonly severalMasters: boolean;
+  /** `address` or `address:port` of a master of the cluster that this one is to be a further master of. */
+  readonly join?: string;
+  /** For `join`: a master's token. */
+  readonly token?: string;
   /** The API on port 8080 for everybody, where the version has such a port. */
   readonly insecureApi: boolean;
   readonly proxyMode: ProxyMode;
@@ -246,8 +252,18 @@ export interface AddonEnableOptions extends AddonSwitchOptions {
 export type TokenListOptions = CommonOptions;
 
 export interface TokenCreateOptions extends CommonOptions {
-  readonly tokenTtlMs: number;
+  /** Whom the token lets in. */
+  readonly role: "worker" | "master";
+  /** Default: a day; two hours for masters. */
+  readonly tokenTtlMs?: number;
   readonly given: ReadonlySet<string>;
+}
+
+export type MemberListOptions = CommonOptions;
+
+export interface MemberRemoveOptions extends CommonOptions {
+  /** Of its node. */
+  readonly name: string;
 }
 
 export interface TokenRevokeOptions extends CommonOptions {

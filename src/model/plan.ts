@@ -69,7 +69,8 @@ export type Action =
   /**
    * Start it, replacing one of its component whose spec differs; one that replaces another has to be healthy. One that
    * runs as wanted starts anew if this run has written one of the files `restartsWith` or started the component
-   * `restartsAfter`.
+   * `restartsAfter`. A new one has what this run has found out, else `values`, in place of `{{name}}` in its command:
+   * of that the digest of its spec knows nothing.
    */
   | {
       readonly kind: "run-container";
@@ -77,7 +78,17 @@ export type Action =
       readonly health?: Health;
       readonly restartsWith?: readonly string[];
       readonly restartsAfter?: Component;
+      readonly values?: Readonly<Record<string, string>>;
     }
+  /**
+   * A further member of the cluster's etcd, which learns until it can vote; waits while another one learns. One of this
+   * name that is elsewhere is a lost machine's, and goes. `from`: a master that lives.
+   */
+  | { readonly kind: "add-member"; readonly member: EtcdMemberPlace; readonly from: string }
+  /** The member here votes, and its peers know where it is; `from` is asked where it does not vote yet. */
+  | { readonly kind: "settle-member"; readonly member: EtcdMemberPlace; readonly from?: string }
+  /** It is no member any more, so that it does not count as one that has failed. `force`: go on if that cannot be. */
+  | { readonly kind: "remove-member"; readonly member: EtcdMemberPlace; readonly force: boolean }
   | { readonly kind: "wait"; readonly probe: Probe }
   /** Create or bring to this state, in order. Configuration that a person has edited stays. */
   | { readonly kind: "apply-objects"; readonly objects: readonly KubernetesObject[] }
@@ -127,6 +138,14 @@ export type Action =
   | { readonly kind: "remove-containers"; readonly containers: readonly NamedContainer[]; readonly andPods: boolean }
   /** Remove all that is in the scope from the host, and look whether it is gone. */
   | { readonly kind: "clean-host"; readonly scope: CleanupScope };
+
+/** A member of etcd, by the node that it is on. */
+export interface EtcdMemberPlace {
+  /** The node's name. */
+  readonly name: string;
+  /** `https://10.0.0.5:2380` */
+  readonly peerUrl: string;
+}
 
 /** One that is to end. */
 export interface StoppedContainer extends NamedContainer {

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { customAlphabet } from "nanoid";
 import { TsdeployError } from "../model/errors.js";
 import type { JoinToken } from "../model/identity.js";
@@ -41,6 +41,33 @@ export function parseJoinToken(text: string): JoinToken {
       ? "the join token has no CA hash: this is a bootstrap token as kubeadm prints it"
       : "the join token is not of the form <6 characters>.<16 characters>.<64 hexadecimal digits>",
     hint: "Copy the whole token from the master's `tsdeploy worker …` line, or make one there: `tsdeploy token create`.",
+  });
+}
+
+/** A join token by which a host can become a further master: it has the key to what masters share. A secret. */
+export interface MasterToken extends JoinToken {
+  /** Of AES-256, 64 hex digits; nobody else knows it, the cluster least of all. */
+  readonly key: string;
+}
+
+/** @param token one that the cluster knows */
+export function withKey(token: JoinToken): MasterToken {
+  return { ...token, key: randomBytes(32).toString("hex") };
+}
+
+/** `<id>.<secret>.<CA hash>.<key>`: the one string that a further master needs. A secret. */
+export function formatMasterToken(token: MasterToken): string {
+  return `${formatJoinToken(token)}.${token.key}`;
+}
+
+/** @throws TsdeployError `TOKEN_MALFORMED` (usage), which does not repeat the token */
+export function parseMasterToken(text: string): MasterToken {
+  const [, token = "", key = ""] = /^(.*)\.([0-9a-f]{64})$/.exec(text.trim()) ?? [];
+  if (/^[a-z0-9]{6}\.[a-z0-9]{16}\.[0-9a-f]{64}$/.test(token)) return { ...parseJoinToken(token), key };
+  throw new TsdeployError("usage", {
+    code: "TOKEN_MALFORMED",
+    message: "the token is not one for masters: <6 characters>.<16 characters>.<64 hexadecimal digits>.<64 hexadecimal digits>",
+    hint: "Make one on a master: `tsdeploy token create --role master`.",
   });
 }
 

@@ -1,4 +1,5 @@
 import { makeKubeconfig } from "../kubernetes/kubeconfig.js";
+import { workerApiserver } from "../kubernetes/networks.js";
 import { featuresOf } from "../kubernetes/versions.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import type { HostFile } from "../model/hostFile.js";
@@ -13,7 +14,7 @@ import { bootstrapToken } from "./joinToken.js";
  * @param caPem the cluster's CA
  */
 export function nodeKubeconfig(
-  config: Pick<ClusterConfig, "clusterName" | "apiserver" | "version">,
+  config: Pick<ClusterConfig, "clusterName" | "apiserver" | "version" | "severalMasters">,
   caPem: string,
   token: JoinToken,
 ): HostFile {
@@ -23,7 +24,7 @@ export function nodeKubeconfig(
     mode: 0o600,
     content: makeKubeconfig({
       clusterName: config.clusterName,
-      server: config.apiserver,
+      server: workerApiserver(config),
       caPem,
       user: isFixed ? "kubelet" : "tls-bootstrap-token-user",
       credentials: { token: bootstrapToken(token) },

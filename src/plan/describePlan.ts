@@ -122,6 +122,12 @@ export function describeAction(action: Action): string {
       return `pull ${action.reference} unless it is here`;
     case "run-container":
       return `run container ${action.container.component}`;
+    case "add-member":
+      return `add etcd's member ${action.member.name} (${action.member.peerUrl}) by ${action.from}`;
+    case "settle-member":
+      return `wait until etcd's member ${action.member.name} votes`;
+    case "remove-member":
+      return `remove etcd's member ${action.member.name}`;
     case "wait":
       return `wait until ${describeProbe(action.probe)}`;
     case "apply-objects":

@@ -3,11 +3,12 @@ import type { VersionFeatures } from "../kubernetes/versions.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import type { ContainerSpec } from "../model/containerSpec.js";
 import type { ObservedHost } from "../model/hostFacts.js";
-import { etcdPort, paths } from "../model/hostLayout.js";
+import { etcdPeerPort, etcdPort, paths } from "../model/hostLayout.js";
 import type { ExtraArgs, NodeOptions } from "../model/options.js";
 import { hasSecurityOption } from "../model/securityOptions.js";
 import { withSpecLabel } from "../model/specDigest.js";
 import { containerLabels } from "./containerLabels.js";
+import type { NodeIdentity } from "./nodeIdentity.js";
 
 export interface EtcdInput {
   readonly config: ClusterConfig;
@@ -16,26 +17,62 @@ export interface EtcdInput {
   readonly options: Pick<NodeOptions, "restartPolicy">;
   readonly image: string;
   readonly extraArgs: ExtraArgs;
+  /** Of this node. */
+  readonly node: Pick<NodeIdentity, "nodeName" | "nodeIp">;
 }
-
-const peerPort = 2380;
 
 /** systemd's own hard limit for programs. */
 const openFiles = 524_288;
 
-/** etcd on loopback alone, and even there only for client certificates: any pod on the host's network reaches it. */
+/** Where etcd is found. */
+interface EtcdPlace {
+  readonly name: string;
+  readonly clients: readonly string[];
+  readonly peer: string;
+  readonly cluster: Readonly<Record<string, string>>;
+}
+
+/** What only the run knows: who else is a member when this one becomes one. */
+const etcdValues = { etcdMembers: "{{etcdMembers}}", etcdState: "{{etcdState}}" } as const;
+
+const onLoopback = "127.0.0.1";
+
+/**
+ * On loopback alone where it has no peers. Of several masters each has its member, which other masters' runs and
+ * members reach by the node's address: nobody without a certificate of etcd's own CA.
+ */
+function placeOf({ config, node }: EtcdInput): EtcdPlace {
+  const client = (host: string): string => `https://${host}:${etcdPort}`;
+  if (config.severalMasters !== true) {
+    const peer = peerUrl(onLoopback);
+    return { name: "default", clients: [client(onLoopback)], peer, cluster: { "initial-cluster": `default=${peer}` } };
+  }
+  return {
+    name: node.nodeName,
+    clients: [client(onLoopback), client(node.nodeIp)],
+    peer: peerUrl(node.nodeIp),
+    cluster: { "initial-cluster": etcdValues.etcdMembers, "initial-cluster-state": etcdValues.etcdState },
+  };
+}
+
+/** By which peers reach the member of a node with this address. */
+export function peerUrl(host: string): string {
+  return `https://${host}:${etcdPeerPort}`;
+}
+
+/** etcd, for client certificates only, even on loopback: any pod on the host's network reaches it. */
 export function etcdContainer(input: EtcdInput): ContainerSpec {
   const pki = `${paths.pki}/etcd`;
-  const client = `https://127.0.0.1:${etcdPort}`;
-  const peer = `https://127.0.0.1:${peerPort}`;
+  const { name, clients, peer, cluster } = placeOf(input);
   const { architecture } = input.observed.engine.version;
   const flags = {
-    name: "default",
+    name,
     "data-dir": paths.etcd,
-    "advertise-client-urls": client,
-    "listen-client-urls": client,
+    // The last one is the farthest reaching.
+    "advertise-client-urls": clients.at(-1) ?? "",
+    "listen-client-urls": clients.join(","),
     "initial-advertise-peer-urls": peer,
-    "initial-cluster": `default=${peer}`,
+    ...cluster,
     "listen-peer-urls": peer,
     "cert-file": `${pki}/server.crt`,
     "key-file": `${pki}/server.key`,
@@ -49,7 +86,7 @@ export function etcdContainer(input: EtcdInput): ContainerSpec {
   return withSpecLabel({
     component: "etcd",
     image: input.image,
-    command: ["etcd", ...toArguments(versionFlags("etcd", flags, input.features, input.extraArgs.etcd))],
+    command: ["etcd", ...toArguments(versionFlags("etcd", flags, input.features, input.extraArgs.etcd, { values: etcdValues }))],
     // Before 3.5 etcd ran elsewhere only with this variable; later ones do not look.
     ...(architecture !== "amd64" && { env: { ETCD_UNSUPPORTED_ARCH: architecture } }),
     binds: [

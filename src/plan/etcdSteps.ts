@@ -3,10 +3,13 @@ import { isMasterOptions, parseAcceptedOptions } from "../config/acceptedOptions
 import { etcdThatRan, etcdToRun } from "../image/etcdVersion.js";
 import type { VersionFeatures } from "../kubernetes/versions.js";
 import type { ContainerSpec } from "../model/containerSpec.js";
+import { defined } from "../model/defined.js";
 import type { ObservedHost } from "../model/hostFacts.js";
 import { etcdCopy, etcdMember, etcdPort, etcdScrap, labels, paths } from "../model/hostLayout.js";
 import { isOurs } from "../model/ownership.js";
 import type { Step } from "../model/plan.js";
+import { peerUrl } from "./etcdContainer.js";
+import type { NodeIdentity } from "./nodeIdentity.js";
 import { step, when } from "./step.js";
 
 /** The steps that bring etcd to run, and what has to be done before a file is written. */
@@ -16,19 +19,23 @@ export interface EtcdSteps {
   readonly beforeFiles: readonly string[];
 }
 
+export interface EtcdStepsInput {
+  readonly etcd: ContainerSpec;
+  readonly features: VersionFeatures;
+  readonly observed: ObservedHost;
+  /** Steps that come before anything stops. */
+  readonly needs: readonly string[];
+  /** Where there may be several: this node's own, and the master by which it becomes one. */
+  readonly members?: { readonly node: NodeIdentity; readonly joins: string | undefined } | undefined;
+}
+
 /**
  * etcd itself; and where Kubernetes or etcd goes up a minor version, which no data comes back from, a copy of the data
  * first. A copy of the folder of an etcd that has stopped holds all that any API of it stores; a snapshot of etcd's API
  * v3 would lack what Kubernetes up to v1.5 keeps in v2.
  *
- * @param needs steps that come before anything stops
  */
-export function etcdSteps(
-  etcd: ContainerSpec,
-  features: VersionFeatures,
-  observed: ObservedHost,
-  needs: readonly string[],
-): EtcdSteps {
+export function etcdSteps({ etcd, features, observed, needs, members }: EtcdStepsInput): EtcdSteps {
   const running = observed.engine.containers.filter(
     (container) => isOurs(container) && container.labels[labels.component] === "etcd" && container.state === "running",
   );
@@ -54,6 +61,7 @@ export function etcdSteps(
     copies.length === 0 && observed.host.entries.includes(etcdScrap),
     step("etcd-scrap", phase, ["etcd"], { kind: "remove-folder", path: etcdScrap }),
   );
+  const { first, last, values } = memberSteps(members, observed);
   return {
     beforeFiles: copies.map(({ id }) => id),
     steps: [
@@ -61,13 +69,41 @@ export function etcdSteps(
       ...copies,
       // After the record of what the host was like: the folder is not part of that.
       step("etcd-data", "files", ["files"], { kind: "make-folder", path: paths.etcd, mode: 0o700 }),
-      step("etcd", phase, ["etcd-data", ...needs], {
+      ...first,
+      step("etcd", phase, ["etcd-data", ...first.map(({ id }) => id), ...needs], {
         kind: "run-container",
         container: etcd,
         health: { port: etcdPort },
+        ...defined({ values }),
       }),
+      ...last,
       ...tidies,
     ],
+  };
+}
+
+interface MemberSteps {
+  readonly first: readonly Step[];
+  readonly last: readonly Step[];
+  /** Of a member that no other one has let in. */
+  readonly values?: Readonly<Record<string, string>>;
+}
+
+/** What makes etcd here one of several. With data it is a member already, though perhaps one that does not vote yet. */
+function memberSteps(members: EtcdStepsInput["members"], { host }: ObservedHost): MemberSteps {
+  if (!members) return { first: [], last: [] };
+  const { node, joins } = members;
+  const member = { name: node.nodeName, peerUrl: peerUrl(node.nodeIp) };
+  const isNew = joins !== undefined && !host.etcdData;
+  const phase = "control plane";
+  return {
+    first: isNew ? [step("etcd-member", phase, ["etcd-data"], { kind: "add-member", member, from: joins })] : [],
+    last: [step("etcd-votes", phase, ["etcd"], { kind: "settle-member", member, ...defined({ from: joins }) })],
+    values: {
+      etcdMembers: `${member.name}=${member.peerUrl}`,
+      // Should the data be lost one day, it does not begin anew by itself.
+      etcdState: host.etcdData ? "existing" : "new",
+    },
   };
 }
 

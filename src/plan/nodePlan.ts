@@ -3,6 +3,7 @@ import { type SideImages, sideImages } from "../image/sideImages.js";
 import type { Flags } from "../kubernetes/commandFlags.js";
 import { kubeletConfiguration, kubeletHealthPort } from "../kubernetes/kubeletConfiguration.js";
 import { kubeletFlags, registersTaints } from "../kubernetes/kubeletFlags.js";
+import { hasBalancers } from "../kubernetes/networks.js";
 import { podResolver } from "../kubernetes/podResolver.js";
 import { proxyConfiguration, proxyFlags } from "../kubernetes/proxyConfiguration.js";
 import type { VersionFeatures } from "../kubernetes/versions.js";
@@ -22,6 +23,8 @@ import { kubeletContainer } from "./kubeletContainer.js";
 import { networkContainer } from "./networkContainer.js";
 import type { NodeIdentity } from "./nodeIdentity.js";
 import { step } from "./step.js";
+
+const balancerScript = "balance.sh";
 
 /** What ships with tsdeploy and is written to hosts: name -> text. */
 export interface BundledFiles {
@@ -111,7 +114,7 @@ export function nodePlan(input: NodePlanInput): NodePlan {
       ...(cniFile && !hasOwnFile ? [cniFile] : []),
       ...networkFiles,
       ...(resolver.file ? [resolver.file] : []),
-      ...scriptFiles(input.bundled, role),
+      ...scriptFiles(input.bundled, role, hasBalancers(config)),
     ],
     podCidrDelivery,
     podNetworkFile: hasOwnFile ? cniFile : undefined,
@@ -237,8 +240,9 @@ function mergedExtraArgs(config: ClusterConfig, options: NodeOptions): ExtraArgs
   );
 }
 
-function scriptFiles(bundled: BundledFiles, role: "master" | "worker"): HostFile[] {
+function scriptFiles(bundled: BundledFiles, role: "master" | "worker", balances: boolean): HostFile[] {
+  const ofWorkers = ["start.sh", ...(balances ? [balancerScript] : [])];
   return Object.entries(bundled.scripts)
-    .filter(([name]) => role === "master" || name === "start.sh")
+    .filter(([name]) => (role === "master" ? name !== balancerScript : ofWorkers.includes(name)))
     .map(([name, content]) => ({ path: `${paths.scripts}/${name}`, mode: 0o755, content, secret: false }));
 }

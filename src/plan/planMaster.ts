@@ -62,6 +62,8 @@ export interface MasterPlanInput {
   readonly hasOtherNodes?: boolean;
   /** Where its nodes' pods are. */
   readonly podsOfNodes?: readonly PodsOfNode[];
+  /** This host becomes, or goes on becoming, a further master: the address of another one that lives. */
+  readonly joins?: string | undefined;
 }
 
 const masterManifest = `${paths.manifests}/master-multi.json`;
@@ -89,7 +91,8 @@ export function planMaster(input: MasterPlanInput): Plan {
     proxyKubeconfig: paths.proxyConf,
     ...(input.base && { base: input.base }),
   });
-  const addons = addonPart({
+  const keeps = keepsAddons(config, node);
+  const addons = !keeps ? noAddons : addonPart({
     config,
     features,
     observed,
@@ -99,12 +102,14 @@ export function planMaster(input: MasterPlanInput): Plan {
     bundled: addonFiles(bundled),
     ...defined({ pullSecret: input.pullSecret, revision: input.addonRevision }),
   });
-  const parts: MasterParts = { input, features, node, common, addons };
+  const parts: MasterParts = { input, features, node, common, addons, keeps };
   const { images, extraArgs } = common;
-  const etcd = etcdContainer({ config, features, observed, options, image: images.etcd, extraArgs });
+  const etcd = etcdContainer({ config, features, observed, options, image: images.etcd, extraArgs, node });
   const pauseStep = imageStep("pause-image", images.pause, config);
   const etcdStep = imageStep("etcd-image", images.etcd, config);
-  const etcdPart = etcdSteps(etcd, features, observed, [...etcdStep, ...pauseStep].map(({ id }) => id));
+  const needs = [...etcdStep, ...pauseStep].map(({ id }) => id);
+  const members = config.severalMasters === true ? { node, joins: input.joins } : undefined;
+  const etcdPart = etcdSteps({ etcd, features, observed, needs, members });
   const files = masterFiles(parts);
   return {
     role: "master",
@@ -118,7 +123,8 @@ export function planMaster(input: MasterPlanInput): Plan {
       ...etcdPart.steps,
       ...kubeletSteps(common, observed, {
         phase: "control plane",
-        needs: ["files", ...pauseStep.map(({ id }) => id)],
+        // An API server ends where etcd only learns.
+        needs: ["files", ...pauseStep.map(({ id }) => id), ...when(isNewMember(input), "etcd-votes")],
       }),
       step("api-serves", "control plane", ["etcd", "kubelet"], { kind: "wait", probe: { kind: "api-serves" } }),
       step("api", "control plane", ["api-serves"], { kind: "wait", probe: { kind: "api-answers" } }),
@@ -132,7 +138,7 @@ export function planMaster(input: MasterPlanInput): Plan {
       // Its program may not see the other nodes before the objects are there.
       ...networkSteps(common, config, node.nodeName, [
         "node-registered",
-        ...when(!observed.host.etcdData, "pod-cidr"),
+        ...when(isNewCluster(input), "pod-cidr"),
         "objects",
       ]),
       ...addons.steps("api", when(podNetworkOf(config).makesNodesReady, "node-ready")),
@@ -147,6 +153,25 @@ export function planMaster(input: MasterPlanInput): Plan {
   };
 }
 
+/**
+ * Whether this master's folder of add-ons is the one that the cluster is kept to: of several that whose address the
+ * cluster shows. When it is gone for good, the next run on another one takes over both.
+ */
+function keepsAddons(config: ClusterConfig, { nodeIp }: NodeIdentity): boolean {
+  return config.severalMasters !== true || new URL(config.apiserver).hostname === nodeIp;
+}
+
+const noAddons: AddonPart = { files: [], lateFiles: [], stale: [], warnings: [], steps: () => [] };
+
+/** Whether there was no cluster before: nobody has a pod CIDR then. */
+function isNewCluster({ observed, joins }: MasterPlanInput): boolean {
+  return !observed.host.etcdData && joins === undefined;
+}
+
+function isNewMember({ joins }: MasterPlanInput): boolean {
+  return joins !== undefined;
+}
+
 /** What the parts of a master's plan are made of. */
 interface MasterParts {
   readonly input: MasterPlanInput;
@@ -154,6 +179,8 @@ interface MasterParts {
   readonly node: NodeIdentity;
   readonly common: NodePlan;
   readonly addons: AddonPart;
+  /** Whether the add-on manager runs here. */
+  readonly keeps: boolean;
 }
 
 /** A master's files by when they are written, and those of an earlier run that are removed. */
@@ -209,14 +236,14 @@ function schedulerFiles({ features, common }: MasterParts): HostFile[] {
 }
 
 /** The manifests of the static pods. */
-function masterPods({ input, features, node, common }: MasterParts, scheduler: readonly HostFile[]): HostFile[] {
+function masterPods({ input, features, node, common, keeps }: MasterParts, scheduler: readonly HostFile[]): HostFile[] {
   const { options, config, observed, bundled, pkiFiles } = input;
   // What a program reads only when it starts. Certificates are public, their digest is, too; that of random tokens
   // tells nobody anything.
   const digestOf = (of: readonly HostFile[]): string => specDigest(of.map(({ path, content }) => [path, content]));
   const certificates = digestOf(pkiFiles.filter(({ path }) => path.endsWith(".crt")));
   const rendering = {
-    manifests: bundled.manifests,
+    manifests: keeps ? bundled.manifests : withoutManager(bundled.manifests),
     config,
     features,
     nodeIp: node.nodeIp,
@@ -252,14 +279,18 @@ function masterPods({ input, features, node, common }: MasterParts, scheduler: r
   }));
 }
 
+function withoutManager(manifests: BundledFiles["manifests"]): BundledFiles["manifests"] {
+  return Object.fromEntries(Object.entries(manifests).filter(([file]) => `${paths.manifests}/${file}` !== paths.addonManager));
+}
+
 /** From the kubelet's registering its node, as soon as the API server serves, to Ready. */
 function masterNodeSteps({ input, node, common }: MasterParts): Step[] {
-  const { config, observed } = input;
+  const { config } = input;
   const { podNetworkFile, annotations } = common;
   const { nodeName } = node;
   const phase = "node";
   // A cluster with data has its pod CIDRs, and perhaps given the first one to another node.
-  const cidr = observed.host.etcdData ? [] : ["pod-cidr"];
+  const cidr = isNewCluster(input) ? ["pod-cidr"] : [];
   const network = podNetworkFile ? ["pod-network"] : [];
   return [
     step("node-registered", phase, ["api-serves"], { kind: "wait", probe: { kind: "node-registered", node: nodeName } }),
@@ -299,12 +330,10 @@ function masterNodeSteps({ input, node, common }: MasterParts): Step[] {
 }
 
 /** What the cluster says; in a new one, the place that its first node gets. */
-function knownPods(
-  { podsOfNodes = [], config, observed }: MasterPlanInput,
-  { nodeName, nodeIp, nodeIpv6 }: NodeIdentity,
-): readonly PodsOfNode[] {
+function knownPods(input: MasterPlanInput, { nodeName, nodeIp, nodeIpv6 }: NodeIdentity): readonly PodsOfNode[] {
+  const { podsOfNodes = [], config } = input;
   const addressFor = (podCidr: string): string => (isIpv6(podCidr) ? nodeIpv6 : undefined) ?? nodeIp;
-  if (podsOfNodes.length > 0 || observed.host.etcdData) {
+  if (podsOfNodes.length > 0 || !isNewCluster(input)) {
     // Its Node object may still have the address that it had before this run.
     return podsOfNodes.map((pods) => (pods.node === nodeName ? { ...pods, address: addressFor(pods.podCidr) } : pods));
   }

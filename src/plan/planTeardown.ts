@@ -6,7 +6,7 @@ import { TsdeployError } from "../model/errors.js";
 import type { EngineFacts, ExistingFile } from "../model/hostFacts.js";
 import { etcdScrap, labels, paths } from "../model/hostLayout.js";
 import { hasOurKubelet, isKubeletMade, isOurs } from "../model/ownership.js";
-import type { Action, NamedContainer, Step, StoppedContainer } from "../model/plan.js";
+import type { Action, EtcdMemberPlace, NamedContainer, Step, StoppedContainer } from "../model/plan.js";
 import type { TeardownPlan } from "../model/teardownPlan.js";
 import { cleanupScope, identityPaths, type Kept, type Ownership, ownershipOf, recordPaths } from "./cleanupScope.js";
 
@@ -33,6 +33,10 @@ export interface LeavePlan {
   readonly node: string;
   /** Of evictions, such as `policy/v1`; undefined: only the Node object is deleted. */
   readonly evictionApiVersion?: string;
+  /** Of a master that leaves others behind. */
+  readonly member?: EtcdMemberPlace;
+  /** Whether the host's part goes even if the member cannot. */
+  readonly force?: boolean;
 }
 
 /** Kubernetes' default where a pod does not say. */
@@ -89,7 +93,8 @@ export function planTeardown(input: TeardownInput): TeardownPlan {
   const pods = podsOf(engine.containers);
   const kubelets = ours.filter((container) => container.labels[labels.component] === "kubelet");
   const others = [...pods.all, ...ours.filter((container) => !kubelets.includes(container)), ...deadHelpers];
-  const kept = keptOf(input, ownership);
+  // Of a cluster that lives on elsewhere there is nothing to come back for, and a removed member's data is of no use.
+  const kept = leave?.member ? { etcdData: false, identity: false } : keptOf(input, ownership);
   const keeps = [
     ...(kept.identity ? identityPaths.filter((path) => [...files.keys()].some((file) => isBelow(file, [path]))) : []),
     ...(kept.etcdData ? [paths.etcd] : []),
@@ -131,11 +136,13 @@ function inOrder(steps: readonly UnorderedStep[]): Step[] {
   return steps.map((step, index) => ({ ...step, needs: steps.slice(index - 1, index).map(({ id }) => id) }));
 }
 
-function leaving({ node, evictionApiVersion }: LeavePlan): UnorderedStep[] {
+function leaving({ node, evictionApiVersion, member, force = false }: LeavePlan): UnorderedStep[] {
   const step = (action: Action): UnorderedStep => ({ id: action.kind, phase: "leave cluster", action });
   return [
     ...(evictionApiVersion === undefined ? [] : [step({ kind: "drain-node", node, evictionApiVersion })]),
     step({ kind: "remove-node", node }),
+    // The last: what was asked of the API server here went through etcd here.
+    ...(member === undefined ? [] : [step({ kind: "remove-member", member, force })]),
   ];
 }
 

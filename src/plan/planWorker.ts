@@ -1,15 +1,17 @@
 import { writtenFilesRecord } from "../host/writtenFiles.js";
 import { checkPatchTargets } from "../kubernetes/renderManifests.js";
+import { hasBalancers } from "../kubernetes/networks.js";
 import { featuresOf } from "../kubernetes/versions.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import { defined } from "../model/defined.js";
 import type { ObservedHost } from "../model/hostFacts.js";
 import type { HostFile } from "../model/hostFile.js";
-import { paths } from "../model/hostLayout.js";
+import { apiserverPort, paths } from "../model/hostLayout.js";
 import type { KubernetesObject } from "../model/kubernetesObject.js";
 import type { WorkerOptions } from "../model/options.js";
 import type { Plan, PlanWarning, Step } from "../model/plan.js";
 import { podNetworkOf } from "../network/podNetworks.js";
+import { balancerContainer, mastersFile } from "./balancerContainer.js";
 import { moveOf } from "./movedNode.js";
 import { networkChangeWarnings } from "./networkChange.js";
 import { nodeIdentity, type NodeIdentity } from "./nodeIdentity.js";
@@ -42,6 +44,8 @@ export interface WorkerPlanInput {
   readonly otherFiles?: readonly HostFile[];
   /** What the cluster's ConfigMaps say. */
   readonly base?: BaseConfiguration;
+  /** Addresses of the masters, where there may be several. */
+  readonly masters?: readonly string[];
 }
 
 /**
@@ -68,7 +72,18 @@ export function planWorker(input: WorkerPlanInput): Plan {
   });
   const { proxyFlags: flags, proxyConfiguration: configuration } = common;
   const proxy = proxyContainer({ config: nodeConfig, features, observed, options, flags, configuration });
-  const files = workerFiles(input, common);
+  const masters = hasBalancers(config) ? mastersFile(input.masters ?? []) : undefined;
+  const files = workerFiles(input, common, masters);
+  const balancer: Step[] = masters
+    ? [
+        step("haproxy", "containers", ["files"], {
+          kind: "run-container",
+          container: balancerContainer({ config: nodeConfig, features, options }),
+          health: { port: apiserverPort },
+          restartsWith: [masters.path],
+        }),
+      ]
+    : [];
   const bootstraps = input.credentials.some(({ path }) => path === paths.bootstrapKubeletConf);
 
   const { podNetworkFile } = common;
@@ -92,9 +107,10 @@ export function planWorker(input: WorkerPlanInput): Plan {
     step("files", "files", [], { kind: "write-files", files }),
     ...when(stale.length > 0, step("stale-files", "files", ["files"], { kind: "remove-files", paths: stale })),
     ...nodeFirst,
+    ...balancer,
     ...kubeletSteps(common, observed, {
       phase: "containers",
-      needs: ["files", ...[...pauseStep, ...nodeFirst].map(({ id }) => id)],
+      needs: ["files", ...[...pauseStep, ...nodeFirst, ...balancer].map(({ id }) => id)],
       // Which API server theirs is, programs read when they start.
       restartsWith: [...when(bootstraps, paths.bootstrapKubeletConf), paths.kubeletConf],
     }),
@@ -149,8 +165,12 @@ function configOf({ config, options }: WorkerPlanInput, version: string): Cluste
   return { ...config, version, image, ...defined({ registry }) };
 }
 
-function workerFiles({ otherFiles = [], credentials, observed }: WorkerPlanInput, common: NodePlan): HostFile[] {
-  const written = [...otherFiles, ...credentials, ...common.files];
+function workerFiles(
+  { otherFiles = [], credentials, observed }: WorkerPlanInput,
+  common: NodePlan,
+  masters: HostFile | undefined,
+): HostFile[] {
+  const written = [...otherFiles, ...credentials, ...(masters ? [masters] : []), ...common.files];
   const later = common.podNetworkFile ? [common.podNetworkFile] : [];
   return [writtenFilesRecord([...written, ...later], observed.files), ...written];
 }

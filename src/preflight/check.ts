@@ -25,6 +25,8 @@ export interface Wanted {
   readonly networkInterface?: string;
   /** Of the API server, for a worker. */
   readonly masterIp?: string;
+  /** A worker reaches the masters by a program of its own. */
+  readonly balances?: boolean;
   readonly insecureApi?: boolean;
   readonly proxyMode?: "iptables" | "ipvs" | "nftables";
   /** Registries that a person has named, such as `lab:5000`, by which this run, or nodes later on, may pull. */

@@ -28,6 +28,8 @@ const nodePorts: readonly NeededPort[] = [
 
 const flannelPorts: readonly NeededPort[] = [{ port: flannelHealthPort, user: "flannel's health check", loopback: true }];
 
+const balancerPorts: readonly NeededPort[] = [{ port: 6443, user: "HAProxy on the way to the masters", loopback: true }];
+
 const masterPorts: readonly NeededPort[] = [
   { port: 6443, user: "the API server" },
   { port: 2379, user: "etcd" },
@@ -53,11 +55,12 @@ const clusterLinks = /^(cni0|cbr0|kube-|nodelocaldns|flannel|cali|tunl|vxlan\.ca
 export const networkChecks: readonly Check<ObservedHost>[] = [
   {
     name: "ports",
-    check({ engine, host }, { role, version, insecureApi, network }) {
+    check({ engine, host }, { role, version, insecureApi, network, balances }) {
       const withOurKubelet = hasOurKubelet(engine.containers);
       const health = version === undefined ? [] : healthPorts(featuresOf(version));
       const open = insecureApi === true ? [{ port: 8080, user: "the API server's insecure port" }] : [];
-      const onNode = [...nodePorts, ...(network === "flannel" ? flannelPorts : [])];
+      const balancer = balances === true ? balancerPorts : [];
+      const onNode = [...nodePorts, ...(network === "flannel" ? flannelPorts : []), ...balancer];
       const needed = role === "master" ? [...masterPorts, ...open, ...health, ...onNode] : onNode;
       return needed.flatMap(({ port, user, loopback }: NeededPort): Finding[] => {
         const listeners = host.listeningPorts.filter(

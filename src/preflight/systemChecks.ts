@@ -2,6 +2,7 @@ import { isOlder } from "../docker/negotiateApiVersion.js";
 import { criDockerdMisfit, spokenDockerApi } from "../kubernetes/dockerApi.js";
 import { programFiles } from "../kubernetes/programCommands.js";
 import { featuresOf, type VersionFeatures } from "../kubernetes/versions.js";
+import { defined } from "../model/defined.js";
 import type { EngineFacts, HostFacts, ObservedHost } from "../model/hostFacts.js";
 import { criSocket, labels } from "../model/hostLayout.js";
 import { hasOurKubelet, isOurs } from "../model/ownership.js";
@@ -43,12 +44,18 @@ export const systemChecks: readonly Check<ObservedHost>[] = [
   },
   {
     name: "image-programs",
-    check({ host, image }, { role, version, network, proxyMode }) {
+    check({ host, image }, { role, version, network, proxyMode, balances }) {
       if (version === undefined || host.imageVersion === "") {
         return undefined;
       }
       const withNetwork = network !== undefined && network !== "none";
-      const missing = missingInImage(host, { role, features: featuresOf(version), withNetwork, proxyMode });
+      const missing = missingInImage(host, {
+        role,
+        features: featuresOf(version),
+        withNetwork,
+        proxyMode,
+        ...defined({ balances }),
+      });
       if (missing.length === 0) {
         return undefined;
       }
@@ -313,7 +320,8 @@ function missingInImage(
     features,
     withNetwork,
     proxyMode,
-  }: Pick<Wanted, "role"> & {
+    balances = false,
+  }: Pick<Wanted, "role" | "balances"> & {
     readonly features: VersionFeatures;
     readonly withNetwork: boolean;
     readonly proxyMode: Wanted["proxyMode"];
@@ -327,6 +335,7 @@ function missingInImage(
     ...["ip", "iptables", "mount", "nsenter", "socat"],
     ...(proxyMode === "ipvs" ? ["ipset"] : []),
     ...(proxyMode === "nftables" ? ["nft"] : []),
+    ...(balances ? ["haproxy"] : []),
   ];
   return [
     ...programs.filter((name) => imagePrograms[name] === undefined),

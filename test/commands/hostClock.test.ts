@@ -56,7 +56,7 @@ beforeEach(async () => {
 afterEach(() => server.stop());
 
 test("a token ends by the clock of the master, which is what ends it", async () => {
-  const options = { ...common, tokenTtlMs: dayMs, given: new Set<string>() };
+  const options = { ...common, role: "worker" as const, tokenTtlMs: dayMs, given: new Set<string>() };
   const { data } = await tokenCreate(options, context as RunContext);
   const expires = new Date(hostMs + dayMs).toISOString();
   expect(data).toMatchObject({ expires });

@@ -46,7 +46,7 @@ function stepsFor(version: string, host: Host): Map<string, readonly string[]> {
       imageEtcdVersion: imageEtcd,
     },
   };
-  const { steps, beforeFiles } = etcdSteps(spec, featuresOf(version), observed, ["etcd-image"]);
+  const { steps, beforeFiles } = etcdSteps({ etcd: spec, features: featuresOf(version), observed, needs: ["etcd-image"] });
   return new Map([["files", beforeFiles], ...steps.map(({ id, needs }) => [id, needs] as const)]);
 }
 

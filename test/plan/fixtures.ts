@@ -49,6 +49,7 @@ export const masterOptions: MasterOptions = {
   serviceCidr: ["10.96.0.0/12"],
   clusterDomain: "cluster.local",
   apiserverSans: [],
+  severalMasters: false,
   network: "bridge",
   networkBackend: "vxlan",
   insecureApi: false,

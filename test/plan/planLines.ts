@@ -50,6 +50,9 @@ function actionLines({ id, action }: Step): string[] {
     case "remove-folder":
     case "remove-containers":
     case "clean-host":
+    case "add-member":
+    case "settle-member":
+    case "remove-member":
       // Their step's line tells all.
       return [];
     default:

@@ -1,4 +1,4 @@
-import type { RestartPolicy } from "../../model/containerSpec.js";
+import type { ContainerSpec, RestartPolicy } from "../../model/containerSpec.js";
 import type { ContainerSummary } from "../../model/dockerObjects.js";
 import { containerName, helperHostRoot, labels } from "../../model/hostLayout.js";
 import type { ActionOf, Health } from "../../model/plan.js";
@@ -10,9 +10,11 @@ import type { Sight } from "../waitFor.js";
 export async function runContainer(action: ActionOf<"run-container">, tools: StepTools): Promise<void> {
   const { run, step, leave } = tools;
   const { engine, newId } = run.context;
-  const { container: spec, health, restartsWith, restartsAfter } = action;
+  const { container: spec, health, restartsWith, restartsAfter, values } = action;
   const present = run.context.containers.filter((one) => one.labels[labels.component] === spec.component);
-  const isSame = (one: ContainerSummary): boolean => one.labels[labels.spec] === spec.labels[labels.spec];
+  // What a run that was cut short has filled in may hold no more.
+  const isSame = (one: ContainerSummary): boolean =>
+    one.labels[labels.spec] === spec.labels[labels.spec] && (values === undefined || ran(one));
   // One that runs before one that a broken run left behind.
   const same = present.filter(isSame).sort((one, other) => Number(ran(other)) - Number(ran(one)))[0];
   const others = present.filter((one) => one !== same);
@@ -43,7 +45,8 @@ export async function runContainer(action: ActionOf<"run-container">, tools: Ste
     },
   });
   // Before an old one stops: it may be that there cannot be a new one.
-  const id = same?.id ?? (await engine.createContainer(name, spec));
+  const known = { ...values, ...Object.fromEntries(run.values) };
+  const id = same?.id ?? (await engine.createContainer(name, filled(spec, known)));
   for (const one of others) await held.stop(one.id, spec.stopGraceSeconds ?? 10);
   if (same) {
     // An earlier run may have held it.
@@ -56,6 +59,11 @@ export async function runContainer(action: ActionOf<"run-container">, tools: Ste
   if (!wasRunning || isOutdated) run.fresh.add(spec.component);
   if (spec.component === "kubelet") await run.noteKubelet(id);
   if (others.length > 0 && health !== undefined) await run.wait(step, () => accepts(health, run));
+}
+
+function filled(spec: ContainerSpec, values: Readonly<Record<string, string>>): ContainerSpec {
+  const fill = (word: string): string => word.replace(/\{\{(\w+)\}\}/g, (all, name: string) => values[name] ?? all);
+  return { ...spec, command: spec.command.map(fill) };
 }
 
 function ran({ state }: ContainerSummary): boolean {

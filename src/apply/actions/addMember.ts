@@ -1,0 +1,40 @@
+import { initialCluster, memberAt } from "../../kubernetes/etcdMembers.js";
+import { TsdeployError } from "../../model/errors.js";
+import type { ActionOf } from "../../model/plan.js";
+import { removeMemberAt } from "../etcdMembership.js";
+import type { StepTools } from "../planRun.js";
+import type { Sight } from "../waitFor.js";
+
+/** What the container of the new member has to be told. */
+export async function addMember({ member, from }: ActionOf<"add-member">, { run, step, leave }: StepTools): Promise<void> {
+  const { name, peerUrl } = member;
+  const etcd = run.etcd.at(from);
+  leave({ undo: () => removeMemberAt(etcd, peerUrl, AbortSignal.timeout(run.context.timeoutMs)) });
+  await run.wait(step, async (signal): Promise<Sight> => {
+    const { members } = await etcd.members({ signal });
+    const own = memberAt(members, peerUrl);
+    // A run that was cut short has added it, and it has never run: etcd tells it by its URL.
+    if (own?.name === "") {
+      run.values.set("etcdMembers", initialCluster(members, member));
+      run.values.set("etcdState", "existing");
+      return { done: true };
+    }
+    // No data is here: it is that of a machine that is lost. etcd itself refuses where it lives and is needed.
+    const lost = own ?? members.find((other) => other.name === name);
+    return tolerant(async () => {
+      if (lost) await etcd.remove(lost.id, { signal });
+      else await etcd.addLearner(peerUrl, { signal });
+      return lost ? `the member of the lost ${name} is removed` : "the member is being added";
+    });
+  });
+}
+
+/** etcd refuses while another member learns, and while members have only just found each other. */
+async function tolerant(change: () => Promise<string>): Promise<Sight> {
+  try {
+    return { done: false, seen: await change() };
+  } catch (error) {
+    if (!(error instanceof TsdeployError && error.problems[0]?.code === "ETCD_REFUSED")) throw error;
+    return { done: false, seen: error.problems[0].message };
+  }
+}

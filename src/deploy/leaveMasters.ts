@@ -1,0 +1,122 @@
+import { fromKubeconfig } from "../api/fromKubeconfig.js";
+import type { KubernetesClient } from "../api/kubernetesClient.js";
+import { probeApi } from "../apply/probes.js";
+import { hostOf } from "../apply/etcdMembership.js";
+import { isMasterOptions, parseAcceptedOptions } from "../config/acceptedOptions.js";
+import { type EtcdMember, memberAt, removalRefusal } from "../kubernetes/etcdMembers.js";
+import { featuresOf } from "../kubernetes/versions.js";
+import { messageOf, TsdeployError } from "../model/errors.js";
+import { apiserverPort, labels, paths } from "../model/hostLayout.js";
+import type { TeardownOptions } from "../model/options.js";
+import { isOurs } from "../model/ownership.js";
+import { peerUrl } from "../plan/etcdContainer.js";
+import type { LeavePlan } from "../plan/planTeardown.js";
+import type { RunContext } from "../report/runContext.js";
+import { requestTimeoutMs } from "./hostApi.js";
+import { HostEtcd } from "./hostEtcd.js";
+import type { HostToTearDown } from "./hostToTearDown.js";
+
+/** How a master leaves others behind. */
+export interface LeavingMaster {
+  readonly plan: LeavePlan;
+  readonly api: KubernetesClient;
+  readonly etcd: HostEtcd;
+}
+
+/**
+ * How one of several masters leaves its cluster; the last one takes the cluster with it, as a single one does.
+ *
+ * @returns undefined for one that has no others
+ * @throws TsdeployError `conflict`, `ETCD_QUORUM`, if those that would be left could not go on; `unreachable`,
+ * `ETCD_UNREACHABLE`, if nobody can be asked. Neither with `--force`
+ */
+export async function masterToLeave(
+  { helper, files, engineFacts }: HostToTearDown,
+  options: TeardownOptions,
+  context: RunContext,
+): Promise<LeavingMaster | undefined> {
+  const text = files.get(paths.options)?.content;
+  if (text === undefined || !isMasterOptions(text)) return undefined;
+  const { severalMasters, nodeName, ip, k8sVersion } = parseAcceptedOptions(text);
+  // Where no etcd of ours is any more, a teardown was cut short after it had left.
+  const hasEtcd = engineFacts.containers.some((one) => isOurs(one) && one.labels[labels.component] === "etcd");
+  if (!severalMasters || !hasEtcd) return undefined;
+  const { signal } = context;
+  const member = { name: nodeName, peerUrl: peerUrl(ip[0]) };
+  const etcd = HostEtcd.byFiles(helper, files, options);
+  let api: KubernetesClient | undefined;
+  try {
+    const { members } = await etcd.at("127.0.0.1").members({ signal });
+    const own = memberAt(members, member.peerUrl);
+    if (!own || members.every(({ id, isLearner }) => id === own.id || isLearner)) {
+      etcd.close();
+      return undefined;
+    }
+    const living = await etcd.living(members, signal);
+    const refusal = removalRefusal(members, living, own.id);
+    if (refusal !== undefined && !options.force) throw noQuorum(nodeName, refusal);
+    api = await livingApi(helper, files, members, options, signal);
+    const evictionApiVersion = featuresOf(k8sVersion).apis.eviction;
+    const plan = { node: nodeName, member, force: options.force, ...(!options.force && { evictionApiVersion }) };
+    return { plan, api, etcd };
+  } catch (error) {
+    etcd.close();
+    api?.close();
+    signal.throwIfAborted();
+    if (!options.force) throw withHint(error, nodeName);
+    const message = `etcd's member ${nodeName} could not be removed: ${messageOf(error)}`;
+    context.report({ kind: "warning", message: `${message}. On a master that lives, run: tsdeploy member remove ${nodeName}` });
+    return undefined;
+  }
+}
+
+/** As an administrator, by the API server here, else by another one. */
+async function livingApi(
+  helper: HostToTearDown["helper"],
+  files: HostToTearDown["files"],
+  members: readonly EtcdMember[],
+  options: TeardownOptions,
+  signal: AbortSignal,
+): Promise<KubernetesClient> {
+  const adminConf = files.get(paths.adminConf)?.content ?? "";
+  const hosts = ["127.0.0.1", ...members.map(hostOf)];
+  let last: KubernetesClient | undefined;
+  for (const host of hosts) {
+    const api = await fromKubeconfig({
+      path: `${paths.adminConf} on the host`,
+      text: adminConf,
+      server: `https://${host}:${apiserverPort}`,
+      connect: () => helper.openTcp(host, apiserverPort),
+      readFile: () => Promise.resolve(""),
+      timeoutMs: requestTimeoutMs(options.timeoutMs),
+    });
+    if ((await probeApi(api, signal)).done) {
+      last?.close();
+      return api;
+    }
+    last?.close();
+    last = api;
+  }
+  if (!last) throw new Error("there is no master");
+  return last;
+}
+
+function noQuorum(node: string, why: string): TsdeployError {
+  return new TsdeployError("conflict", {
+    code: "ETCD_QUORUM",
+    message: `without ${node} the cluster's etcd could take no write: ${why}`,
+    hint:
+      "Bring the other masters back, or replace a lost one (`tsdeploy master --join`), or remove it for good " +
+      "(`tsdeploy member remove NAME`) first; --force goes on all the same.",
+  });
+}
+
+function withHint(error: unknown, node: string): unknown {
+  if (!(error instanceof TsdeployError) || error.problems[0]?.code !== "ETCD_UNREACHABLE") return error;
+  const [{ message }] = error.problems;
+  return new TsdeployError("unreachable", {
+    code: "ETCD_UNREACHABLE",
+    message: `${message}; so this master cannot leave the others`,
+    hint: `Say --force to take it off this host alone; then, on a master that lives: \`tsdeploy member remove ${node}\`.`,
+  });
+}
