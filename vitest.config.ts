@@ -8,6 +8,11 @@ class InOrder extends BaseSequencer {
   }
 }
 
+/** Three machines and a Kubernetes of another version: by itself, as `npm run test:upgrade`. */
+const upgrade = "test/e2e/14-upgrade.test.ts";
+
+const endToEnd = { globalSetup: ["test/e2e/support/setup.ts"], testTimeout: 300_000, hookTimeout: 600_000 };
+
 export default defineConfig({
   test: {
     fileParallelism: true,
@@ -30,15 +35,8 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
-      {
-        test: {
-          name: "e2e",
-          include: ["test/e2e/**/*.test.ts"],
-          globalSetup: ["test/e2e/support/setup.ts"],
-          testTimeout: 300_000,
-          hookTimeout: 600_000,
-        },
-      },
+      { test: { ...endToEnd, name: "e2e", include: ["test/e2e/**/*.test.ts"], exclude: [upgrade] } },
+      { test: { ...endToEnd, name: "upgrade", include: [upgrade] } },
       { test: { name: "vm", include: ["test/vm/**/*.test.ts"] } },
     ],
   },
