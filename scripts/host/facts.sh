@@ -370,7 +370,7 @@ done
 
 # All that a teardown or an undo may remove when it is empty: what was there stays.
 # Docker makes folders that are to be bound; kubelet, CNI and the old iptables make theirs.
-for path in /etc/kubernetes{,/addons,/manifests-multi,/pki,/pki/etcd,/scripts} /etc/cni /etc/cni/net.d /lib/modules \
+for path in /etc/kubernetes{,/addons,/manifests-multi,/masters,/pki,/pki/etcd,/scripts} /etc/cni /etc/cni/net.d /lib/modules \
   /opt /opt/cni /opt/cni/bin /usr/libexec/kubernetes{,/kubelet-plugins{,/volume{,/exec}}} \
   /run/xtables.lock /run/cri-dockerd.sock /run/flannel /var/lib/kubelet /var/lib/etcd \
   /var/lib/cni{,/networks,/results,/cache,/cache/results} /var/lib/dockershim /var/lib/cri-dockerd /var/log/containers /var/log/pods /home /media /mnt /srv /tmp; do

@@ -64,6 +64,7 @@ const criPaths = [criSocket, `${paths.criRoot}/*`, `${paths.criRoot}/.[!.]*`];
 const folders = [
   paths.manifests,
   paths.addons,
+  paths.masters,
   `${paths.pki}/etcd`,
   paths.pki,
   paths.scripts,
