@@ -268,17 +268,17 @@ is_in_any() { # ADDRESS CIDR...
 # node_ports prints "TCP 10.0.0.5:30080" for each address of the host and each port that kube-proxy says in its sets to have
 # opened on it.
 node_ports() {
-  local set address port addresses=()
+  local set address port hosts=()
   [[ -e /sys/module/ip_set ]] && command -v ipset >/dev/null || return 0
   while read -r _ _ _ address _; do
     address=${address%/*}
     if [[ $address == *:* ]]; then address="[$address]"; fi
-    addresses+=("$address")
+    hosts+=("$address")
   done < <(ip_ -o addr show 2>/dev/null || true)
   while read -r set; do
     [[ $set =~ ^KUBE-(6-)?NODE-PORT-(TCP|UDP)$ ]] || continue
     while read -r _ _ port _; do
-      for address in "${addresses[@]}"; do echo "${set##*-} $address:$port"; done
+      for address in "${hosts[@]}"; do echo "${set##*-} $address:$port"; done
     done < <(ipset save "$set" </dev/null 2>/dev/null | grep '^add ' || true)
   done < <(ipsets)
 }
