@@ -202,23 +202,24 @@ describe("files", () => {
     expect(await sh(`stat -c %a ${path}`)).toBe("644");
   });
 
-  it("are written keys first: a run that is cut off leaves no certificate without its key", async () => {
+  it("are written keys first: a run that fails half-way leaves no certificate without its key", async () => {
     const certificate = (name: string) => ({ path: `/etc/kubernetes/pki/${name}.crt`, mode: 0o644, content: "new crt", secret: false });
     const key = (name: string) => ({ path: `/etc/kubernetes/pki/${name}.key`, mode: 0o600, content: "new key", secret: true });
     // Cut off by a folder in a file's place.
-    await sh("mkdir -p /etc/kubernetes/pki/block.crt/x && cd /etc/kubernetes/pki && echo old | tee b.crt b.key c.key c.crt >/dev/null");
+    await sh("mkdir -p /etc/kubernetes/pki/{block.crt/x,etcd} && cd /etc/kubernetes/pki/etcd && printf old | tee {b,c}.{crt,key}");
     const block = certificate("block");
-    const files = ["ca", "b", "etcd/ca"].flatMap((name) => [certificate(name), key(name)]);
-    const unchanged = { ...key("c"), content: "old\n" };
-    await expect(helper.writeFiles([block, ...files, unchanged, certificate("c")])).rejects.toThrow(/block\.crt/);
-    // b's key has changed, so its old certificate is removed; c's has not.
-    expect(await sh("cd /etc/kubernetes && find pki -type f ! -name a.key | sort")).toBe(
-      ["pki/b.key", "pki/c.crt", "pki/c.key", "pki/ca.key", "pki/etcd/ca.key"].join("\n"),
+    const files = ["ca", "etcd/ca", "etcd/b"].flatMap((name) => [certificate(name), key(name)]);
+    const unchanged = { ...key("etcd/c"), content: "old" };
+    await expect(helper.writeFiles([block, ...files, unchanged, certificate("etcd/c")])).rejects.toThrow(/block\.crt/);
+    // Of the folder itself all that can be renamed is, of the next one its keys were. b's has changed there, so its old
+    // certificate is removed; c's has not.
+    const found = "find . -type f ! -name a.key -printf '%P ' -execdir cat {} \\; -printf '\\n' | sort";
+    expect((await sh(`cd /etc/kubernetes/pki && ${found}`)).split("\n")).toEqual(
+      ["ca.crt new crt", "ca.key new key", "etcd/b.key new key", "etcd/c.crt old", "etcd/c.key old", "etcd/ca.key new key"],
     );
-    expect(await sh("cd /etc/kubernetes/pki && cat ca.key b.key etcd/ca.key")).toBe("new key".repeat(3));
     // Neither staged files nor those of another run.
     expect(await sh("find /etc/kubernetes -name '.tsdeploy*'")).toBe("");
-    await sh("rm -r /etc/kubernetes/pki/{block.crt,ca.key,b.key,c.key,c.crt,etcd}");
+    await sh("rm -r /etc/kubernetes/pki/{block.crt,ca.{key,crt},etcd}");
   });
 
   it("leave alone what another run has staged, and nobody reads it", async () => {
