@@ -115,7 +115,7 @@ function abortOnSignals(reporter: Reporter): AbortSignal {
   const abort = new AbortController();
   const onSignal = (name: NodeJS.Signals): void => {
     if (abort.signal.aborted) process.exit(130);
-    reporter.report({ kind: "notice", message: `${name}: undoing what this run did; once more to leave it at once` });
+    reporter.report({ kind: "notice", message: `${name}: stopping, and undoing what this run has changed; once more to stop at once` });
     abort.abort();
   };
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, onSignal);

@@ -104,7 +104,11 @@ function refused(host: string, error: ApiError): TsdeployError {
   const said = /"(?:error|message)":\s*"([^"]*)/.exec(error.message)?.[1] ?? error.message;
   return new TsdeployError(
     "failed",
-    { code: "ETCD_REFUSED", message: `etcd on ${host} refuses: ${said.replace(/^etcdserver: /, "")}` },
+    {
+      code: "ETCD_REFUSED",
+      message: `etcd on ${host} refuses: ${said.replace(/^etcdserver: /, "")}`,
+      hint: "`tsdeploy member list` on a master shows the members and which of them answer; when all are well, run the command again.",
+    },
     { cause: error },
   );
 }

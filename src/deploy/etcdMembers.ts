@@ -87,6 +87,7 @@ function noSuchMember(name: string, members: readonly EtcdMember[]): TsdeployErr
   return new TsdeployError("usage", {
     code: "NO_SUCH_MEMBER",
     message: `the cluster has no master ${JSON.stringify(name)}; it has ${members.map(nameOf).join(", ")}`,
+    hint: "Give one of these names, as `tsdeploy member list` shows them.",
   });
 }
 
