@@ -33,7 +33,6 @@ export interface EtcdStepsInput {
  * etcd itself; and where Kubernetes or etcd goes up a minor version, which no data comes back from, a copy of the data
  * first. A copy of the folder of an etcd that has stopped holds all that any API of it stores; a snapshot of etcd's API
  * v3 would lack what Kubernetes up to v1.5 keeps in v2.
- *
  */
 export function etcdSteps({ etcd, features, observed, needs, members }: EtcdStepsInput): EtcdSteps {
   const running = observed.engine.containers.filter(
