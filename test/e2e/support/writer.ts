@@ -22,7 +22,7 @@ interface ConfigMapList {
 
 /**
  * Has ConfigMaps written, one after the other in each of some lanes, and knows which have been acknowledged. A lane
- * asks one master, without a balancer between, and goes to the next when that does not take the write.
+ * asks its own master, without a balancer between, and goes to the next when that does not take the write.
  */
 export class Writer {
   readonly #masters: readonly Machine[];
@@ -82,6 +82,7 @@ export class Writer {
       if (await this.#isTaken(turn, name)) {
         this.#acknowledge(name);
         name = this.#next();
+        turn = lane;
         await delay(300 * patience);
       } else {
         turn++;
