@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "./support/eventually.js";
 import { differences, footprint, savedFootprint } from "./support/footprint.js";
 import { type Machine, machine1, machine2, machine3, machine4, machines } from "./support/machine.js";
-import { kubectl, said, tryTsdeploy, tsdeploy, workFolder } from "./support/operator.js";
+import { kubectl, said, tryKubectl, tryTsdeploy, tsdeploy, workFolder } from "./support/operator.js";
 import { type RunOptions, type RunResult, runOk } from "./support/run.js";
 import { makeMachines } from "./support/setup.js";
 import { Writer } from "./support/writer.js";
@@ -124,6 +124,7 @@ async function goesOnWithout(lost: Machine, how: string, lose: () => Promise<unk
   for (const one of living) await eventually(`kubectl by ${one.name}`, () => by(one, ["get", "nodes"]));
   await leadersLive(other, living, sinceMs);
   await workerTakesPods(other);
+  console.log(`${lost.name} without ${how}: leaders and the worker's kubelet did their work after ${Date.now() - sinceMs} ms`);
   // Only now a controller would have found out whose kubelet is silent.
   await eventually(`${lost.name} is found out`, async () => {
     expect([...(await readySince(other)).keys()]).not.toContain(lost.name);
@@ -141,6 +142,17 @@ async function isBack(machine: Machine): Promise<void> {
   await areReady(other, [...machines, machine4]);
   await eventually(`kubectl by ${machine.name}`, () => by(machine, ["get", "nodes"]));
   expect(await writer.lostOn(machine)).toEqual([]);
+}
+
+/** As when its disk is not mounted: etcd has started again since, by itself, without it. */
+async function loseData(machine: Machine): Promise<void> {
+  const id = await machine.component("etcd");
+  await machine.sh(`
+    docker pause ${id} && rm -rf /var/lib/etcd/member && kill -9 $(docker inspect -f '{{.State.Pid}}' ${id})
+    docker unpause ${id} || true`);
+  await eventually("etcd has started again", async () => {
+    expect(Number(await machine.docker("inspect", "-f", "{{.RestartCount}}", id))).toBeGreaterThan(1);
+  });
 }
 
 async function isAsItWas(machine: Machine): Promise<void> {
@@ -249,15 +261,45 @@ describe("the loss of one of three", () => {
     await isBack(machine3);
   });
 
-  it("of the first one's disk, too; it is removed, and a new machine joins in its place", async () => {
-    await goesOnWithout(machine1, "disk", () => runOk("scripts/dev/machines", ["down", String(machine1.number)]));
+  it("of etcd's data alone, on a further one: `master` there lets it in anew", async () => {
+    await loseData(machine2);
+    expect(said(await tsdeploy(["master"], { machine: machine2 }))).not.toContain("Nothing to change");
+    await isBack(machine2);
+  });
+
+  it("of etcd's data alone, on the first one: it makes no other cluster, is taken off and joins anew", async () => {
+    await loseData(machine1);
+    const refused = await tryTsdeploy(["master"], { machine: machine1 });
+    expect([refused.exitCode, refused.stderr]).toEqual([4, expect.stringContaining("ETCD_DATA_LOST")]);
+    const answer = await tryKubectl(["--kubeconfig", kubeconfig, "--server", `https://${machine1.address}:6443`, "get", "nodes"]);
+    expect(answer.exitCode, said(answer)).not.toBe(0);
+    expect((await members(machine2)).find(({ name }) => name === machine1.name)?.state).toBe("does not answer");
+    const unforced = await tryTsdeploy(["teardown", "--purge", "--yes"], { machine: machine1 });
+    expect([unforced.exitCode, unforced.stderr]).toEqual([5, expect.stringContaining("--force")]);
+    await tsdeploy(["teardown", "--purge", "--force", "--yes"], { machine: machine1 });
+    await isAsItWas(machine1);
     const living = await tryTsdeploy(["member", "remove", machine3.name], { machine: machine2 });
     expect([living.exitCode, living.stderr]).toEqual([4, expect.stringContaining("MEMBER_LIVES")]);
     await tsdeploy(["member", "remove", machine1.name], { machine: machine2 });
     await allVote(machine2, [machine2, machine3]);
-    await makeMachines([machine1]);
     await tsdeploy(await joinLine(machine2), { machine: machine1 });
     await isBack(machine1);
+  });
+
+  it("that is removed, and comes back, is told so, and joins anew after a teardown", async () => {
+    await machine3.unplug();
+    await eventually("it is seen that it is lost", () =>
+      tsdeploy(["member", "remove", machine3.name], { machine: machine1 }),
+    );
+    await machine3.plug();
+    await eventually("it is told so", async () => {
+      const told = await tryTsdeploy(["master"], { machine: machine3 });
+      expect([told.exitCode, told.stderr]).toEqual([4, expect.stringContaining("MEMBER_REMOVED")]);
+    });
+    await tsdeploy(["teardown", "--yes"], { machine: machine3 });
+    await isAsItWas(machine3);
+    await tsdeploy(await joinLine(machine1), { machine: machine3 });
+    await isBack(machine3);
   });
 });
 
