@@ -105,7 +105,14 @@ for driver in cgroupfs:kubepods systemd:kubepods.slice; do
     echo "podCgroups ${driver%:*}"
   fi
 done
-if [[ -e $host/var/lib/etcd/member ]]; then echo "etcdData true"; else echo "etcdData false"; fi
+# An etcd of ours that lost its data, and ends because of that, leaves a folder without a log.
+etcd=$host/var/lib/etcd
+has_log() { compgen -G "$etcd/member/wal/*.wal" || compgen -G "$etcd/*/*.wal"; } >/dev/null
+if [[ -e $etcd/member ]] && { [[ ! -e $host/etc/kubernetes/tsdeploy.yaml ]] || has_log; }; then
+  echo "etcdData true"
+else
+  echo "etcdData false"
+fi
 
 ip -4 -o addr show scope global | while read -r _ interface _ address _; do echo "address $interface $address"; done
 ip -4 route show | while read -r line; do echo "route $line"; done

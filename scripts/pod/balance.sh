@@ -32,12 +32,14 @@ work=$(mktemp -d)
 configuration=$work/haproxy.cfg
 endpoints="https://$listen/api/v1/namespaces/default/endpoints"
 
+# A former HAProxy looks at no master any more: connections that it has to one that is lost would hang.
 # A master that has lost etcd's quorum says so; one that lets nobody ask without credentials says that.
 configure() {
   local master
   cat <<END
 global
   log stdout format raw local0 notice
+  hard-stop-after 20s
 defaults
   mode tcp
   log global
@@ -76,7 +78,7 @@ take() { # EVENT
   printf '%s\n' "$masters" >"$list.new"
   mv "$list.new" "$list"
   configure >"$configuration"
-  # With the master process of HAProxy connections go on.
+  # With the master process of HAProxy connections go on for a while.
   kill -USR2 "$balancer"
 }
 

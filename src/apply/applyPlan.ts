@@ -16,6 +16,7 @@ import { removeFiles } from "./actions/removeFiles.js";
 import { removeFolder } from "./actions/removeFolder.js";
 import { removeMember } from "./actions/removeMember.js";
 import { removeNode } from "./actions/removeNode.js";
+import { replaceContainer } from "./actions/replaceContainer.js";
 import { runContainer } from "./actions/runContainer.js";
 import { setPodCidr } from "./actions/setPodCidr.js";
 import { settleMember } from "./actions/settleMember.js";
@@ -62,6 +63,8 @@ async function runAction(tools: StepTools): Promise<void> {
       return pullImage(action, tools);
     case "run-container":
       return runContainer(action, tools);
+    case "replace-container":
+      return replaceContainer(action, tools);
     case "add-member":
       return addMember(action, tools);
     case "settle-member":

@@ -101,5 +101,7 @@ export async function changeNode(change: NodeChange): Promise<NodeOutcome> {
       : undefined,
     newId: () => nanoid(6),
   });
-  return { kind: "changed", plan, changed: difference.changes.length > 0, times };
+  // Its container may be as it was, but is of another member.
+  const isMember = plan.steps.some(({ action }) => action.kind === "add-member");
+  return { kind: "changed", plan, changed: difference.changes.length > 0 || isMember, times };
 }

@@ -47,6 +47,7 @@ import {
   leaveJoined,
   openJoined,
   refuseLivingMember,
+  refuseRemovedMember,
   shownConfigOf,
   withHandedOver,
 } from "./joinMaster.js";
@@ -195,7 +196,8 @@ async function deploy(
   try {
     const isUp = !isFirstRun && (await probeApi(api, context.signal)).done;
     if (isJoining(options) && !isUp) joined = await clusterToJoin(session, made.identity, options, context);
-    if (joined && !observed.host.etcdData) await refuseLivingMember(joined, settled, context.signal);
+    if (joined && observed.host.etcdData) refuseRemovedMember(joined, settled);
+    else if (joined) await refuseLivingMember(joined, settled, context.signal);
     const cluster = joined?.api ?? api;
     const base = isFounding ? {} : await masterConfigurations(cluster, features, context);
     const answering = isUp || joined ? cluster : undefined;

@@ -212,6 +212,20 @@ export async function refuseLivingMember(
 }
 
 /**
+ * One that was taken for lost comes back to a cluster that knows it no more: its etcd would only end.
+ *
+ * @throws TsdeployError `conflict`, `MEMBER_REMOVED`
+ */
+export function refuseRemovedMember({ members }: JoinedCluster, { nodeName, nodeIp }: NodeIdentity): void {
+  if (members.some(({ name, peerUrls }) => name === nodeName || peerUrls.includes(peerUrl(nodeIp)))) return;
+  throw new TsdeployError("conflict", {
+    code: "MEMBER_REMOVED",
+    message: `master ${nodeName} was removed from the cluster, and what its etcd has is of no use any more`,
+    hint: "Run `tsdeploy teardown` here; then it can join anew: `tsdeploy token create --role master` on a master prints the line.",
+  });
+}
+
+/**
  * What a cluster of several masters shows of itself: the address that it has shown before, as long as there is a
  * master, and the add-ons of that one; else this one's.
  *

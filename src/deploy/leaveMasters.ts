@@ -15,6 +15,7 @@ import type { RunContext } from "../report/runContext.js";
 import { requestTimeoutMs } from "./hostApi.js";
 import { HostEtcd } from "./hostEtcd.js";
 import type { HostToTearDown } from "./hostToTearDown.js";
+import { masterAddress } from "./membership.js";
 
 /** How a master leaves others behind. */
 export interface LeavingMaster {
@@ -37,37 +38,60 @@ export async function masterToLeave(
 ): Promise<LeavingMaster | undefined> {
   const text = files.get(paths.options)?.content;
   if (text === undefined || !isMasterOptions(text)) return undefined;
-  const { severalMasters, nodeName, ip, k8sVersion } = parseAcceptedOptions(text);
-  // Where no etcd of ours is any more, a teardown was cut short after it had left.
+  const { severalMasters, nodeName, ip, k8sVersion, join } = parseAcceptedOptions(text);
   const hasEtcd = engineFacts.containers.some((one) => isOurs(one) && one.labels[labels.component] === "etcd");
-  if (!severalMasters || !hasEtcd) return undefined;
+  // Where etcd here does not run, or only learns, the master by which this one has joined knows what became of it.
+  const hosts = [...(hasEtcd ? ["127.0.0.1"] : []), ...(join === undefined ? [] : [masterAddress(join).host])];
+  // A run that was cut short before it had its certificates has asked nobody for anything.
+  const canAsk = hasEtcd || files.has(`${paths.pki}/apiserver-etcd-client.key`);
+  if (!severalMasters || hosts.length === 0 || !canAsk) return undefined;
   const { signal } = context;
   const member = { name: nodeName, peerUrl: peerUrl(ip[0]) };
   const etcd = HostEtcd.byFiles(helper, files, options);
   let api: KubernetesClient | undefined;
   try {
-    const { members } = await etcd.at("127.0.0.1").members({ signal });
+    const { from, members } = await firstThatAnswers(etcd, hosts, signal);
     const own = memberAt(members, member.peerUrl);
-    if (!own || members.every(({ id, isLearner }) => id === own.id || isLearner)) {
+    if (members.every(({ id, isLearner }) => id === own?.id || isLearner)) {
       etcd.close();
       return undefined;
     }
-    const living = await etcd.living(members, signal);
-    const refusal = removalRefusal(members, living, own.id);
+    const living = own && (await etcd.living(members, signal));
+    const refusal = own && living && removalRefusal(members, living, own.id);
     if (refusal !== undefined && !options.force) throw noQuorum(nodeName, refusal);
     api = await livingApi(helper, files, members, options, signal);
     const evictionApiVersion = featuresOf(k8sVersion).apis.eviction;
-    const plan = { node: nodeName, member, force: options.force, ...(!options.force && { evictionApiVersion }) };
+    const { force } = options;
+    const place = { node: nodeName, member: { ...member, from }, hasLeft: !own };
+    const plan = { ...place, force, ...(!force && { evictionApiVersion }) };
     return { plan, api, etcd };
   } catch (error) {
     etcd.close();
     api?.close();
     signal.throwIfAborted();
-    if (!options.force) throw withHint(error, nodeName);
+    if (!options.force && hasEtcd) throw withHint(error, nodeName);
     const message = `etcd's member ${nodeName} could not be removed: ${messageOf(error)}`;
     context.report({ kind: "warning", message: `${message}. On a master that lives, run: tsdeploy member remove ${nodeName}` });
     return undefined;
   }
+}
+
+async function firstThatAnswers(
+  etcd: HostEtcd,
+  hosts: readonly string[],
+  signal: AbortSignal,
+): Promise<{ readonly from: string; readonly members: readonly EtcdMember[] }> {
+  let failure: unknown;
+  for (const from of hosts) {
+    try {
+      const { members } = await etcd.at(from).members({ signal });
+      return { from, members };
+    } catch (error) {
+      signal.throwIfAborted();
+      failure ??= error;
+    }
+  }
+  throw failure;
 }
 
 /** As an administrator, by the API server here, else by another one. */

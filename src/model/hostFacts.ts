@@ -124,7 +124,7 @@ export interface HostFacts {
   readonly imageCniDir?: string;
   /** IPC of a container that requests none, by the daemon's `default-ipc-mode`: `private` or `shareable`. */
   readonly defaultIpcMode: string;
-  /** Whether etcd data is there. */
+  /** Whether etcd data is there; of our own etcd, whether it has more than an empty database. */
   readonly etcdData: boolean;
   /** Values now of all that Kubernetes changes. Those before tsdeploy's first run: see `hostBefore.ts`. */
   readonly sysctls: Readonly<Record<string, string>>;

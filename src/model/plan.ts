@@ -81,14 +81,27 @@ export type Action =
       readonly values?: Readonly<Record<string, string>>;
     }
   /**
+   * Run it in place of the one of its component that this run has started: what a first start has to be told, no later
+   * one may be. `values` as above.
+   */
+  | {
+      readonly kind: "replace-container";
+      readonly container: ContainerSpec;
+      readonly health: Health;
+      readonly values: Readonly<Record<string, string>>;
+    }
+  /**
    * A further member of the cluster's etcd, which learns until it can vote; waits while another one learns. One of this
    * name that is elsewhere is a lost machine's, and goes. `from`: a master that lives.
    */
   | { readonly kind: "add-member"; readonly member: EtcdMemberPlace; readonly from: string }
   /** The member here votes, and its peers know where it is; `from` is asked where it does not vote yet. */
   | { readonly kind: "settle-member"; readonly member: EtcdMemberPlace; readonly from?: string }
-  /** It is no member any more, so that it does not count as one that has failed. `force`: go on if that cannot be. */
-  | { readonly kind: "remove-member"; readonly member: EtcdMemberPlace; readonly force: boolean }
+  /**
+   * It is no member any more, so that it does not count as one that has failed. `from`: where etcd answers, here or on
+   * another master. `force`: go on if that cannot be.
+   */
+  | { readonly kind: "remove-member"; readonly member: EtcdMemberPlace; readonly from: string; readonly force: boolean }
   | { readonly kind: "wait"; readonly probe: Probe }
   /** Create or bring to this state, in order. Configuration that a person has edited stays. */
   | { readonly kind: "apply-objects"; readonly objects: readonly KubernetesObject[] }

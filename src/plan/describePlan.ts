@@ -122,6 +122,8 @@ export function describeAction(action: Action): string {
       return `pull ${action.reference} unless it is here`;
     case "run-container":
       return `run container ${action.container.component}`;
+    case "replace-container":
+      return `run container ${action.container.component} as it is to last`;
     case "add-member":
       return `add etcd's member ${action.member.name} (${action.member.peerUrl}) by ${action.from}`;
     case "settle-member":

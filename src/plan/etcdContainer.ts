@@ -19,6 +19,8 @@ export interface EtcdInput {
   readonly extraArgs: ExtraArgs;
   /** Of this node. */
   readonly node: Pick<NodeIdentity, "nodeName" | "nodeIp">;
+  /** It is the first of several masters, and makes the cluster. Told so again without data, it would make another. */
+  readonly founds?: boolean;
 }
 
 /** systemd's own hard limit for programs. */
@@ -33,7 +35,7 @@ interface EtcdPlace {
 }
 
 /** What only the run knows: who else is a member when this one becomes one. */
-const etcdValues = { etcdMembers: "{{etcdMembers}}", etcdState: "{{etcdState}}" } as const;
+const etcdValues = { etcdMembers: "{{etcdMembers}}" } as const;
 
 const onLoopback = "127.0.0.1";
 
@@ -41,7 +43,7 @@ const onLoopback = "127.0.0.1";
  * On loopback alone where it has no peers. Of several masters each has its member, which other masters' runs and
  * members reach by the node's address: nobody without a certificate of etcd's own CA.
  */
-function placeOf({ config, node }: EtcdInput): EtcdPlace {
+function placeOf({ config, node, founds }: EtcdInput): EtcdPlace {
   const client = (host: string): string => `https://${host}:${etcdPort}`;
   if (config.severalMasters !== true) {
     const peer = peerUrl(onLoopback);
@@ -51,7 +53,10 @@ function placeOf({ config, node }: EtcdInput): EtcdPlace {
     name: node.nodeName,
     clients: [client(onLoopback), client(node.nodeIp)],
     peer: peerUrl(node.nodeIp),
-    cluster: { "initial-cluster": etcdValues.etcdMembers, "initial-cluster-state": etcdValues.etcdState },
+    cluster:
+      founds === true
+        ? { "initial-cluster": `${node.nodeName}=${peerUrl(node.nodeIp)}`, "initial-cluster-state": "new" }
+        : { "initial-cluster": etcdValues.etcdMembers, "initial-cluster-state": "existing" },
   };
 }
 

@@ -7,16 +7,27 @@ import { defined } from "../model/defined.js";
 import type { ObservedHost } from "../model/hostFacts.js";
 import { etcdCopy, etcdMember, etcdPort, etcdScrap, labels, paths } from "../model/hostLayout.js";
 import { isOurs } from "../model/ownership.js";
-import type { Step } from "../model/plan.js";
+import type { Health, Step } from "../model/plan.js";
 import { peerUrl } from "./etcdContainer.js";
 import type { NodeIdentity } from "./nodeIdentity.js";
 import { step, when } from "./step.js";
+
+/** What makes a master one of several. */
+interface Members {
+  readonly node: NodeIdentity;
+  /** The address of another master that lives, by which this one becomes a further one. */
+  readonly joins: string | undefined;
+  /** etcd as it makes a cluster. */
+  readonly founder: ContainerSpec;
+}
 
 /** The steps that bring etcd to run, and what has to be done before a file is written. */
 export interface EtcdSteps {
   readonly steps: readonly Step[];
   /** Steps that `files` needs: a new API server must not write into data of which there is no copy yet. */
   readonly beforeFiles: readonly string[];
+  /** Steps that the kubelet needs: an API server ends where etcd only learns, or is about to be replaced. */
+  readonly beforeApi: readonly string[];
 }
 
 export interface EtcdStepsInput {
@@ -25,8 +36,8 @@ export interface EtcdStepsInput {
   readonly observed: ObservedHost;
   /** Steps that come before anything stops. */
   readonly needs: readonly string[];
-  /** Where there may be several: this node's own, and the master by which it becomes one. */
-  readonly members?: { readonly node: NodeIdentity; readonly joins: string | undefined } | undefined;
+  /** Where there may be several. */
+  readonly members?: Members | undefined;
 }
 
 /**
@@ -60,9 +71,11 @@ export function etcdSteps({ etcd, features, observed, needs, members }: EtcdStep
     copies.length === 0 && observed.host.entries.includes(etcdScrap),
     step("etcd-scrap", phase, ["etcd"], { kind: "remove-folder", path: etcdScrap }),
   );
-  const { first, last, values } = memberSteps(members, observed);
+  const health = { port: etcdPort };
+  const { first, last, values, founder, beforeApi } = memberSteps(etcd, health, members, observed);
   return {
     beforeFiles: copies.map(({ id }) => id),
+    beforeApi,
     steps: [
       ...stops,
       ...copies,
@@ -71,8 +84,8 @@ export function etcdSteps({ etcd, features, observed, needs, members }: EtcdStep
       ...first,
       step("etcd", phase, ["etcd-data", ...first.map(({ id }) => id), ...needs], {
         kind: "run-container",
-        container: etcd,
-        health: { port: etcdPort },
+        container: founder ?? etcd,
+        health,
         ...defined({ values }),
       }),
       ...last,
@@ -84,25 +97,37 @@ export function etcdSteps({ etcd, features, observed, needs, members }: EtcdStep
 interface MemberSteps {
   readonly first: readonly Step[];
   readonly last: readonly Step[];
+  readonly beforeApi: readonly string[];
   /** Of a member that no other one has let in. */
   readonly values?: Readonly<Record<string, string>>;
+  /** What runs first of a new cluster. */
+  readonly founder?: ContainerSpec;
 }
 
 /** What makes etcd here one of several. With data it is a member already, though perhaps one that does not vote yet. */
-function memberSteps(members: EtcdStepsInput["members"], { host }: ObservedHost): MemberSteps {
-  if (!members) return { first: [], last: [] };
-  const { node, joins } = members;
+function memberSteps(
+  etcd: ContainerSpec,
+  health: Health,
+  members: Members | undefined,
+  { host }: ObservedHost,
+): MemberSteps {
+  if (!members) return { first: [], last: [], beforeApi: [] };
+  const { node, joins, founder } = members;
   const member = { name: node.nodeName, peerUrl: peerUrl(node.nodeIp) };
   const isNew = joins !== undefined && !host.etcdData;
   const phase = "control plane";
+  const values = { etcdMembers: `${member.name}=${member.peerUrl}` };
+  const votes = step("etcd-votes", phase, ["etcd"], { kind: "settle-member", member, ...defined({ from: joins }) });
+  if (joins === undefined && !host.etcdData) {
+    // Should the data be lost one day, it must not begin anew by itself: the others would take its entries for theirs.
+    const lasts = step("etcd-lasts", phase, ["etcd-votes"], { kind: "replace-container", container: etcd, health, values });
+    return { first: [], last: [votes, lasts], beforeApi: [lasts.id], founder };
+  }
   return {
     first: isNew ? [step("etcd-member", phase, ["etcd-data"], { kind: "add-member", member, from: joins })] : [],
-    last: [step("etcd-votes", phase, ["etcd"], { kind: "settle-member", member, ...defined({ from: joins }) })],
-    values: {
-      etcdMembers: `${member.name}=${member.peerUrl}`,
-      // Should the data be lost one day, it does not begin anew by itself.
-      etcdState: host.etcdData ? "existing" : "new",
-    },
+    last: [votes],
+    beforeApi: when(joins !== undefined, votes.id),
+    values,
   };
 }
 

@@ -104,11 +104,13 @@ export function planMaster(input: MasterPlanInput): Plan {
   });
   const parts: MasterParts = { input, features, node, common, addons, keeps };
   const { images, extraArgs } = common;
-  const etcd = etcdContainer({ config, features, observed, options, image: images.etcd, extraArgs, node });
+  const etcdInput = { config, features, observed, options, image: images.etcd, extraArgs, node };
+  const etcd = etcdContainer(etcdInput);
   const pauseStep = imageStep("pause-image", images.pause, config);
   const etcdStep = imageStep("etcd-image", images.etcd, config);
   const needs = [...etcdStep, ...pauseStep].map(({ id }) => id);
-  const members = config.severalMasters === true ? { node, joins: input.joins } : undefined;
+  const founder = etcdContainer({ ...etcdInput, founds: true });
+  const members = config.severalMasters === true ? { node, joins: input.joins, founder } : undefined;
   const etcdPart = etcdSteps({ etcd, features, observed, needs, members });
   const files = masterFiles(parts);
   return {
@@ -123,8 +125,7 @@ export function planMaster(input: MasterPlanInput): Plan {
       ...etcdPart.steps,
       ...kubeletSteps(common, observed, {
         phase: "control plane",
-        // An API server ends where etcd only learns.
-        needs: ["files", ...pauseStep.map(({ id }) => id), ...when(isNewMember(input), "etcd-votes")],
+        needs: ["files", ...pauseStep.map(({ id }) => id), ...etcdPart.beforeApi],
       }),
       step("api-serves", "control plane", ["etcd", "kubelet"], { kind: "wait", probe: { kind: "api-serves" } }),
       step("api", "control plane", ["api-serves"], { kind: "wait", probe: { kind: "api-answers" } }),
@@ -166,10 +167,6 @@ const noAddons: AddonPart = { files: [], lateFiles: [], stale: [], warnings: [],
 /** Whether there was no cluster before: nobody has a pod CIDR then. */
 function isNewCluster({ observed, joins }: MasterPlanInput): boolean {
   return !observed.host.etcdData && joins === undefined;
-}
-
-function isNewMember({ joins }: MasterPlanInput): boolean {
-  return joins !== undefined;
 }
 
 /** What the parts of a master's plan are made of. */

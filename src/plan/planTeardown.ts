@@ -33,8 +33,10 @@ export interface LeavePlan {
   readonly node: string;
   /** Of evictions, such as `policy/v1`; undefined: only the Node object is deleted. */
   readonly evictionApiVersion?: string;
-  /** Of a master that leaves others behind. */
-  readonly member?: EtcdMemberPlace;
+  /** Of a master that leaves others behind; `from` is where etcd answers. */
+  readonly member?: EtcdMemberPlace & { readonly from: string };
+  /** It was removed before: its Node may be its successor's. */
+  readonly hasLeft?: boolean;
   /** Whether the host's part goes even if the member cannot. */
   readonly force?: boolean;
 }
@@ -136,13 +138,14 @@ function inOrder(steps: readonly UnorderedStep[]): Step[] {
   return steps.map((step, index) => ({ ...step, needs: steps.slice(index - 1, index).map(({ id }) => id) }));
 }
 
-function leaving({ node, evictionApiVersion, member, force = false }: LeavePlan): UnorderedStep[] {
+function leaving({ node, evictionApiVersion, member, force = false, hasLeft }: LeavePlan): UnorderedStep[] {
+  if (hasLeft === true) return [];
   const step = (action: Action): UnorderedStep => ({ id: action.kind, phase: "leave cluster", action });
   return [
     ...(evictionApiVersion === undefined ? [] : [step({ kind: "drain-node", node, evictionApiVersion })]),
     step({ kind: "remove-node", node }),
     // The last: what was asked of the API server here went through etcd here.
-    ...(member === undefined ? [] : [step({ kind: "remove-member", member, force })]),
+    ...(member === undefined ? [] : [step({ kind: "remove-member", member, from: member.from, force })]),
   ];
 }
 

@@ -40,6 +40,9 @@ export interface Wanted {
     readonly podCidr: AddressRanges;
     readonly nodeCidrMaskSize?: readonly number[];
     readonly clusterDomain: string;
+    readonly severalMasters?: boolean | undefined;
+    /** The master by which this one became a further one. */
+    readonly join?: string | undefined;
     /** The etcd that the run started. */
     readonly etcdVersion?: string | undefined;
   };

@@ -9,6 +9,7 @@ import { defined } from "../model/defined.js";
 import { unreachable } from "../model/errors.js";
 import type { Finding } from "../model/finding.js";
 import type { ObservedHost } from "../model/hostFacts.js";
+import { kubeletOf } from "../model/ownership.js";
 import { paths } from "../model/hostLayout.js";
 import type { Check } from "./check.js";
 
@@ -31,6 +32,22 @@ export const dataChecks: readonly Check<ObservedHost>[] = [
         code: "IDENTITY_LOST",
         message: `${paths.etcd} holds a cluster's data, but ${missing.join(", ")} of that cluster is gone`,
         hint: `Put it back from a backup, or start anew with \`tsdeploy teardown --purge\`, which deletes the data.`,
+      };
+    },
+  },
+  {
+    name: "etcd-lost",
+    check({ host, engine }, { role, accepted }) {
+      // Where the kubelet's container was made etcd had begun. A further master is let in anew by the others.
+      const hasRun = accepted?.severalMasters === true && kubeletOf(engine.containers) !== undefined;
+      if (role === "worker" || !hasRun || accepted.join !== undefined || host.etcdData) return undefined;
+      return {
+        kind: "conflict",
+        code: "ETCD_DATA_LOST",
+        message: `This master of several has run before, and its etcd's data is not in ${paths.etcd} any more`,
+        hint:
+          "Bring it back (is its disk mounted?). If it is lost for good: `tsdeploy teardown --purge --force` here, `tsdeploy " +
+          "member remove` with this node's name on a master that lives, and join this host anew by `tsdeploy master --join`.",
       };
     },
   },

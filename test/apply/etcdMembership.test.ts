@@ -122,7 +122,6 @@ describe("a further member of etcd", () => {
     await addMember(add, tools);
     expect(etcd.members.find(({ peerUrls }) => peerUrls.includes(urlOf(3)))).toMatchObject({ isLearner: true });
     expect(values.get("etcdMembers")).toBe(`machine-1=${urlOf(1)},machine-2=${urlOf(2)},machine-3=${urlOf(3)}`);
-    expect(values.get("etcdState")).toBe("existing");
   });
 
   it("waits until another one has learnt", async () => {
@@ -183,12 +182,19 @@ describe("the member of a master that was alone", () => {
 });
 
 describe("a member that leaves", () => {
-  const leaving = { kind: "remove-member", member: add.member, force: false } as const;
+  const leaving = { kind: "remove-member", member: add.member, from: "127.0.0.1", force: false } as const;
 
   it("is removed by another one that answers", async () => {
     const etcd = new MemoryEtcd(member(1), member(3));
     etcd.here = "3";
     await removeMember(leaving, toolsFor(etcd).tools);
+    expect(etcd.calls).toEqual(["10.0.0.1 remove 3"]);
+  });
+
+  it("and only learns yet is removed by the one that was asked", async () => {
+    const etcd = new MemoryEtcd(member(1), member(3, { isLearner: true }));
+    etcd.here = "3";
+    await removeMember({ ...leaving, from: "10.0.0.1" }, toolsFor(etcd).tools);
     expect(etcd.calls).toEqual(["10.0.0.1 remove 3"]);
   });
 

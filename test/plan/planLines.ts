@@ -28,7 +28,8 @@ function actionLines({ id, action }: Step): string[] {
       return action.files.flatMap(fileLines);
     case "write-pod-network":
       return fileLines(action.file);
-    case "run-container": {
+    case "run-container":
+    case "replace-container": {
       const { container, kind, ...how } = action;
       return [...containerLines(container), `container ${container.component}: ${kind} ${JSON.stringify(how)}`];
     }

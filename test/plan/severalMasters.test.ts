@@ -20,6 +20,8 @@ function etcdOf(plan: Plan): ActionOf<"run-container"> {
 }
 
 const first = planMaster(masterInputOf({ version, config }));
+const withData = { ...observed, host: { ...observed.host, etcdData: true } };
+const again = planMaster(masterInputOf({ version, config, observed: withData }));
 const further = planMaster({ ...masterInputOf({ version, config }), joins: "10.0.0.9" });
 
 describe("the first of several masters", () => {
@@ -32,13 +34,18 @@ describe("the first of several masters", () => {
     expect(command.join(" ")).not.toContain("http://");
   });
 
-  it("makes a cluster of itself, and nobody's of data that was lost later", () => {
-    expect(etcdOf(first).values).toEqual({ etcdMembers: "machine-1=https://10.0.0.5:2380", etcdState: "new" });
-    const host = { ...observed, host: { ...observed.host, etcdData: true } };
-    const again = planMaster(masterInputOf({ version, config, observed: host }));
-    expect(etcdOf(again).values).toMatchObject({ etcdState: "existing" });
+  it("makes a cluster of itself once; its etcd as it lasts makes none, should its data be lost", () => {
+    const { command } = etcdOf(first).container;
+    expect(command).toContain("--initial-cluster=machine-1=https://10.0.0.5:2380");
+    expect(command).toContain("--initial-cluster-state=new");
+    const lasts = first.steps.find(({ id }) => id === "etcd-lasts")?.action;
+    if (lasts?.kind !== "replace-container") throw new Error("etcd is not replaced");
+    expect(lasts.values).toEqual({ etcdMembers: "machine-1=https://10.0.0.5:2380" });
+    expect(lasts.container.command).toContain("--initial-cluster-state=existing");
+    expect(needsOf(first, "kubelet")).toContain("etcd-lasts");
     // Otherwise etcd would start anew at each run.
-    expect(etcdOf(again).container).toEqual(etcdOf(first).container);
+    expect(etcdOf(again).container).toEqual(lasts.container);
+    expect(again.steps.map(({ id }) => id)).not.toContain("etcd-lasts");
   });
 
   it("elects leaders", () => {
@@ -65,7 +72,7 @@ describe("a further master", () => {
   });
 
   it("is no other than the first when both run", () => {
-    expect(containersOf(further)).toEqual(containersOf(first));
+    expect(containersOf(further)).toEqual(containersOf(again));
   });
 
   it("leaves the add-ons to the master whose address the cluster shows", () => {
@@ -78,8 +85,7 @@ describe("a further master", () => {
   });
 
   it("with data is a member already", () => {
-    const host = { ...observed, host: { ...observed.host, etcdData: true } };
-    const resumed = planMaster({ ...masterInputOf({ version, config, observed: host }), joins: "10.0.0.9" });
+    const resumed = planMaster({ ...masterInputOf({ version, config, observed: withData }), joins: "10.0.0.9" });
     expect(resumed.steps.map(({ id }) => id)).not.toContain("etcd-member");
     expect(needsOf(resumed, "kubelet")).toContain("etcd-votes");
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { acceptedOptionsFile } from "../../src/config/acceptedOptions.js";
 import { hostBeforeFile } from "../../src/host/hostBefore.js";
-import type { EngineInfo } from "../../src/model/dockerObjects.js";
+import type { ContainerSummary, EngineInfo } from "../../src/model/dockerObjects.js";
 import type { HostFacts, ObservedHost } from "../../src/model/hostFacts.js";
 import type { Wanted } from "../../src/preflight/check.js";
 import { checks, preflightError, runPreflight } from "../../src/preflight/runPreflight.js";
@@ -567,6 +567,18 @@ describe("existing data", () => {
     expect(codes(onHost({ etcdData: true }, master, { files: ours }))).toEqual(["IDENTITY_LOST"]);
     const pki = ["ca.crt", "ca.key", "sa.key"].map((name) => [`/etc/kubernetes/pki/${name}`, file()] as const);
     expect(codes(onHost({ etcdData: true }, master, { files: new Map([...ours, ...pki]) }))).toEqual([]);
+  });
+
+  it("is not made anew beside other masters, where it was lost after the first run", () => {
+    const on = (containers: readonly ContainerSummary[], more: object = {}) => {
+      const several = { ...master, accepted: { ...accepted, severalMasters: true, ...more } };
+      return codes(onHost({ imageVersion: accepted.version }, several, { engine: { ...engineFacts, containers } }));
+    };
+    expect(on([kubelet])).toEqual(["ETCD_DATA_LOST"]);
+    // Of a first run that was cut short, and of a master that others let in.
+    expect(on([])).toEqual([]);
+    expect(on([kubelet], { join: "10.0.0.9" })).toEqual([]);
+    expect(on([kubelet], { severalMasters: false })).toEqual([]);
   });
 
   it("is not given up for another cluster's node", () => {

@@ -16,7 +16,6 @@ export async function addMember({ member, from }: ActionOf<"add-member">, { run,
     // A run that was cut short has added it, and it has never run: etcd tells it by its URL.
     if (own?.name === "") {
       run.values.set("etcdMembers", initialCluster(members, member));
-      run.values.set("etcdState", "existing");
       return { done: true };
     }
     // No data is here: it is that of a machine that is lost. etcd itself refuses where it lives and is needed.

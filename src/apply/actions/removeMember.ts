@@ -5,11 +5,11 @@ import { hostOf } from "../etcdMembership.js";
 import type { StepTools } from "../planRun.js";
 
 /** By another member where one answers: one that removes itself may end before it has said so. */
-export async function removeMember({ member, force }: ActionOf<"remove-member">, { run }: StepTools): Promise<void> {
+export async function removeMember({ member, from, force }: ActionOf<"remove-member">, { run }: StepTools): Promise<void> {
   const { signal, report } = run.context;
   try {
-    const here = run.etcd.at("127.0.0.1");
-    const { members } = await here.members({ signal });
+    const asked = run.etcd.at(from);
+    const { members } = await asked.members({ signal });
     const own = memberAt(members, member.peerUrl);
     if (!own) return;
     const voters = members.filter(({ id, isLearner }) => id !== own.id && !isLearner);
@@ -20,7 +20,7 @@ export async function removeMember({ member, force }: ActionOf<"remove-member">,
       await other.remove(own.id, { signal });
       return;
     }
-    await here.remove(own.id, { signal });
+    await asked.remove(own.id, { signal });
   } catch (error) {
     signal.throwIfAborted();
     if (!force) throw error;

@@ -12,9 +12,10 @@ export async function runContainer(action: ActionOf<"run-container">, tools: Ste
   const { engine, newId } = run.context;
   const { container: spec, health, restartsWith, restartsAfter, values } = action;
   const present = run.context.containers.filter((one) => one.labels[labels.component] === spec.component);
-  // What a run that was cut short has filled in may hold no more.
+  // What a run that was cut short has filled in may hold no more, and does not where this run has found out anew.
+  const holds = (one: ContainerSummary): boolean => values === undefined || (ran(one) && run.values.size === 0);
   const isSame = (one: ContainerSummary): boolean =>
-    one.labels[labels.spec] === spec.labels[labels.spec] && (values === undefined || ran(one));
+    one.labels[labels.spec] === spec.labels[labels.spec] && holds(one);
   // One that runs before one that a broken run left behind.
   const same = present.filter(isSame).sort((one, other) => Number(ran(other)) - Number(ran(one)))[0];
   const others = present.filter((one) => one !== same);
@@ -61,7 +62,8 @@ export async function runContainer(action: ActionOf<"run-container">, tools: Ste
   if (others.length > 0 && health !== undefined) await run.wait(step, () => accepts(health, run));
 }
 
-function filled(spec: ContainerSpec, values: Readonly<Record<string, string>>): ContainerSpec {
+/** With values in place of `{{name}}`. */
+export function filled(spec: ContainerSpec, values: Readonly<Record<string, string>>): ContainerSpec {
   const fill = (word: string): string => word.replace(/\{\{(\w+)\}\}/g, (all, name: string) => values[name] ?? all);
   return { ...spec, command: spec.command.map(fill) };
 }
@@ -75,7 +77,7 @@ async function restart({ context: { engine } }: PlanRun, id: string, graceSecond
   await engine.startContainer(id);
 }
 
-async function accepts(health: Health, { context: { helper } }: PlanRun): Promise<Sight> {
+export async function accepts(health: Health, { context: { helper } }: PlanRun): Promise<Sight> {
   const [what, test] =
     "port" in health
       ? [`port ${health.port}`, `(exec 3<>/dev/tcp/127.0.0.1/${health.port}) 2>/dev/null`]

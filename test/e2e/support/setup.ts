@@ -7,7 +7,6 @@ import { home, image, programsFolder, version, workFolder } from "./operator.js"
 import { root, runOk } from "./run.js";
 
 const images = [image, "tsdeploy/workload:test"];
-const numbers = machines.map(({ number }) => String(number));
 
 /**
  * Makes three fresh machines with the images, each with another release of Docker. With TSDEPLOY_E2E_KEEP they are left
@@ -25,17 +24,23 @@ export async function setup(): Promise<() => Promise<void>> {
   rmSync(workFolder, { recursive: true, force: true });
   mkdirSync(home, { recursive: true });
   await copyPrograms();
+  await makeMachines(machines);
+  return tellDockers;
+}
+
+/** Fresh ones, in place of any that are there, with the images and what is their owner's. */
+export async function makeMachines(made: readonly Machine[]): Promise<void> {
+  const numbers = made.map(({ number }) => String(number));
   await runOk("scripts/dev/machines", ["down", ...numbers]);
   await runOk("scripts/dev/machines", ["unroutes", ...numbers]);
-  const suites = machines.map(({ suite }) => suite).join();
+  const suites = made.map(({ suite }) => suite).join();
   const up = ["up", "--only", numbers.join(), "--suite", suites, "--or-older"];
   await runOk("scripts/dev/machines", up, { timeoutMs: 3_600_000 });
-  await Promise.all(machines.map(removeOtherImages));
+  await Promise.all(made.map(removeOtherImages));
   for (const name of images) await runOk("scripts/dev/machines", ["load", name, ...numbers]);
-  await Promise.all(machines.map((machine) => machine.sh(ownersFiles)));
-  await machine3.sh(ownersThings);
-  await Promise.all(machines.map(saveFootprint));
-  return tellDockers;
+  await Promise.all(made.map((machine) => machine.sh(ownersFiles)));
+  if (made.includes(machine3)) await machine3.sh(ownersThings);
+  await Promise.all(made.map(saveFootprint));
 }
 
 /** Images outlive machines, and which of them are there decides what tsdeploy takes. */

@@ -52,6 +52,8 @@ test("has HAProxy bring connections to the masters of the list, and follows the 
   const { child, done } = start();
   try {
     await expect.poll(() => text("shown.cfg"), { timeout: 10_000 }).toContain("server 10.0.0.5:6443 10.0.0.5:6443\n");
+    // Whoever has a connection by a former list would not hear that its master is lost.
+    expect(await text("shown.cfg")).toContain("hard-stop-after");
     // There is no credential yet, so nobody is asked.
     expect(await text("shown.cfg.curl")).toBe("");
     await writeFile(join(folder, "certificate"), "x");
