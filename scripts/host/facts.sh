@@ -105,10 +105,12 @@ for driver in cgroupfs:kubepods systemd:kubepods.slice; do
     echo "podCgroups ${driver%:*}"
   fi
 done
-# An etcd of ours that lost its data, and ends because of that, leaves a folder without a log.
-etcd=$host/var/lib/etcd
-has_log() { compgen -G "$etcd/member/wal/*.wal" || compgen -G "$etcd/*/*.wal"; } >/dev/null
-if [[ -e $etcd/member ]] && { [[ ! -e $host/etc/kubernetes/tsdeploy.yaml ]] || has_log; }; then
+# An etcd of ours that lost its data, and ends because of that, leaves a folder with an empty database (16 KiB), and no log.
+has_content() {
+  [[ -n $(find "$1" -type f \( -name '*.wal' -o -size +32k \) -print -quit) ]]
+}
+member=$host/var/lib/etcd/member
+if [[ -e $member ]] && { [[ ! -e $host/etc/kubernetes/tsdeploy.yaml ]] || has_content "$member/"; }; then
   echo "etcdData true"
 else
   echo "etcdData false"
