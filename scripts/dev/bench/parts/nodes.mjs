@@ -25,7 +25,7 @@ export const nodes = {
   },
 };
 
-/** What was removed before has to be over, or its end is counted to what begins next: the bare side prepares so long. */
+/** What was removed before has to be over, or its end counts to what begins next. The bare side prepares so long. */
 const restMs = 3000;
 
 async function measureBare({ bare, machines: [first, second] }, note) {
