@@ -120,7 +120,8 @@ describe("a socket", () => {
     old.kill("SIGKILL");
     await once(old, "exit");
     const { child, done } = startScript("start", ["--socket", path, "--", "echo", "started"], bin);
-    await vi.waitUntil(async () => /tried\ntried/.test(await readFile(join(bin, "socat.log"), "utf8").catch(() => "")));
+    const tries = async (): Promise<string> => readFile(join(bin, "socat.log"), "utf8").catch(() => "");
+    await vi.waitUntil(async () => (await tries()).includes("tried\ntried"), { timeout: 30_000 });
     expect(child.exitCode).toBeNull();
     await rm(path);
     const server = await listenOn(path);
