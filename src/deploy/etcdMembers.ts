@@ -46,8 +46,9 @@ export async function removeLostMember(options: MemberRemoveOptions, context: Ru
         hint: "Bring the other masters back first.",
       });
     }
-    await etcd.at("127.0.0.1").remove(member.id, { signal });
+    // The member last: by it the same command finds again what it has to do, should the first fail.
     await forgetNode(name);
+    await etcd.at("127.0.0.1").remove(member.id, { signal });
   });
 }
 
