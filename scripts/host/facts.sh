@@ -175,7 +175,8 @@ for path in /var/lib/kubelet{,/pods,/plugins,/plugins_registry,/device-plugins,/
   done
 done
 
-# As the host's first process sees it.
+# As the host's first process sees it. Through a pipe: of a file Bash goes back to the end of each line that it has read,
+# and the kernel then lists all mounts again.
 resolve /var/lib/kubelet
 kubelet_root=$resolved
 longest='' propagation=private
@@ -192,7 +193,7 @@ while read -r _ _ _ _ mount_point _ optional; do
     master:* | *' master:'*) propagation=slave ;;
     *) propagation=private ;;
   esac
-done </proc/1/mountinfo
+done < <(cat /proc/1/mountinfo)
 echo "propagation $propagation"
 
 # listeners LINES prints what `ss` says; fails if a process that matters started or ended while it was read.
@@ -317,13 +318,13 @@ echo "resolvConf $resolv_conf"
 
 # Where images are, by this container's own files: containerd's image store is not below Docker's root.
 image_root=''
-while read -r _ _ _ _ mount_point _ rest; do
-  if [[ $mount_point == / && $rest == *upperdir=* ]]; then
+while read -r _ _ _ _ _ _ rest; do
+  if [[ $rest == *upperdir=* ]]; then
     image_root=${rest##*upperdir=}
     printf -v image_root %b "${image_root%%,*}"
     image_root=${image_root%%/io.containerd.snapshotter.*} image_root=${image_root/%\/overlay2\/*//overlay2}
   fi
-done </proc/self/mountinfo
+done < <(grep -E '^([^ ]+ ){4}/ ' /proc/self/mountinfo)
 device() { stat -c %d "$host$1"; }
 if [[ ! -d $host$image_root || $(device "$image_root") == $(device "$docker_root") ]]; then image_root=''; fi
 [[ -z $image_root ]] || one_line "imageRoot $image_root"

@@ -48,13 +48,13 @@ while (($#)); do
   shift 2
 done
 
-# mounts FILE ROOT: those below the kubelet's folder, the last first.
+# mounts FILE ROOT: those below the kubelet's folder, the last first. Bash alone would read a file of hundreds slowly.
 mounts() {
   local mount_point found=()
   while read -r _ _ _ _ mount_point _; do
     printf -v mount_point %b "$mount_point"
     [[ $mount_point != "$2"/var/lib/kubelet/* ]] || found=("$mount_point" "${found[@]}")
-  done <"$1"
+  done < <(grep -F " $2/var/lib/kubelet/" "$1" || true)
   ((${#found[@]} == 0)) || printf '%s\n' "${found[@]}"
 }
 
@@ -500,32 +500,40 @@ show_kubelets() {
   done
 }
 
+clean_firewall() {
+  # While the rules and kube-ipvs0 show whose virtual servers are.
+  clean_virtual_servers
+  for_each_backend clean_rules
+  clean_nft_tables
+  # A set that a rule names cannot be removed.
+  clean_ipsets
+}
+
+show_firewall() {
+  for_each_backend show_rules
+  show_nft_tables
+  show_ipsets
+  show_virtual_servers
+}
+
+# The firewall beside the rest: it takes as long as all of that.
+firewall=''
 if [[ $mode == clean ]]; then
+  if [[ $network ]]; then clean_firewall & firewall=$!; fi
   clean_mounts
-  if [[ $network ]]; then
-    # While the rules and kube-ipvs0 show whose virtual servers are.
-    clean_virtual_servers
-    for_each_backend clean_rules
-    clean_nft_tables
-    # A set that a rule names cannot be removed.
-    clean_ipsets
-  fi
-  clean_links
   clean_routes
   clean_sysctls
   clean_units
   mapfile -t found < <(cgroups)
   ((${#found[@]} == 0)) || rmdir "${found[@]}" 2>/dev/null || true
+  # It needs kube-ipvs0, and makes the lock of iptables anew.
+  [[ -z $firewall ]] || wait "$firewall"
+  clean_links
   clean_paths
 fi
 
+if [[ $network ]]; then show_firewall & firewall=$!; fi
 mounts "$mountinfo" '' | while IFS= read -r path; do echo "mount $path"; done
-if [[ $network ]]; then
-  for_each_backend show_rules
-  show_nft_tables
-  show_ipsets
-  show_virtual_servers
-fi
 for link in "${links[@]}"; do [[ ! -e /sys/class/net/$link ]] || echo "link $link"; done
 show_routes
 for setting in "${sysctls[@]}"; do
@@ -539,3 +547,4 @@ show_paths
 show_kubelets
 # An undo that was cut off may have left the copy alone.
 if [[ -e $host/var/lib/etcd/member || -e $host/var/lib/etcd/member-before-upgrade ]]; then echo "etcd-data /var/lib/etcd"; fi
+[[ -z $firewall ]] || wait "$firewall"

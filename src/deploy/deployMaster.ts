@@ -24,7 +24,7 @@ import type { ClusterIdentity, JoinToken } from "../model/identity.js";
 import type { MasterOptions } from "../model/options.js";
 import { kubeletOf } from "../model/ownership.js";
 import { formatJoinToken, makeJoinToken } from "../pki/joinToken.js";
-import { type IdentityRequest, type MadeIdentity, makeIdentity, newServiceAccountKeys } from "../pki/makeIdentity.js";
+import { type MadeIdentity, makeIdentity, makeSpareIdentity, type SpareIdentity } from "../pki/makeIdentity.js";
 import { unmadeIdentity } from "../pki/unmadeIdentity.js";
 import { describePlan } from "../plan/describePlan.js";
 import { moveOf } from "../plan/movedNode.js";
@@ -54,6 +54,7 @@ import {
 import { type OpenedMaster, openMasterHost } from "./openMasterHost.js";
 import {
   follow,
+  guessedNames,
   identityNames,
   planMasterHost,
   settle,
@@ -116,12 +117,18 @@ export async function deployMasterOn(
     wantedOn: (observed) => wantedWhenFollowed(follow(requested, observed)),
   });
 
-  // Made while the host is looked at; a cluster that has such keys keeps them.
-  const spareKeys = requested.dryRun || running || isJoining(given) ? undefined : newServiceAccountKeys();
-  const opened = await openMasterHost({ engine, engineFacts, version, wanted, options: requested, context });
+  let spare: SpareIdentity | undefined;
+  const onOpen = (): void => {
+    spare = makeSpareIdentity(guessedNames(requested, engineFacts, version), Date.now());
+  };
+  const mayBeFirst = !requested.dryRun && !running && !isJoining(given);
+  const opened = await openMasterHost({
+    ...{ engine, engineFacts, version, wanted, options: requested, context },
+    ...(mayBeFirst && { onOpen }),
+  });
   if (!opened) return planUnknown(requested, engineFacts, version, context);
   try {
-    return await deploy(opened, requested, context, { ...extras, spareKeys, handedOver });
+    return await deploy(opened, requested, context, { ...extras, spare, handedOver });
   } finally {
     await opened.session.helper.close();
   }
@@ -158,9 +165,9 @@ async function deploy(
   context: RunContext,
   {
     joinToken = true,
-    spareKeys,
+    spare,
     handedOver,
-  }: MasterExtras & Pick<IdentityRequest, "spareKeys"> & { readonly handedOver: HandedOver | undefined },
+  }: MasterExtras & { readonly spare: SpareIdentity | undefined; readonly handedOver: HandedOver | undefined },
 ): Promise<DeployedMaster | PlannedMaster> {
   const { helper, observed } = session;
   const settled = settle(requested, observed, image);
@@ -176,7 +183,7 @@ async function deploy(
     clusterName: settled.config.clusterName,
     etcdData: observed.host.etcdData,
     nowMs: observed.host.clockMs,
-    spareKeys,
+    spare,
   });
   const caPem = made.identity.ca.certificate;
   const isFirstRun = isFirstRunOn(session);

@@ -51,13 +51,23 @@ export async function apiByKubeconfig(
 ): Promise<KubernetesClient | undefined> {
   const file = files.get(path);
   if (!file) return undefined;
+  // The kubelet's certificate and its key are in one.
+  const read = new Map<string, Promise<string>>();
+  const readFile = async (name: string): Promise<string> => {
+    const { stdout } = await helper.run(readThroughLinks, [name]);
+    return stdout.toString();
+  };
   return fromKubeconfig({
     ...more,
     path: `${path} on the host`,
     text: file.content,
     connect: (host, port) => helper.openTcp(host, port),
     // The kubelet's own certificate lies outside /etc/kubernetes and is replaced by itself.
-    readFile: async (name) => (await helper.run(readThroughLinks, [name])).stdout.toString(),
+    readFile: async (name) => {
+      const content = read.get(name) ?? readFile(name);
+      read.set(name, content);
+      return content;
+    },
   });
 }
 

@@ -24,6 +24,7 @@ import { clusterConfigurations } from "./clusterConfigurations.js";
 import { checkTier, type HostSession, openSession } from "./hostSession.js";
 import {
   findMembership,
+  knownToken,
   type Membership,
   membershipByToken,
   refuseTakenName,
@@ -62,7 +63,8 @@ export async function joinWorkerOn(
   const docker: DockerHost = { engine, engineFacts, warnings, context };
   const way: WayToMaster = { helper: undefined };
   // A host that is no node yet can only join by its token: the cluster is looked at while the host is.
-  const isNew = kubeletOf(engineFacts.containers) === undefined && requested.token !== undefined;
+  const isNew =
+    kubeletOf(engineFacts.containers) === undefined && (await knownToken(requested, context)) !== undefined;
   let byToken: Promise<Membership> | undefined;
   try {
     const first = await openLocalImage(docker, requested, (helper) => {

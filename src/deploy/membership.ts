@@ -72,8 +72,8 @@ export async function membershipByToken(
   context: RunContext,
 ): Promise<Membership> {
   const { host, port } = masterAddress(options.master);
-  const apiserver = `${host}:${port}`;
-  const token = parseJoinToken(await joinToken(apiserver, options, context));
+  const apiserver = apiserverOf(options.master);
+  const token = parseJoinToken(await joinToken(options, context));
   const connect = (): Promise<Duplex> => openTcp(way, host, port);
   const timeoutMs = requestTimeoutMs(options.timeoutMs);
   const { signal } = context;
@@ -165,10 +165,16 @@ function isProblem(error: unknown, code: string): boolean {
   return error instanceof TsdeployError && error.problems[0]?.code === code;
 }
 
-async function joinToken(apiserver: string, options: JoinOptions, context: RunContext): Promise<string> {
-  const { isTTY, env } = context;
-  const token = options.token ?? (await new TokenStore(env).load(apiserver));
+/** The token of this run, or else one that the operator has of that cluster. */
+export async function knownToken(options: JoinOptions, { env }: RunContext): Promise<string | undefined> {
+  return options.token ?? new TokenStore(env).load(apiserverOf(options.master));
+}
+
+async function joinToken(options: JoinOptions, context: RunContext): Promise<string> {
+  const { isTTY } = context;
+  const token = await knownToken(options, context);
   if (token !== undefined) return token;
+  const apiserver = apiserverOf(options.master);
   const where = "`tsdeploy token create` on the master prints one";
   if (isTTY) return context.askSecret(`Join token of ${apiserver} (${where}): `);
   throw new TsdeployError("usage", {
@@ -211,6 +217,11 @@ async function openTcp({ helper }: WayToMaster, host: string, port: number): Pro
 
 function caCertificate(content: string): HostFile {
   return { path: `${paths.pki}/ca.crt`, mode: 0o644, content, secret: false };
+}
+
+function apiserverOf(master: string): string {
+  const { host, port } = masterAddress(master);
+  return `${host}:${port}`;
 }
 
 /** Of an API server as a person names it. */

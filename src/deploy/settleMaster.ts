@@ -25,7 +25,7 @@ import {
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import { defined } from "../model/defined.js";
 import { TsdeployError } from "../model/errors.js";
-import type { ObservedHost } from "../model/hostFacts.js";
+import type { EngineFacts, ObservedHost } from "../model/hostFacts.js";
 import { apiserverPort, paths } from "../model/hostLayout.js";
 import type { MasterOptions } from "../model/options.js";
 import type { Plan } from "../model/plan.js";
@@ -135,6 +135,19 @@ export function identityNames({ nodeName, nodeIp, nodeIpv6, config, options, fea
     extraSans: options.apiserverSans,
     tokenFile,
     basicAuth: tokenFile && config.insecureApi,
+  };
+}
+
+/** The same before the host has been looked at: what it alone can say is a guess. */
+export function guessedNames(options: MasterOptions, { info }: EngineFacts, version: string): IdentityNames {
+  return {
+    nodeName: options.nodeName ?? info.hostname.toLowerCase(),
+    nodeIp: options.ip?.[0] ?? "127.0.0.1",
+    serviceIp: addressAt(options.serviceCidr[0], 1),
+    clusterDomain: options.clusterDomain,
+    extraSans: options.apiserverSans,
+    tokenFile: featuresOf(version).nodeCredentials === "token-file",
+    basicAuth: false,
   };
 }
 

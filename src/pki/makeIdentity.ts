@@ -5,14 +5,17 @@ import type { HostFile } from "../model/hostFile.js";
 import { apiserverPort, paths } from "../model/hostLayout.js";
 import type { ClusterIdentity, JoinToken, KeyPair } from "../model/identity.js";
 import { abacPolicy, abacPolicyFor } from "./abacPolicy.js";
-import { mapValues, mapValuesAsync } from "./mapValues.js";
+import { mapValues, mapValuesInTurn } from "./mapValues.js";
 import { isSignedBy, namesOf, publicHalf, readCertificate, subjectOf } from "./readCertificate.js";
 import { type FoundIdentity, type FoundPair, readIdentity } from "./readIdentity.js";
 import { fixedJoinToken, makeBasicAuth, makeKnownTokens, tokenFilePaths } from "./tokenFiles.js";
 import {
   authorities,
+  type CaName,
   type IdentityNames,
+  type KubeconfigName,
   nameDifference,
+  type PairName,
   type WantedCertificate,
   wantedKubeconfigs,
   wantedPairs,
@@ -27,6 +30,8 @@ const leafLifeMs = 365 * dayMs;
 const renewalMs = 90 * dayMs;
 /** The clocks of the cluster's machines may be this far behind. */
 const backdateMs = 5 * 60 * 1000;
+/** How far the clock may be off by which a spare identity was made. */
+const spareLifeMs = 60 * 1000;
 
 export interface IdentityRequest extends IdentityNames {
   /** Absolute host path -> file, for everything below /etc/kubernetes. */
@@ -35,11 +40,11 @@ export interface IdentityRequest extends IdentityNames {
   /** Whether etcd holds data: then a lost CA or service-account key is not made anew. */
   readonly etcdData: boolean;
   readonly nowMs: number;
-  /** From `newServiceAccountKeys`, for whoever began early. */
-  readonly spareKeys?: Promise<ServiceAccountKeys> | undefined;
+  /** From `makeSpareIdentity`, for whoever began early. */
+  readonly spare?: SpareIdentity | undefined;
 }
 
-export type ServiceAccountKeys = ClusterIdentity["serviceAccount"];
+type ServiceAccountKeys = ClusterIdentity["serviceAccount"];
 
 /** A file that was made, and why: `new`, `was missing`, `ends on …`, … */
 export interface MadeFile {
@@ -60,6 +65,44 @@ export interface MadeIdentity {
   readonly made: readonly MadeFile[];
 }
 
+/** All keys and certificates of a cluster, not yet in files. */
+interface MadePairs {
+  readonly authorities: Readonly<Record<CaName, KeyPair>>;
+  readonly serviceAccount: ServiceAccountKeys;
+  readonly pairs: Readonly<Record<PairName, KeyPair>>;
+  readonly kubeconfigs: Readonly<Record<KubeconfigName, MadePair>>;
+  /** What is not in kubeconfigs. */
+  readonly made: readonly MadeFile[];
+}
+
+/** What of them there is already. */
+interface FoundPairs {
+  readonly authorities: Readonly<Partial<Record<CaName, FoundPair>>>;
+  readonly serviceAccount: FoundIdentity["serviceAccount"];
+  readonly pairs: Readonly<Partial<Record<PairName, FoundPair>>>;
+  readonly kubeconfigs: Readonly<Partial<Record<KubeconfigName, FoundPair | undefined>>>;
+}
+
+/** Keys and certificates that were made before the host was known. */
+export interface SpareIdentity {
+  /** By the clock of whoever made them. */
+  readonly nowMs: number;
+  /** Undefined if they could not be made. */
+  readonly pairs: Promise<MadePairs | undefined>;
+}
+
+/**
+ * Begins with the identity of a cluster that is to be new: it takes a fifth of a second, which passes while the
+ * host is looked at.
+ *
+ * @param names a guess: `makeIdentity` makes anew what turns out to have other names
+ */
+export function makeSpareIdentity(names: IdentityNames, nowMs: number): SpareIdentity {
+  const pairs = makePairs(names, { authorities: {}, serviceAccount: {}, pairs: {}, kubeconfigs: {} }, nowMs);
+  // Who needs them makes them again, and meets the same error.
+  return { nowMs, pairs: pairs.catch(() => undefined) };
+}
+
 /**
  * The cluster's identity: what is on the host is kept; what is missing, or ends within 90 days, or is not what the
  * request says, is made. A renewed certificate keeps its key.
@@ -67,30 +110,13 @@ export interface MadeIdentity {
  * @throws TsdeployError of kind `conflict` with all that is wrong: `CA_MISSING`, `CA_EXPIRED`, `PKI_BROKEN`
  */
 export async function makeIdentity(request: IdentityRequest): Promise<MadeIdentity> {
-  const { nowMs, nodeName } = request;
-  const pairs = wantedPairs(request);
-  const kubeconfigs = wantedKubeconfigs(nodeName);
-  const found = readIdentity({ ...request, pairs, kubeconfigs });
-  const made: MadeFile[] = [];
-
-  // The RSA key takes longest, on a thread of its own: first.
-  const serviceAccountMade = makeServiceAccount(found.serviceAccount, made, request.spareKeys);
-  const cas = await mapValuesAsync(authorities, async (wanted, name) => {
-    const ca = await makeCa(wanted.commonName, found.authorities[name], nowMs);
-    if (ca.reason !== undefined) made.push({ path: `${wanted.path}.crt`, reason: ca.reason });
-    return ca.pair;
-  });
-  const [serviceAccount, madeLeaves, users] = await Promise.all([
-    serviceAccountMade,
-    mapValuesAsync(pairs, (wanted, name) => makeLeaf(wanted, found.pairs[name], cas[wanted.ca], nowMs)),
-    mapValuesAsync(kubeconfigs, (wanted, name) =>
-      makeLeaf(wanted, found.kubeconfigs[name] ?? {}, cas[wanted.ca], nowMs),
-    ),
-  ]);
-  const leaves = mapValues(madeLeaves, ({ pair, reason }, name) => {
-    if (reason !== undefined) made.push({ path: `${pairs[name].path}.crt`, reason });
-    return pair;
-  });
+  const wanted = wantedPairs(request);
+  const kubeconfigs = wantedKubeconfigs(request.nodeName);
+  const found = readIdentity({ ...request, pairs: wanted, kubeconfigs });
+  const spare = isNothing(found) ? await spareOf(request) : undefined;
+  const pairs = await makePairs(request, spare ? withPairs(spare) : found, request.nowMs);
+  const { authorities: cas, serviceAccount, pairs: leaves, kubeconfigs: users } = pairs;
+  const made = [...(spare ?? pairs).made];
 
   const texts = mapValues(kubeconfigs, ({ path, commonName }, name) => {
     // The master's components find the API server whatever becomes of its address; an administrator may be elsewhere.
@@ -111,11 +137,52 @@ export async function makeIdentity(request: IdentityRequest): Promise<MadeIdenti
     identity: { ...cas, serviceAccount, ...leaves, ...mapValues(users, ({ pair }) => pair) },
     ...(joinToken && { joinToken }),
     files: [
-      ...filesOf({ ...authorities, ...pairs }, { ...cas, ...leaves }, serviceAccount, kubeconfigs, texts),
+      ...filesOf({ ...authorities, ...wanted }, { ...cas, ...leaves }, serviceAccount, kubeconfigs, texts),
       ...access,
     ],
     made,
   };
+}
+
+function isNothing({ authorities: cas, serviceAccount, pairs, kubeconfigs }: FoundIdentity): boolean {
+  const found = [...Object.values(cas), serviceAccount, ...Object.values(pairs), ...Object.values(kubeconfigs)];
+  return found.every((one) => one === undefined || Object.keys(one).length === 0);
+}
+
+/** Unless the host's clock is another's: a certificate would begin too late there, or end too early. */
+async function spareOf({ spare, nowMs }: IdentityRequest): Promise<MadePairs | undefined> {
+  return spare && Math.abs(nowMs - spare.nowMs) < spareLifeMs ? spare.pairs : undefined;
+}
+
+function withPairs(made: MadePairs): FoundPairs {
+  return { ...made, kubeconfigs: mapValues(made.kubeconfigs, ({ pair }) => pair) };
+}
+
+/** Makes what was not found, or is not as it is to be. */
+async function makePairs(names: IdentityNames, found: FoundPairs, nowMs: number): Promise<MadePairs> {
+  const pairs = wantedPairs(names);
+  const kubeconfigs = wantedKubeconfigs(names.nodeName);
+  const made: MadeFile[] = [];
+
+  // The RSA key takes longest, on a thread of its own: first.
+  const serviceAccountMade = makeServiceAccount(found.serviceAccount, made);
+  const cas = await mapValuesInTurn(authorities, async (wanted, name) => {
+    const ca = await makeCa(wanted.commonName, found.authorities[name] ?? {}, nowMs);
+    if (ca.reason !== undefined) made.push({ path: `${wanted.path}.crt`, reason: ca.reason });
+    return ca.pair;
+  });
+  const leaves = await mapValuesInTurn(pairs, (wanted, name) =>
+    makeLeaf(wanted, found.pairs[name] ?? {}, cas[wanted.ca], nowMs),
+  );
+  const users = await mapValuesInTurn(kubeconfigs, (wanted, name) =>
+    makeLeaf(wanted, found.kubeconfigs[name] ?? {}, cas[wanted.ca], nowMs),
+  );
+  const madeLeaves = mapValues(leaves, ({ pair, reason }, name) => {
+    if (reason !== undefined) made.push({ path: `${pairs[name].path}.crt`, reason });
+    return pair;
+  });
+  const serviceAccount = await serviceAccountMade;
+  return { authorities: cas, serviceAccount, pairs: madeLeaves, kubeconfigs: users, made };
 }
 
 /** Tokens, passwords and policies of versions that read them from files. */
@@ -158,11 +225,7 @@ function filesOf<PairName extends string, ConfName extends string>(
   ] as HostFile[];
 }
 
-async function makeServiceAccount(
-  found: FoundIdentity["serviceAccount"],
-  made: MadeFile[],
-  spareKeys: Promise<ServiceAccountKeys> | undefined,
-): Promise<ServiceAccountKeys> {
+async function makeServiceAccount(found: FoundPairs["serviceAccount"], made: MadeFile[]): Promise<ServiceAccountKeys> {
   const { privateKey, publicKey } = found;
   if (privateKey !== undefined) {
     if (publicKey !== undefined) return { privateKey, publicKey };
@@ -170,11 +233,6 @@ async function makeServiceAccount(
     return { privateKey, publicKey: publicHalf(privateKey) };
   }
   made.push({ path: `${paths.pki}/sa.key`, reason: "new" });
-  return spareKeys ?? newServiceAccountKeys();
-}
-
-/** RSA, which takes a tenth of a second, on a thread of its own. */
-export function newServiceAccountKeys(): Promise<ServiceAccountKeys> {
   return generateKeyPair("rsa", {
     modulusLength: 2048,
     // v1.3 reads no other form.

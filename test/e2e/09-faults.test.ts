@@ -120,7 +120,8 @@ case "$1 $2" in
   *) exec /hyperkube.real "$@" ;;
 esac
 END
-    docker commit --change 'CMD ["/pause"]' owners-build tsdeploy/hyperkube:v1.21.0 >/dev/null
+    docker commit --change 'CMD ["/pause"]' --change 'LABEL org.opencontainers.image.version=v1.21.0' \\
+      owners-build tsdeploy/hyperkube:v1.21.0 >/dev/null
     docker rm -f owners-build >/dev/null`;
 
   // Names in the fake image are v1.20.2's.

@@ -8,7 +8,7 @@ import { readKubeconfig } from "../../src/kubernetes/kubeconfig.js";
 import { TsdeployError } from "../../src/model/errors.js";
 import { caHash } from "../../src/pki/joinToken.js";
 import { makeCertificate } from "../../src/pki/makeCertificate.js";
-import { type IdentityRequest, type MadeIdentity, makeIdentity } from "../../src/pki/makeIdentity.js";
+import { type IdentityRequest, type MadeIdentity, makeIdentity, makeSpareIdentity } from "../../src/pki/makeIdentity.js";
 import { identityRequest, onHost } from "./identityRequest.js";
 
 const pki = "/etc/kubernetes/pki";
@@ -185,6 +185,31 @@ describe("an identity that is on the host", () => {
       path: "/etc/kubernetes/kubelet.conf",
       reason: "was for O=system:nodes, CN=system:node:master-1, not O=system:nodes, CN=system:node:master-2",
     });
+  });
+
+  test("takes what was begun before the host was known, and makes anew what was guessed wrongly", async () => {
+    const { nowMs } = identityRequest;
+    const spare = makeSpareIdentity({ ...identityRequest, nodeIp: "127.0.0.1" }, nowMs);
+    const begun = await spare.pairs;
+    const { identity, made } = await makeIdentity({ ...identityRequest, nodeIp: "10.0.0.9", spare });
+    expect(identity.ca).toEqual(begun?.authorities.ca);
+    expect(identity.serviceAccount).toEqual(begun?.serviceAccount);
+    expect(identity.admin).toEqual(begun?.kubeconfigs.admin.pair);
+    const server = new X509Certificate(identity.apiserver.certificate);
+    expect(server.subjectAltName).toContain("10.0.0.9");
+    expect(server.verify(new X509Certificate(identity.ca.certificate).publicKey)).toBe(true);
+    expect(made).toHaveLength(fresh.made.length);
+    expect(new Set(made.map(({ reason }) => reason))).toEqual(new Set(["new"]));
+  });
+
+  test("takes nothing of it for a host that has an identity, or another time", async () => {
+    const { nowMs } = identityRequest;
+    const spare = makeSpareIdentity(identityRequest, nowMs);
+    const begun = await spare.pairs;
+    expect((await again({ spare })).identity).toEqual(fresh.identity);
+    const { identity } = await makeIdentity({ ...identityRequest, nowMs: nowMs - 2 * 60 * 1000, spare });
+    expect(identity.ca).not.toEqual(begun?.authorities.ca);
+    expect(Date.parse(new X509Certificate(identity.ca.certificate).validFrom)).toBeLessThan(nowMs - 6 * 60 * 1000);
   });
 
   test("gets back what was lost", async () => {
