@@ -41,7 +41,7 @@ export async function clusterStatus(hosts: ClusterHosts, context: RunContext): P
 
 /** Hosts in the order of the file, then the other nodes. */
 export function statusRows(seen: LookedAtCluster): StatusRow[] {
-  const looked: readonly LookedAt[] = [seen.master, ...seen.workers];
+  const looked: readonly LookedAt[] = [...seen.masters, ...seen.workers];
   const known = new Set(looked.map(({ nodeName }) => nodeName));
   const others = seen.nodes.filter(({ metadata }) => !known.has(metadata.name));
   return [

@@ -66,8 +66,8 @@ export async function loadHosts(
   problems.push(...twins(file, entries), ...masterProblems(file, entries));
   problems.push(...betweenHosts(file, found));
   const named = withUniqueNames(found, entries);
-  const master = named.find((host) => host.role === "master");
-  const hosts = master && { master, workers: named.filter((host) => host.role === "worker") };
+  const [first, ...further] = named.filter((host) => host.role === "master");
+  const hosts = first && { masters: [first, ...further] as const, workers: named.filter((host) => host.role === "worker") };
   return { hosts: problems.length > 0 ? undefined : hosts, problems: unique(problems) };
 }
 

@@ -24,7 +24,8 @@ export type ClusterHost = MasterHost | WorkerHost;
 
 /** All machines of a cluster, as its file names them. */
 export interface ClusterHosts {
-  readonly master: MasterHost;
+  /** In the order of the file; the first one makes the cluster. */
+  readonly masters: readonly [MasterHost, ...MasterHost[]];
   /** In the order of the file. */
   readonly workers: readonly WorkerHost[];
 }

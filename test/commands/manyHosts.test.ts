@@ -90,7 +90,7 @@ function docker(name: string, components: readonly string[] = ["kubelet"]): void
 
 function hostsOf(...names: readonly string[]): ClusterHosts {
   const [master, ...workers] = names.map((name) => ({ name, options: { dockerHost: name } }));
-  return { master, workers } as unknown as ClusterHosts;
+  return { masters: [master], workers } as unknown as ClusterHosts;
 }
 
 const execOptions = { onHosts: [], all: true, component: "kubelet", output: "text" } as unknown as ExecOptions;
@@ -161,7 +161,7 @@ describe("logs of many hosts", () => {
 describe("status --watch", () => {
   const look = (kind: string, ready = "True"): LookedAtCluster =>
     ({
-      master: { name: "m", nodeName: "m", host: { role: "master" }, state: { kind }, warnings: [] },
+      masters: [{ name: "m", nodeName: "m", host: { role: "master" }, state: { kind }, warnings: [] }],
       workers: [],
       nodes: [{ metadata: { name: "m" }, status: { conditions: [{ type: "Ready", status: ready }] } }],
     }) as unknown as LookedAtCluster;

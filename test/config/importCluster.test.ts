@@ -181,7 +181,7 @@ describe("config import", () => {
     expect(file).toMatchObject(settings);
     const { hosts } = await validated(text);
     expect(hosts.workers.length).toBe(1);
-    expect([hosts.master.options.nodeTaints, hosts.master.options.k8sVersion]).toEqual([[], settings.k8sVersion]);
+    expect([hosts.masters[0].options.nodeTaints, hosts.masters[0].options.k8sVersion]).toEqual([[], settings.k8sVersion]);
   });
 
   it("takes of RKE's what has a counterpart", async () => {

@@ -76,8 +76,8 @@ hosts:
 describe("hosts of a file", () => {
   it("are a master and workers, each with the file's options and its own", async () => {
     const { hosts } = await load(lab);
-    expect(hosts.master).toMatchObject({ name: "10.0.0.5", role: "master" });
-    expect(hosts.master.options).toMatchObject({
+    expect(hosts.masters[0]).toMatchObject({ name: "10.0.0.5", role: "master" });
+    expect(hosts.masters[0].options).toMatchObject({
       clusterName: "lab",
       k8sVersion: "v1.20.2",
       dockerHost: "ssh://root@10.0.0.5",
@@ -99,8 +99,8 @@ describe("hosts of a file", () => {
     const env = { TSDEPLOY_NODE_NAME: "all", DOCKER_HOST: "tcp://10.9.9.9", TSDEPLOY_TIMEOUT: "7m", TSDEPLOY_POD_CIDR: "10.7.0.0/16" };
     const { hosts, parallel } = await load(lab, { env, flags: { dryRun: true, parallel: "3" } });
     expect(parallel).toBe(3);
-    expect(hosts.master.options).toMatchObject({ dryRun: true, timeoutMs: 420_000, podCidr: ["10.200.0.0/16"] });
-    expect(hosts.master.options.nodeName).toBeUndefined();
+    expect(hosts.masters[0].options).toMatchObject({ dryRun: true, timeoutMs: 420_000, podCidr: ["10.200.0.0/16"] });
+    expect(hosts.masters[0].options.nodeName).toBeUndefined();
     expect(hosts.workers[1]?.options).toMatchObject({ dryRun: true, timeoutMs: 420_000 });
     expect(hosts.workers[1]?.options.dockerHost).toBeUndefined();
   });
@@ -110,14 +110,14 @@ describe("hosts of a file", () => {
     writeFileSync(join(folder, "six/kubeletconfiguration.yaml"), "maxPods: 10\n");
     const { hosts } = await load(lab.replace("nodeName: node-six", "nodeName: node-six\n    patches: six"));
     expect(hosts.workers.map(({ options }) => options.patches.length)).toEqual([1, 0]);
-    expect(hosts.master.options.patches).toEqual([]);
+    expect(hosts.masters[0].options.patches).toEqual([]);
   });
 
   it("of two Dockers on one machine are called by their endpoints", async () => {
     const { hosts } = await load(
       "hosts:\n- {role: master, dockerHost: 'tcp://10.0.0.5:1'}\n- {role: worker, dockerHost: 'tcp://10.0.0.5:2'}\n",
     );
-    expect([hosts.master.name, hosts.workers[0]?.name]).toEqual(["tcp://10.0.0.5:1", "tcp://10.0.0.5:2"]);
+    expect([hosts.masters[0].name, hosts.workers[0]?.name]).toEqual(["tcp://10.0.0.5:1", "tcp://10.0.0.5:2"]);
   });
 });
 
@@ -245,7 +245,7 @@ describe("config", () => {
   it("validate counts the hosts", async () => {
     const { text, data } = await configValidate(await load(lab));
     expect(text).toBe("No mistakes: master 10.0.0.5, 2 workers");
-    expect(data).toEqual({ master: "10.0.0.5", workers: ["node-six", "seven"] });
+    expect(data).toEqual({ masters: ["10.0.0.5"], workers: ["node-six", "seven"] });
   });
 
   it("print shows what each host has in the end, and that can be read again", async () => {
@@ -254,7 +254,7 @@ describe("config", () => {
     expect(text).toContain("serviceCidr: 10.96.0.0/12");
     expect(text).toMatch(/max-pods: "50"/);
     const again = await load(text);
-    expect(again.hosts.master.options).toMatchObject({ clusterName: "lab", podCidr: ["10.200.0.0/16"] });
+    expect(again.hosts.masters[0].options).toMatchObject({ clusterName: "lab", podCidr: ["10.200.0.0/16"] });
     const own = ["nodeName", "ip", "nodeLabels", "nodeTaints", "extraArgs", "k8sVersion"] as const;
     for (const [index, { options }] of before.hosts.workers.entries()) {
       for (const key of own) expect(again.hosts.workers[index]?.options[key]).toEqual(options[key]);

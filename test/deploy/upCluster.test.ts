@@ -49,7 +49,7 @@ vi.mock("../../src/deploy/withHelper.js", () => ({
     use({ helper: { readFiles: () => Promise.resolve(new Map()), clockMs: () => Promise.resolve(0) } }),
 }));
 vi.mock("../../src/deploy/hostApi.js", () => ({
-  adminApi: () => Promise.resolve({ get: () => Promise.resolve({}), close: () => undefined }),
+  adminApi: () => Promise.resolve({ server: "https://10.0.0.1:6443", get: () => Promise.resolve({}), close: () => undefined }),
 }));
 vi.mock("../../src/kubernetes/bootstrapObjects.js", () => ({
   clusterConfigPath: "/",
@@ -103,7 +103,7 @@ function seen(
     return { name, nodeName: name, state, warnings: [], host, ...(state.kind === "refused" && { failure }) };
   };
   return {
-    master: look("m", "master", master),
+    masters: [look("m", "master", master)],
     workers: Object.entries(workers).map(([name, state]) => look(name, "worker", state)),
     nodes: nodes.map((name) => ({ metadata: { name } })),
   } as LookedAtCluster;
@@ -125,7 +125,7 @@ beforeEach(() => {
 
 async function run(look: LookedAtCluster, options: Partial<UpOptions> = {}, confirmed = true) {
   const hosts: ClusterHosts = {
-    master: look.master.host,
+    masters: [look.masters[0].host],
     workers: look.workers.map(({ host }) => host),
   };
   world.looks.unshift(look);

@@ -10,12 +10,12 @@ function host(name: string, kind: HostState["kind"], nodeName: string | null = n
 }
 
 function plan(input: Partial<ClusterPlanInput>): ClusterPlan {
-  return planCluster({ master: host("m", "same"), workers: [], nodes: [], options: usual, ...input });
+  return planCluster({ masters: [host("m", "same")], workers: [], nodes: [], options: usual, ...input });
 }
 
 describe("a plan over all hosts", () => {
   it("makes the master first, then all workers at once", () => {
-    const { waves } = plan({ master: host("m", "new"), workers: [host("a", "new"), host("b", "new")] });
+    const { waves } = plan({ masters: [host("m", "new")], workers: [host("a", "new"), host("b", "new")] });
     expect(waves).toEqual([
       { work: "make", hosts: ["m"], parallel: 1 },
       { work: "join", hosts: ["a", "b"], parallel: 10 },
@@ -39,7 +39,7 @@ describe("a plan over all hosts", () => {
 
   it("touches no host while a check stands against one, unless it is to go on", () => {
     const workers = [host("a", "new"), host("b", "refused")];
-    expect(plan({ master: host("m", "new"), workers })).toMatchObject({
+    expect(plan({ masters: [host("m", "new")], workers })).toMatchObject({
       waves: [],
       skipped: [
         { host: "m", why: "a check stands against b" },
@@ -54,7 +54,7 @@ describe("a plan over all hosts", () => {
     const workers = [host("a", "unreachable", null), host("b", "new")];
     expect(plan({ workers }).waves).toEqual([{ work: "join", hosts: ["b"], parallel: 10 }]);
     expect(plan({ workers }).skipped).toEqual([{ host: "a", why: "it is not reached" }]);
-    expect(plan({ workers, master: host("m", "unreachable"), options: { ...usual, continue: true } })).toMatchObject({ waves: [] });
+    expect(plan({ workers, masters: [host("m", "unreachable")], options: { ...usual, continue: true } })).toMatchObject({ waves: [] });
   });
 
   it("names nodes that are not in the file, and removes them only if that was said", () => {
@@ -97,7 +97,7 @@ describe("a plan over 1,000 hosts", () => {
     const hosts = [master, ...workers];
     const nodes = ["nm", ...workers.flatMap(({ nodeName }) => (nodeName !== undefined && next(2) === 0 ? [nodeName] : [])), "x", "y"];
     const options = { prune: next(2) === 0, continue: next(2) === 0, ...(next(2) === 0 && { parallel: 1 + next(50) }) };
-    const { waves, left, skipped, strangers, prunes } = planCluster({ master, workers, nodes, options });
+    const { waves, left, skipped, strangers, prunes } = planCluster({ masters: [master], workers, nodes, options });
     const worked = waves.flatMap((wave) => wave.hosts);
     const kindOf = new Map(hosts.map(({ name, state }) => [name, state.kind]));
 
