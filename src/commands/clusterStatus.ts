@@ -31,7 +31,8 @@ export async function clusterStatus(hosts: ClusterHosts, context: RunContext): P
     context.report({ kind: "problems", host, title: "cannot be looked at as a whole", problems: error.problems });
   }
   const others = rows.filter(({ host }) => host === undefined);
-  const upgrade = upgradeProgress(seen.nodes, rows.find(({ role }) => role === "master")?.version);
+  const ofMaster = rows.find(({ role, version }) => role === "master" && version !== undefined);
+  const upgrade = upgradeProgress(seen.nodes, ofMaster?.version);
   return {
     data: { hosts: rows.filter(({ host }) => host !== undefined), others: others.map(({ node }) => node), upgrade },
     text: upgrade ? `${statusTable(rows)}\n\n${progressText(upgrade)}` : statusTable(rows),

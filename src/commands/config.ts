@@ -1,11 +1,14 @@
 import { stringify } from "yaml";
 import { hostSettings, sharedSettings } from "../config/printedHosts.js";
-import type { ClusterHosts } from "../model/clusterHosts.js";
+import { type ClusterHosts, evenMasters } from "../model/clusterHosts.js";
 import type { ConfigOptions } from "../model/options.js";
 import type { CommandResult } from "../report/events.js";
+import type { RunContext } from "../report/runContext.js";
 
 /** `tsdeploy config validate -f FILE`: whoever gets here has a file without mistakes. */
-export function configValidate({ hosts }: ConfigOptions): Promise<CommandResult> {
+export function configValidate({ hosts }: ConfigOptions, context: RunContext): Promise<CommandResult> {
+  const warning = evenMasters(hosts);
+  if (warning !== undefined) context.report({ kind: "warning", message: warning });
   const { masters, workers } = hosts;
   const names = masters.map(({ name }) => name);
   const count = workers.length === 1 ? "1 worker" : `${workers.length} workers`;

@@ -1,6 +1,7 @@
 import { exitCodeOf } from "../deploy/manyHosts.js";
 import type { LookedAtCluster } from "../deploy/lookAtHosts.js";
 import { type HostOutcome, upCluster, type UpOutcome } from "../deploy/upCluster.js";
+import { evenMasters } from "../model/clusterHosts.js";
 import { TsdeployError } from "../model/errors.js";
 import type { UpOptions } from "../model/options.js";
 import type { ClusterPlan } from "../plan/planCluster.js";
@@ -11,6 +12,8 @@ import { reportUpgrade, upgradePlanResult } from "./upgradeText.js";
 
 /** `tsdeploy up -f FILE`: a cluster of many machines becomes, or stays, what its file says. */
 export async function up(options: UpOptions, context: RunContext): Promise<CommandResult> {
+  const warning = evenMasters(options.hosts);
+  if (warning !== undefined) context.report({ kind: "warning", message: warning });
   const outcome = await upCluster(options, context, async (plan, seen, upgrade) => {
     if (upgrade) {
       reportUpgrade(upgrade, context);

@@ -6,8 +6,8 @@ import { contextOf } from "./manyHosts.js";
 import { withEngine } from "./withEngine.js";
 
 /**
- * Copies the cluster's image from the master's Docker to a other host's that lacks it, if no registry is known to have it:
- * it was built or loaded there, and each would have to build its own. Else each pulls by itself.
+ * Copies the cluster's image from the master's Docker to that of a host that lacks it, if no registry is known to have
+ * it: it was built or loaded there, and each host would have to build its own. Else each pulls by itself.
  *
  * @param context of the whole run
  */

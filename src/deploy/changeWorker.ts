@@ -35,11 +35,11 @@ export async function joinFurtherMaster(host: MasterHost, cluster: RunningCluste
   await deployMaster(options, contextOf(host, context), { joinToken: false });
 }
 
-async function bringClusterImage({ config, master }: RunningCluster, host: ClusterHost, context: RunContext): Promise<void> {
-  const { image, version } = config;
+async function bringClusterImage(cluster: RunningCluster, host: ClusterHost, context: RunContext): Promise<void> {
+  const { image, version } = cluster.config;
   const { image: ownImage, k8sVersion } = host.options;
   if ((ownImage ?? image) !== image || (k8sVersion ?? version) !== version) return;
-  await bringImage(image, master, host, context);
+  await bringImage(image, cluster.master, host, context);
 }
 
 /** Work on a node whose pods have gone elsewhere; then it takes pods again, changed or as it was. */

@@ -19,9 +19,9 @@ export interface DownHost {
 const usualParallel = 10;
 
 /**
- * Takes a cluster off all hosts of its file: the workers, then the masters one after the other, who are needed for those
- * before them to leave; the first one last, with the cluster. They stay if one before them could not be taken out of the
- * cluster, unless `force`.
+ * Takes a cluster off all hosts of its file: the workers, then the masters one after the other, who are needed for
+ * those before them to leave; the first one last, with the cluster. They stay if one before them could not be taken out
+ * of the cluster, unless `force`.
  *
  * @param confirm is shown what would be removed before anything is
  */
@@ -32,17 +32,18 @@ export async function downCluster(
 ): Promise<DownHost[]> {
   const { masters, workers } = options.hosts;
   const parallel = options.parallel ?? usualParallel;
-  const planned = await inPool([...workers, ...masters.toReversed()], parallel, (host) => lookAtHost(host, options, context));
+  const inTurn = masters.toReversed();
+  const planned = await inPool([...workers, ...inTurn], parallel, (host) => lookAtHost(host, options, context));
   const isAny = planned.some(({ outcome }) => outcome === "planned");
   if (options.dryRun || !isAny) return planned;
   if (!(await confirm(planned))) {
     throw new TsdeployError("aborted", { code: "ABORTED", message: "nothing was removed" });
   }
   const done = await inPool(workers, parallel, (host) => removed(host, planned, options, context));
-  for (const host of masters.toReversed()) {
+  for (const host of inTurn) {
     const isLeft = done.some(({ outcome }) => outcome === "failed" || outcome === "skipped");
-    const isNeeded = isLeft && !options.force;
-    done.push(isNeeded ? { name: host.name, outcome: "skipped" } : await removed(host, planned, options, context));
+    if (isLeft && !options.force) done.push({ name: host.name, outcome: "skipped" });
+    else done.push(await removed(host, planned, options, context));
   }
   return done;
 }

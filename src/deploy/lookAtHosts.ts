@@ -292,8 +292,7 @@ async function checkNewMaster(
   const image = presentImage(await chooseNodeImage(engine, engineFacts, { requested: options, version }));
   const wantedOn = ({ files }: ObservedHost): Wanted => {
     refuseFirstMaster(files);
-    const { version: _, ...unversioned } = wanted;
-    return image === undefined ? unversioned : wanted;
+    return image === undefined ? defined({ ...wanted, version: undefined }) : wanted;
   };
   return checkNewHost({ engine, engineFacts, options, version, wanted, image, wantedOn, context });
 }

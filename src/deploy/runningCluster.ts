@@ -28,25 +28,24 @@ export interface RunningCluster {
 }
 
 /**
- * Opens the cluster by the Docker of the first master that answers. Tokens that were made are revoked at the end, however
- * it comes.
+ * Opens the cluster by the Docker of the first master that answers. Tokens that were made are revoked at the end,
+ * however it comes.
  */
 export async function withCluster(
   masters: readonly [MasterHost, ...MasterHost[]],
   context: RunContext,
   use: (cluster: RunningCluster) => Promise<void>,
 ): Promise<void> {
-  let isOpen = false;
-  const once = (cluster: RunningCluster): Promise<void> => {
-    isOpen = true;
-    return use(cluster);
-  };
+  const opened: MasterHost[] = [];
   for (const host of masters) {
     try {
-      await withClusterOf(host, context, once);
+      await withClusterOf(host, context, (cluster) => {
+        opened.push(host);
+        return use(cluster);
+      });
       return;
     } catch (error) {
-      if (isOpen || context.signal.aborted || host === masters.at(-1)) throw error;
+      if (opened.length > 0 || context.signal.aborted || host === masters.at(-1)) throw error;
     }
   }
 }

@@ -98,7 +98,7 @@ function changesVersion({ masters, workers, nodes }: LookedAtCluster): boolean {
   });
 }
 
-/** A master that the file does not name has joined by itself: it is no stranger, and leaves by its own teardown alone. */
+/** A master that the file does not name has joined by itself: no stranger, it leaves by its own teardown alone. */
 function namesOfNodes({ masters, nodes }: LookedAtCluster): string[] {
   const named = masters.map(({ nodeName }) => nodeName);
   const isOtherMaster = (node: Node): boolean =>

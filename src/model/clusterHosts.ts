@@ -29,3 +29,15 @@ export interface ClusterHosts {
   /** In the order of the file. */
   readonly workers: readonly WorkerHost[];
 }
+
+/** What a person should know of an even number of masters; undefined for an odd one. */
+export function evenMasters({ masters }: ClusterHosts): string | undefined {
+  const count = masters.length;
+  const last = masters.at(-1);
+  if (count % 2 === 1 || !last) return undefined;
+  const borne = count / 2 - 1;
+  return (
+    `${last.place}: this is master ${count} of ${count}, and ${count} can lose ${borne === 0 ? "none" : borne}, no more ` +
+    `than ${count - 1}: etcd needs more than half of them. Have an odd number`
+  );
+}

@@ -59,8 +59,8 @@ const usualParallel = 10;
 
 /**
  * Decides what is done on which host, and in which order: masters, one by one; then new workers, so that there is room
- * for the pods of others; then those that change, one by one unless the person says otherwise; then nodes go that are not
- * in the file. Nothing is done while a host is refused, unless the person says so. Pure.
+ * for the pods of others; then those that change, one by one unless the person says otherwise; then nodes go that are
+ * not in the file. Nothing is done while a host is refused, unless the person says so. Pure.
  */
 export function planCluster(input: ClusterPlanInput): ClusterPlan {
   const { masters, workers, options } = input;
@@ -102,8 +102,9 @@ function isThere(masters: readonly SeenHost[]): boolean {
 }
 
 /**
- * Masters that are not to change now: without them, as long as their work lasts, etcd could not go on. All members have to
- * be reached, or more than half of them beside the one that is worked on. Where the cluster does not run, nothing is lost.
+ * Masters that are not to change now: without them, as long as their work lasts, etcd could not go on. All members have
+ * to be reached, or more than half of them beside the one that is worked on. Where the cluster does not run, nothing is
+ * lost.
  */
 function waitingMasters({ masters, nodes }: ClusterPlanInput): Map<string, string> {
   const away = masters.filter(({ state }) => ["unreachable", "refused"].includes(state.kind));

@@ -1,5 +1,6 @@
 import { Readable } from "node:stream";
 import { beforeEach, describe, expect, it, vi } from "vitest";
+import { statusRows } from "../../src/commands/clusterStatus.js";
 import { exec } from "../../src/commands/exec.js";
 import { logs } from "../../src/commands/logs.js";
 import { watchStatus } from "../../src/commands/watchStatus.js";
@@ -156,6 +157,17 @@ describe("logs of many hosts", () => {
     const following = logs({ ...logsOptions, hosts: hostsOf(...names), follow: true }, context());
     await expect(following).rejects.toMatchObject({ problems: [{ code: "TOO_MANY_HOSTS" }] });
   });
+});
+
+it("status shows all masters, each compared with the file, and nodes that are none of the file's", () => {
+  const master = (name: string) => ({ name, nodeName: name, host: { role: "master" }, state: { kind: "same" }, warnings: [] });
+  const nodes = ["a", "b", "c"].map((name) => ({ metadata: { name } }));
+  const rows = statusRows({ masters: [master("a"), master("b")], workers: [], nodes } as unknown as LookedAtCluster);
+  expect(rows.map(({ host, role, node, state }) => [host, role, node, state])).toEqual([
+    ["a", "master", "a", "same"],
+    ["b", "master", "b", "same"],
+    [undefined, undefined, "c", "no host known by this name"],
+  ]);
 });
 
 describe("status --watch", () => {
