@@ -27,12 +27,16 @@ export async function changeWorker(
 }
 
 /** What `master --join` does, on one host of many. @param context of the whole run */
-export async function joinFurtherMaster(host: MasterHost, cluster: RunningCluster, context: RunContext): Promise<void> {
+export async function joinFurtherMaster(
+  host: MasterHost,
+  cluster: RunningCluster,
+  context: RunContext,
+): ReturnType<typeof deployMaster> {
   await bringClusterImage(cluster, host, context);
   const { pullTimeoutMs, timeoutMs, given } = host.options;
   const token = await cluster.masterToken(2 * (pullTimeoutMs + timeoutMs));
   const options = { ...host.options, join: cluster.address, token, given: new Set([...given, "join", "token"]) };
-  await deployMaster(options, contextOf(host, context), { joinToken: false });
+  return deployMaster(options, contextOf(host, context), { joinToken: false });
 }
 
 async function bringClusterImage(cluster: RunningCluster, host: ClusterHost, context: RunContext): Promise<void> {

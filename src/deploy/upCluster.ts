@@ -185,7 +185,11 @@ class UpRun {
     // What a master does by itself, and what needs a cluster that runs.
     const isOwn = (wave: Wave): boolean => isOfMasters(wave, this.#seen) && wave.work !== "join";
     const waves = this.#plan.waves.filter((wave) => !isOwn(wave));
-    for (const wave of this.#plan.waves.filter(isOwn)) await this.#workOnMasters(wave, (host) => this.#deploy(host));
+    for (const wave of this.#plan.waves.filter(isOwn)) {
+      await this.#workOnMasters(wave, (host) =>
+        deployMaster(host.options, contextOf(host, this.#context), { joinToken: false }),
+      );
+    }
     const left = leftCordons(this.#seen.nodes);
     if (this.#failed.size > 0 || waves.length + this.#plan.prunes.length + left.length === 0) return;
     const [master, ...others] = this.#mastersThere();
@@ -229,16 +233,17 @@ class UpRun {
   }
 
   /** One after the other; one that fails has undone itself, and none is worked on after it. */
-  async #workOnMasters({ work, hosts }: Wave, act: (host: MasterHost) => Promise<void>): Promise<void> {
+  async #workOnMasters(
+    { work, hosts }: Wave,
+    act: (host: MasterHost) => ReturnType<typeof deployMaster>,
+  ): Promise<void> {
     for (const { name, host } of this.#seen.masters.filter((one) => hosts.includes(one.name))) {
       if (this.#failed.size > 0) return;
-      await this.#work(name, work, () => act(host));
+      await this.#work(name, work, async () => {
+        const result = await act(host);
+        if (result.kind === "changed") this.#kubeconfig = result.kubeconfig ?? this.#kubeconfig;
+      });
     }
-  }
-
-  async #deploy(host: MasterHost): Promise<void> {
-    const result = await deployMaster(host.options, contextOf(host, this.#context), { joinToken: false });
-    if (result.kind === "changed") this.#kubeconfig = result.kubeconfig ?? this.#kubeconfig;
   }
 
   /** Those by which the cluster may answer. */
