@@ -72,7 +72,7 @@ export const commandTable: readonly CommandRow[] = [
   {
     name: "down",
     summary: "take a cluster off all machines of its file",
-    description: "What `teardown` does, on the workers first and then on the master. Asks before --purge deletes data.",
+    description: "What `teardown` does, on the workers first and then on the masters. Asks before --purge deletes data.",
     examples: [
       ["tsdeploy down -f cluster.yaml --dry-run", "show what would be removed"],
       ["tsdeploy down -f cluster.yaml --purge --yes", "the cluster's data too, without asking"],
