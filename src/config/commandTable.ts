@@ -59,8 +59,8 @@ export const commandTable: readonly CommandRow[] = [
     summary: "make a cluster of many machines, or bring it to what its file says",
     description:
       "The file has the options of `--config`, and `hosts`: which Docker each is, its role, and options of its own. Looks " +
-      "at all hosts first, and touches none unless all pass every check. Then the master, then the workers; a host that " +
-      "is as it should be is left alone. One that fails or is not reached stops no other, and the next run goes on.",
+      "at all hosts first, and touches none unless all pass every check. Then the masters in turn, then the workers; what " +
+      "is as it should be is left alone. A worker that fails, or a host that is not reached, stops no other one.",
     examples: [
       ["tsdeploy up -f cluster.yaml --dry-run", "show the plan for all hosts"],
       ["tsdeploy up -f cluster.yaml", "carry it out"],
