@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { setMaxListeners } from "node:events";
 import type { CommandName } from "./config/optionTable.js";
 import type { Problem } from "./model/errors.js";
 import type { Flags } from "./program.js";
@@ -113,6 +114,8 @@ async function runCommand<Name extends CommandName>(
 /** The first signal lets the run undo what it did; the second ends it at once. */
 function abortOnSignals(reporter: Reporter): AbortSignal {
   const abort = new AbortController();
+  // Each host of a run on many has connections that end with it.
+  setMaxListeners(0, abort.signal);
   const onSignal = (name: NodeJS.Signals): void => {
     if (abort.signal.aborted) process.exit(130);
     reporter.report({ kind: "notice", message: `${name}: stopping, and undoing what this run has changed; once more to stop at once` });

@@ -31,7 +31,8 @@ export async function clusterStatus(hosts: ClusterHosts, context: RunContext): P
     context.report({ kind: "problems", host, title: "cannot be looked at as a whole", problems: error.problems });
   }
   const others = rows.filter(({ host }) => host === undefined);
-  const upgrade = upgradeProgress(seen.nodes, rows.find(({ role }) => role === "master")?.version);
+  const ofMaster = rows.find(({ role, version }) => role === "master" && version !== undefined);
+  const upgrade = upgradeProgress(seen.nodes, ofMaster?.version);
   return {
     data: { hosts: rows.filter(({ host }) => host !== undefined), others: others.map(({ node }) => node), upgrade },
     text: upgrade ? `${statusTable(rows)}\n\n${progressText(upgrade)}` : statusTable(rows),
@@ -41,7 +42,7 @@ export async function clusterStatus(hosts: ClusterHosts, context: RunContext): P
 
 /** Hosts in the order of the file, then the other nodes. */
 export function statusRows(seen: LookedAtCluster): StatusRow[] {
-  const looked: readonly LookedAt[] = [seen.master, ...seen.workers];
+  const looked: readonly LookedAt[] = [...seen.masters, ...seen.workers];
   const known = new Set(looked.map(({ nodeName }) => nodeName));
   const others = seen.nodes.filter(({ metadata }) => !known.has(metadata.name));
   return [

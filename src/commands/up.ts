@@ -1,6 +1,7 @@
 import { exitCodeOf } from "../deploy/manyHosts.js";
 import type { LookedAtCluster } from "../deploy/lookAtHosts.js";
 import { type HostOutcome, upCluster, type UpOutcome } from "../deploy/upCluster.js";
+import { evenMasters } from "../model/clusterHosts.js";
 import { TsdeployError } from "../model/errors.js";
 import type { UpOptions } from "../model/options.js";
 import type { ClusterPlan } from "../plan/planCluster.js";
@@ -11,6 +12,8 @@ import { reportUpgrade, upgradePlanResult } from "./upgradeText.js";
 
 /** `tsdeploy up -f FILE`: a cluster of many machines becomes, or stays, what its file says. */
 export async function up(options: UpOptions, context: RunContext): Promise<CommandResult> {
+  const warning = evenMasters(options.hosts);
+  if (warning !== undefined) context.report({ kind: "warning", message: warning });
   const outcome = await upCluster(options, context, async (plan, seen, upgrade) => {
     if (upgrade) {
       reportUpgrade(upgrade, context);
@@ -20,8 +23,8 @@ export async function up(options: UpOptions, context: RunContext): Promise<Comma
     if (plan.waves.length > 0 || plan.prunes.length > 0) context.report({ kind: "notice", message: planText(plan, seen) });
     return confirmPrunes(plan, options, context);
   });
-  const { master, workers } = outcome.seen;
-  for (const { name, warnings } of [master, ...workers]) {
+  const { masters, workers } = outcome.seen;
+  for (const { name, warnings } of [...masters, ...workers]) {
     // Those that were worked on have said theirs.
     if (outcome.hosts && !outcome.plan.left.includes(name)) continue;
     for (const message of warnings) context.report({ kind: "warning", host: name, message });
@@ -56,16 +59,16 @@ function nodes(names: readonly string[]): string {
 }
 
 /** What the look has found that is not reached, or that a check stands against. */
-function reportFailures({ master, workers }: LookedAtCluster, { report }: RunContext): void {
-  for (const { name, failure, state, host } of [master, ...workers]) {
+function reportFailures({ masters, workers }: LookedAtCluster, { report }: RunContext): void {
+  for (const { name, failure, state, host } of [...masters, ...workers]) {
     const what = state.kind === "unreachable" ? "is not reached" : "cannot be what the file says";
     const title = `${host.place}: this host ${what}`;
     if (failure) report({ kind: "problems", host: name, title, problems: failure.problems });
   }
 }
 
-function planText(plan: ClusterPlan, { master, workers }: LookedAtCluster): string {
-  const state = new Map([master, ...workers].map((host) => [host.name, host.state]));
+function planText(plan: ClusterPlan, { masters, workers }: LookedAtCluster): string {
+  const state = new Map([...masters, ...workers].map((host) => [host.name, host.state]));
   const changesOf = (name: string): readonly string[] => {
     const found = state.get(name);
     return found?.kind === "different" ? found.changes.map((change) => `      ${change}`) : [];
@@ -90,14 +93,14 @@ function strangersText({ strangers, prunes, prunesNot }: ClusterPlan): string[] 
 }
 
 function plannedResult({ plan, seen }: UpOutcome): CommandResult {
-  const hosts = [seen.master, ...seen.workers].map(({ name, nodeName, state, description, failure }) => ({
+  const hosts = [...seen.masters, ...seen.workers].map(({ name, nodeName, state, description, failure }) => ({
     host: name,
     node: nodeName,
     ...state,
     problems: failure?.problems,
     plan: description?.data,
   }));
-  const descriptions = [seen.master, ...seen.workers].flatMap(({ name, state, description }) =>
+  const descriptions = [...seen.masters, ...seen.workers].flatMap(({ name, state, description }) =>
     description && state.kind !== "same" ? [`== ${name}`, description.text] : [],
   );
   const nothing = plan.waves.length + plan.prunes.length === 0 ? ["Nothing to change"] : [];

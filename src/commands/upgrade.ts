@@ -30,7 +30,7 @@ export async function upgradeApply(options: UpgradeApplyOptions, context: RunCon
 /** Undefined for one worker by itself. */
 async function wishOf(options: UpgradePlanOptions, context: RunContext): Promise<UpgradeWish | undefined> {
   const { hosts, local, targetVersion } = options;
-  if (hosts) return { masters: [hosts.master], workers: hosts.workers, targetVersion };
+  if (hosts) return { masters: hosts.masters, workers: hosts.workers, targetVersion };
   if (!local) throw new Error("neither a file nor a host was named");
   const isWorker = (await roleThere(local.master, context)) === "worker";
   return isWorker ? undefined : { masters: [local.master], workers: [], targetVersion };
@@ -73,7 +73,7 @@ function appliedResult(
     hosts: hosts.map(({ name, role, outcome, failure }) => ({ host: name, role, outcome, error: failure })),
     kubeconfig,
   };
-  const said = options.hosts?.master.options.k8sVersion;
+  const said = options.hosts?.masters[0].options.k8sVersion;
   const isOld = said !== undefined && said !== plan.target;
   const text = [
     ...(plan.stops.length === 0 ? [`Nothing to upgrade: all hosts run ${plan.target}`, ""] : []),

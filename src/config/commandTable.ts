@@ -59,8 +59,8 @@ export const commandTable: readonly CommandRow[] = [
     summary: "make a cluster of many machines, or bring it to what its file says",
     description:
       "The file has the options of `--config`, and `hosts`: which Docker each is, its role, and options of its own. Looks " +
-      "at all hosts first, and touches none unless all pass every check. Then the master, then the workers; a host that " +
-      "is as it should be is left alone. One that fails or is not reached stops no other, and the next run goes on.",
+      "at all hosts first, and touches none unless all pass every check. Then the masters in turn, then the workers; what " +
+      "is as it should be is left alone. A worker that fails, or a host that is not reached, stops no other one.",
     examples: [
       ["tsdeploy up -f cluster.yaml --dry-run", "show the plan for all hosts"],
       ["tsdeploy up -f cluster.yaml", "carry it out"],
@@ -72,7 +72,7 @@ export const commandTable: readonly CommandRow[] = [
   {
     name: "down",
     summary: "take a cluster off all machines of its file",
-    description: "What `teardown` does, on the workers first and then on the master. Asks before --purge deletes data.",
+    description: "What `teardown` does, on the workers first and then on the masters. Asks before --purge deletes data.",
     examples: [
       ["tsdeploy down -f cluster.yaml --dry-run", "show what would be removed"],
       ["tsdeploy down -f cluster.yaml --purge --yes", "the cluster's data too, without asking"],

@@ -9,6 +9,7 @@ import { nearest } from "./nearest.js";
 import { contains } from "./networkReaders.js";
 import { optionTable } from "./optionTable.js";
 import { isMap, listItems } from "./reader.js";
+import { booleanOf } from "./scalarReaders.js";
 
 type Role = ClusterHost["role"];
 
@@ -43,6 +44,7 @@ export async function loadHosts(
 ): Promise<{ readonly hosts: ClusterHosts | undefined; readonly problems: readonly Problem[] }> {
   const problems: Problem[] = misplacedKeys(file);
   const entries = entriesOf(file, problems);
+  const ofMasters = fileOfMasters(file, entries);
   const found: (ClusterHost & { readonly index: number })[] = [];
   for (const entry of entries) {
     const { index, values } = entry;
@@ -51,7 +53,7 @@ export async function loadHosts(
     const { tlsFolder } = values;
     const own = Object.entries(values).filter(([key]) => optionKeys.includes(key));
     // Without a role the rest is looked at as a worker's, which every host could be.
-    const read = await readHost(role ?? "worker", hostView(file, { index, values: Object.fromEntries(own) }));
+    const read = await readHost(role ?? "worker", hostView(role === "master" ? ofMasters : file, { index, values: Object.fromEntries(own) }));
     problems.push(...read.problems);
     if (!role || !read.options) continue;
     const tls = typeof tlsFolder === "string" ? { tlsFolder: resolvePath(tlsFolder) } : {};
@@ -66,8 +68,9 @@ export async function loadHosts(
   problems.push(...twins(file, entries), ...masterProblems(file, entries));
   problems.push(...betweenHosts(file, found));
   const named = withUniqueNames(found, entries);
-  const master = named.find((host) => host.role === "master");
-  const hosts = master && { master, workers: named.filter((host) => host.role === "worker") };
+  const [first, ...further] = named.filter((host) => host.role === "master");
+  const masters = first && ([first, ...further.map(withoutKubeconfig)] as const);
+  const hosts = masters && { masters, workers: named.filter((host) => host.role === "worker") };
   return { hosts: problems.length > 0 ? undefined : hosts, problems: unique(problems) };
 }
 
@@ -184,20 +187,41 @@ function twins(file: ConfigFile, entries: readonly HostEntry[]): Problem[] {
   });
 }
 
+function mastersOf(entries: readonly HostEntry[]): HostEntry[] {
+  return entries.filter(({ values }) => values["role"] === "master");
+}
+
+/** As masters see it: who names several of them means a cluster that can have several. */
+function fileOfMasters(file: ConfigFile, entries: readonly HostEntry[]): ConfigFile {
+  const [, second] = mastersOf(entries);
+  if (!second || file.values.has("severalMasters")) return file;
+  return {
+    ...file,
+    values: new Map([...file.values, ["severalMasters", "true"]]),
+    // What stands against it is said of what means it.
+    locate: (at, aboutKey) =>
+      at[0] === "severalMasters" ? file.locate(["hosts", second.index, "role"]) : file.locate(at, aboutKey),
+  };
+}
+
+/** The operator's current context stays at the first one. */
+function withoutKubeconfig(host: MasterHost): MasterHost {
+  return { ...host, options: defined({ ...host.options, kubeconfig: undefined }) };
+}
+
 function masterProblems(file: ConfigFile, entries: readonly HostEntry[]): Problem[] {
-  const [first, ...more] = entries.filter(({ values }) => values["role"] === "master");
+  const [first, second] = mastersOf(entries);
   if (!first) {
     if (entries.length === 0) return [];
     const message = `${file.locate(["hosts"], true)}: none of the hosts is a master`;
     return [{ code: "NO_MASTER", message, hint: "Write role: master below one of them." }];
   }
-  return more.map(({ index }) => ({
-    code: "SEVERAL_MASTERS",
-    message:
-      `${file.locate(["hosts", index, "role"])}: this is another master beside that at ` +
-      `${file.locate(["hosts", first.index, "role"])}; one master is supported now`,
-    hint: "Write role: worker.",
-  }));
+  const said = file.values.get("severalMasters");
+  if (!second || typeof said !== "string" || booleanOf(said) !== false) return [];
+  const message =
+    `${file.locate(["severalMasters"])}: a cluster of one master cannot have another one, at ` +
+    file.locate(["hosts", second.index, "role"]);
+  return [{ code: "OPTION_CONFLICT", message, hint: "Leave severalMasters out, or write role: worker there." }];
 }
 
 function betweenHosts(file: ConfigFile, found: readonly (ClusterHost & { readonly index: number })[]): Problem[] {
@@ -205,8 +229,14 @@ function betweenHosts(file: ConfigFile, found: readonly (ClusterHost & { readonl
   if (!master) return [];
   const { k8sVersion, podCidr, serviceCidr } = master.options;
   return found.flatMap(({ role, options, index }): Problem[] => {
-    if (role === "master") return [];
     const { k8sVersion: own, ip = [] } = options;
+    if (role === "master") {
+      if (own === k8sVersion) return [];
+      const [one, other] = own === undefined ? [master.index, index] : [index, master.index];
+      const place = file.locate(["hosts", one, "k8sVersion"]);
+      const message = `${place}: this master would have another version than that at ${file.locate(["hosts", other])}`;
+      return [{ code: "VERSION_SKEW", message, hint: "Write k8sVersion beside hosts: all masters have one version." }];
+    }
     const problems: Problem[] = [];
     const taken = ip.find((address) => [...podCidr, ...serviceCidr].some((cidr) => contains(cidr, address)));
     if (taken !== undefined) {

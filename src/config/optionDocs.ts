@@ -64,7 +64,8 @@ hosts:
   to those; of all other options a host's own has the whole say.
 - Which cluster, nodes and Dockers are meant, only the file says; flags and variables are those of the run, such as
   \`--timeout\`.
-- There is one master now.
+- The first master makes the cluster. Further ones make it one of several (\`severalMasters\`) and join it, one after the
+  other, before the workers; have an odd number. Where another master has the cluster already, a new first one joins it.
 `;
 
 /** Those that hosts of one file may differ in. */

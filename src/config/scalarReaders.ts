@@ -24,10 +24,14 @@ export const readDuration: Reader = textReader((text, complain) => {
 
 const booleans: Readonly<Record<string, boolean>> = { true: true, yes: true, "1": true, false: false, no: false, "0": false };
 
+export function booleanOf(text: string): boolean | undefined {
+  return Object.entries(booleans).find(([word]) => word === text.toLowerCase())?.[1];
+}
+
 /** `true`, `yes`, `1` and their opposites. */
 export const readBoolean: Reader = textReader((text, complain) => {
-  const known = Object.entries(booleans).find(([word]) => word === text.toLowerCase());
-  if (known) return known[1];
+  const known = booleanOf(text);
+  if (known !== undefined) return known;
   complain({ message: `${quote(text)} is neither true nor false` });
   return undefined;
 });

@@ -1,25 +1,25 @@
 import { copyImages } from "../docker/copyImages.js";
-import type { MasterHost, WorkerHost } from "../model/clusterHosts.js";
+import type { ClusterHost, MasterHost } from "../model/clusterHosts.js";
 import { inPhase } from "../report/inPhase.js";
 import type { RunContext } from "../report/runContext.js";
 import { contextOf } from "./manyHosts.js";
 import { withEngine } from "./withEngine.js";
 
 /**
- * Copies the cluster's image from the master's Docker to a worker's that lacks it, if no registry is known to have it:
- * it was built or loaded there, and each worker would have to build its own. Else each worker pulls by itself.
+ * Copies the cluster's image from the master's Docker to that of a host that lacks it, if no registry is known to have
+ * it: it was built or loaded there, and each host would have to build its own. Else each pulls by itself.
  *
  * @param context of the whole run
  */
 export async function bringImage(
   reference: string,
   master: MasterHost,
-  worker: WorkerHost,
+  host: ClusterHost,
   context: RunContext,
 ): Promise<void> {
-  const own = contextOf(worker, context);
+  const own = contextOf(host, context);
   const quiet = { report: () => undefined };
-  await withEngine(worker.options, { ...own, ...quiet }, async (to) => {
+  await withEngine(host.options, { ...own, ...quiet }, async (to) => {
     if (await to.inspectImage(reference)) return;
     await withEngine(master.options, { ...contextOf(master, context), ...quiet }, async (from) => {
       const [image, { architecture }] = await Promise.all([from.inspectImage(reference), to.version()]);

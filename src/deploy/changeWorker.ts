@@ -1,9 +1,10 @@
 import { drainNode } from "../apply/leaveCluster.js";
 import { cordonForWork, endOwnCordon } from "../apply/ownCordon.js";
 import { featuresOf } from "../kubernetes/versions.js";
-import type { MasterHost, WorkerHost } from "../model/clusterHosts.js";
+import type { ClusterHost, MasterHost, WorkerHost } from "../model/clusterHosts.js";
 import type { RunContext } from "../report/runContext.js";
 import { bringImage } from "./bringImage.js";
+import { deployMaster } from "./deployMaster.js";
 import { joinWorker } from "./joinWorker.js";
 import { contextOf } from "./manyHosts.js";
 import type { RunningCluster } from "./runningCluster.js";
@@ -15,18 +16,34 @@ import type { RunningCluster } from "./runningCluster.js";
  */
 export async function changeWorker(
   host: WorkerHost,
-  master: MasterHost,
   cluster: RunningCluster,
   context: RunContext,
 ): Promise<void> {
-  const { image, version, apiserver } = cluster.config;
-  const { pullTimeoutMs, timeoutMs, image: ownImage, k8sVersion } = host.options;
-  if ((ownImage ?? image) === image && (k8sVersion ?? version) === version) {
-    await bringImage(image, master, host, context);
-  }
+  await bringClusterImage(cluster, host, context);
+  const { pullTimeoutMs, timeoutMs } = host.options;
   const token = await cluster.token(2 * (pullTimeoutMs + timeoutMs));
-  const options = { ...host.options, master: new URL(apiserver).hostname, token };
+  const options = { ...host.options, master: cluster.address, token };
   await joinWorker(options, contextOf(host, context));
+}
+
+/** What `master --join` does, on one host of many. @param context of the whole run */
+export async function joinFurtherMaster(
+  host: MasterHost,
+  cluster: RunningCluster,
+  context: RunContext,
+): ReturnType<typeof deployMaster> {
+  await bringClusterImage(cluster, host, context);
+  const { pullTimeoutMs, timeoutMs, given } = host.options;
+  const token = await cluster.masterToken(2 * (pullTimeoutMs + timeoutMs));
+  const options = { ...host.options, join: cluster.address, token, given: new Set([...given, "join", "token"]) };
+  return deployMaster(options, contextOf(host, context), { joinToken: false });
+}
+
+async function bringClusterImage(cluster: RunningCluster, host: ClusterHost, context: RunContext): Promise<void> {
+  const { image, version } = cluster.config;
+  const { image: ownImage, k8sVersion } = host.options;
+  if ((ownImage ?? image) !== image || (k8sVersion ?? version) !== version) return;
+  await bringImage(image, cluster.master, host, context);
 }
 
 /** Work on a node whose pods have gone elsewhere; then it takes pods again, changed or as it was. */
@@ -40,7 +57,7 @@ export async function whileDrained(node: string, drain: Drain, work: () => Promi
 }
 
 export interface Drain {
-  readonly cluster: RunningCluster;
+  readonly cluster: Pick<RunningCluster, "api" | "config">;
   /** Of the node. */
   readonly context: RunContext;
   readonly timeoutMs: number;

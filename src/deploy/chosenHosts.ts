@@ -7,8 +7,8 @@ import { TsdeployError } from "../model/errors.js";
  *
  * @throws TsdeployError `usage`, `NO_SUCH_HOST`, for all names that no host has
  */
-export function chosenHosts({ master, workers }: ClusterHosts, names: readonly string[]): ClusterHost[] {
-  const all: ClusterHost[] = [master, ...workers];
+export function chosenHosts({ masters, workers }: ClusterHosts, names: readonly string[]): ClusterHost[] {
+  const all: ClusterHost[] = [...masters, ...workers];
   const known = all.map(({ name }) => name);
   const unknown = names.filter((name) => !known.includes(name));
   if (unknown.length === 0) return names.length === 0 ? all : all.filter(({ name }) => names.includes(name));

@@ -19,8 +19,9 @@ export interface DownHost {
 const usualParallel = 10;
 
 /**
- * Takes a cluster off all hosts of its file: the workers, then the master, who is needed for their nodes to leave. It
- * stays if a worker could not be taken out of the cluster, unless `force`.
+ * Takes a cluster off all hosts of its file: the workers, then the masters one after the other, who are needed for
+ * those before them to leave; the first one last, with the cluster. They stay if one before them could not be taken out
+ * of the cluster, unless `force`.
  *
  * @param confirm is shown what would be removed before anything is
  */
@@ -29,21 +30,22 @@ export async function downCluster(
   context: RunContext,
   confirm: (hosts: readonly DownHost[]) => Promise<boolean>,
 ): Promise<DownHost[]> {
-  const { master, workers } = options.hosts;
+  const { masters, workers } = options.hosts;
   const parallel = options.parallel ?? usualParallel;
-  const planned = await inPool([...workers, master], parallel, (host) => lookAtHost(host, options, context));
+  const inTurn = masters.toReversed();
+  const planned = await inPool([...workers, ...inTurn], parallel, (host) => lookAtHost(host, options, context));
   const isAny = planned.some(({ outcome }) => outcome === "planned");
   if (options.dryRun || !isAny) return planned;
   if (!(await confirm(planned))) {
     throw new TsdeployError("aborted", { code: "ABORTED", message: "nothing was removed" });
   }
   const done = await inPool(workers, parallel, (host) => removed(host, planned, options, context));
-  const isLeft = done.some(({ outcome }) => outcome === "failed" || outcome === "skipped");
-  const ofMaster: DownHost =
-    isLeft && !options.force
-      ? { name: master.name, outcome: "skipped" }
-      : await removed(master, planned, options, context);
-  return [...done, ofMaster];
+  for (const host of inTurn) {
+    const isLeft = done.some(({ outcome }) => outcome === "failed" || outcome === "skipped");
+    if (isLeft && !options.force) done.push({ name: host.name, outcome: "skipped" });
+    else done.push(await removed(host, planned, options, context));
+  }
+  return done;
 }
 
 async function lookAtHost(host: ClusterHost, options: DownOptions, context: RunContext): Promise<DownHost> {

@@ -63,15 +63,28 @@ export async function fetchHandOver(
   const helper = image === undefined ? undefined : await openHelper(engine, image, { report: context.report });
   try {
     const files = (await helper?.readFiles()) ?? new Map<string, ExistingFile>();
-    const known = files.get(paths.options)?.content;
-    if (known !== undefined && isMasterOptions(known)) {
-      if (parseAcceptedOptions(known).join === undefined) throw alreadyMaster();
-      if (files.has(`${paths.pki}/ca.key`)) return undefined;
-    }
+    if (hasJoined(files)) return undefined;
     return await byToken(helper, parseMasterToken(await tokenOf(options, context)), options, context);
   } finally {
     await helper?.close();
   }
+}
+
+/** Whether an earlier run has brought here what a further master needs. */
+function hasJoined(files: ReadonlyMap<string, ExistingFile>): boolean {
+  refuseFirstMaster(files);
+  return isMasterOptions(files.get(paths.options)?.content) && files.has(`${paths.pki}/ca.key`);
+}
+
+/** @throws TsdeployError `conflict`, `ALREADY_MASTER` */
+export function refuseFirstMaster(files: ReadonlyMap<string, ExistingFile>): void {
+  const known = files.get(paths.options)?.content;
+  if (known === undefined || !isMasterOptions(known) || parseAcceptedOptions(known).join !== undefined) return;
+  throw new TsdeployError("conflict", {
+    code: "ALREADY_MASTER",
+    message: "this host is, or keeps, the first master of a cluster",
+    hint: "Leave out --join to go on with that one; `tsdeploy teardown --purge` deletes it for good.",
+  });
 }
 
 async function byToken(
@@ -269,14 +282,6 @@ export async function forgetJoined(
 ): Promise<void> {
   await deleteNode(api, nodeName, AbortSignal.timeout(30_000)).catch((error: unknown) => {
     context.report({ kind: "warning", message: `node ${nodeName} is still in the cluster: ${messageOf(error)}` });
-  });
-}
-
-function alreadyMaster(): TsdeployError {
-  return new TsdeployError("conflict", {
-    code: "ALREADY_MASTER",
-    message: "this host is, or keeps, the first master of a cluster",
-    hint: "Leave out --join to go on with that one; `tsdeploy teardown --purge` deletes it for good.",
   });
 }
 

@@ -5,27 +5,29 @@ import { collectEngineFacts } from "../host/engineFacts.js";
 import { presentImage } from "../image/chooseImage.js";
 import { chooseNodeImage } from "../image/chooseNodeImage.js";
 import { helperImage } from "../image/helperImage.js";
-import { clusterConfigPath, parseClusterConfig } from "../kubernetes/bootstrapObjects.js";
 import { defaultVersion, featuresOf, resolveVersion } from "../kubernetes/versions.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import type { ClusterHost, ClusterHosts, MasterHost, WorkerHost } from "../model/clusterHosts.js";
 import { defined } from "../model/defined.js";
 import { TsdeployError } from "../model/errors.js";
-import type { EngineFacts } from "../model/hostFacts.js";
+import type { EngineFacts, ObservedHost } from "../model/hostFacts.js";
 import { labels } from "../model/hostLayout.js";
 import { kubeletOf } from "../model/ownership.js";
 import { describeChange, type PlanDescription } from "../plan/describePlan.js";
 import { ipv4Identity } from "../plan/nodeIdentity.js";
 import type { HostState, SeenHost } from "../plan/planCluster.js";
+import type { Wanted } from "../preflight/check.js";
 import { runPreflight } from "../preflight/runPreflight.js";
 import type { RunContext } from "../report/runContext.js";
 import type { PlannedNode } from "./changeNode.js";
 import { checkDocker } from "./checkDocker.js";
 import { deployMasterOn } from "./deployMaster.js";
 import { adminApi } from "./hostApi.js";
-import { checkTier, openSession } from "./hostSession.js";
+import { checkTier, openSession, type OpenSessionInput } from "./hostSession.js";
+import { refuseFirstMaster } from "./joinMaster.js";
 import { joinWorkerOn } from "./joinWorker.js";
 import { contextOf, failureOf, type HostFailure, inPool, looksAtOnce } from "./manyHosts.js";
+import { wantedOfMaster } from "./settleMaster.js";
 import { wantedOfWorker } from "./settleWorker.js";
 import { withEngine } from "./withEngine.js";
 import { withHelperOn } from "./withHelper.js";
@@ -44,7 +46,7 @@ export interface LookedAt<Host extends ClusterHost = ClusterHost> extends SeenHo
 }
 
 export interface LookedAtCluster {
-  readonly master: LookedAt<MasterHost>;
+  readonly masters: readonly [LookedAt<MasterHost>, ...LookedAt<MasterHost>[]];
   readonly workers: readonly LookedAt<WorkerHost>[];
   /** Of the cluster, if it runs. */
   readonly nodes: readonly Node[];
@@ -54,36 +56,57 @@ type Seen = Pick<LookedAt, "nodeName" | "state" | "description" | "docker">;
 
 /** The cluster as it runs now. */
 interface RunningCluster {
-  /** Its API server's host. */
+  /** Address of a master that answers. */
   readonly master: string;
   readonly nodes: readonly Node[];
 }
 
 /** What workers are compared with: known one after the other, so that nobody waits for more than he needs. */
-interface KnownOfMaster {
+interface KnownOfMasters {
   /** Undefined if no API server answers. */
   readonly running: Promise<RunningCluster | undefined>;
-  /** As the file will have it; undefined if the master cannot be that. */
+  /** As the file will have it; undefined if no master can be that. */
   readonly config: Promise<ClusterConfig | undefined>;
 }
 
 /** Looks at all hosts of a file, and compares each with what the file says. Changes nothing; no host makes it throw. */
-export async function lookAtHosts({ master, workers }: ClusterHosts, context: RunContext): Promise<LookedAtCluster> {
-  const running = promised<RunningCluster | undefined>();
-  const config = promised<ClusterConfig | undefined>();
-  const masterLook = look(master, context, (quiet) =>
-    lookAtMaster(master, quiet, { running: running.resolve, config: config.resolve }),
-  ).finally(() => {
-    running.resolve(undefined);
-    config.resolve(undefined);
-  });
-  const known = { running: running.promise, config: config.promise };
+export async function lookAtHosts({ masters, workers }: ClusterHosts, context: RunContext): Promise<LookedAtCluster> {
+  const [first, ...further] = masters;
+  // A cluster file has few masters, and what they say is waited for.
+  const firstLook = lookAtMaster(first, lookAtFirst, context);
+  const furtherLooks = further.map((host) => lookAtMaster(host, lookAtFurther, context));
+  const looks = [firstLook, ...furtherLooks];
+  const known: KnownOfMasters = {
+    running: firstThatIs(looks.map(({ running }) => running)),
+    config: firstInOrder(looks.map(({ config }) => config)),
+  };
   const workerLooks = inPool(workers, looksAtOnce, (worker) =>
     look(worker, context, (quiet) => lookAtWorker(worker, known, quiet)),
   );
-  const [seenMaster, seenWorkers] = await Promise.all([masterLook, workerLooks]);
-  const nodes = (await running.promise)?.nodes ?? [];
-  return { master: seenMaster, workers: refuseTwins(seenMaster, seenWorkers), nodes };
+  const [seenFirst, seenFurther, seenWorkers, running] = await Promise.all([
+    firstLook.seen,
+    Promise.all(furtherLooks.map(({ seen }) => seen)),
+    workerLooks,
+    known.running,
+  ]);
+  const refuse = refuserOfTwins(seenFirst);
+  const seenMasters = [seenFirst, ...seenFurther.map(refuse<MasterHost>)] as const;
+  return { masters: seenMasters, workers: seenWorkers.map(refuse<WorkerHost>), nodes: running?.nodes ?? [] };
+}
+
+/** What comes first and is not undefined; undefined if nothing is. */
+async function firstThatIs<T>(promises: readonly Promise<T | undefined>[]): Promise<T | undefined> {
+  const found = promises.map(async (promise) => (await promise) ?? Promise.reject(new Error("nothing")));
+  return Promise.any(found).catch(() => undefined);
+}
+
+/** The same, in the given order. */
+async function firstInOrder<T>(promises: readonly Promise<T | undefined>[]): Promise<T | undefined> {
+  for (const promise of promises) {
+    const found = await promise;
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 function promised<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
@@ -117,32 +140,58 @@ async function look<Host extends ClusterHost>(
   }
 }
 
-async function lookAtMaster(
+interface MasterLook extends KnownOfMasters {
+  readonly seen: Promise<LookedAt<MasterHost>>;
+}
+
+/** Compares a master with the file, by a connection that is open. */
+type SeeMaster = (
+  engine: ContainerEngine,
   host: MasterHost,
+  running: Promise<RunningCluster | undefined>,
   context: RunContext,
-  tell: {
-    readonly running: (cluster: RunningCluster | undefined) => void;
-    readonly config: (config: ClusterConfig) => void;
-  },
-): Promise<Seen> {
-  const options = { ...host.options, dryRun: true };
-  return withEngine(options, context, async (engine) => {
-    const running = runningCluster(engine, context);
-    void running.then(tell.running);
-    const looks = [collectEngineFacts(engine), deployMasterOn(engine, options, context)] as const;
-    try {
-      const [facts, outcome] = await Promise.all(looks);
-      if (outcome.kind !== "planned") throw new Error("a dry run has changed something");
-      tell.config(outcome.config);
-      const runs = kubeletOf(facts.containers)?.labels[labels.version];
-      const { nodeName } = outcome.plan;
-      const state = stateOf(outcome, isReady((await running)?.nodes, nodeName), runs);
-      return { nodeName, state, description: outcome.description, docker: dockerOf(facts) };
-    } finally {
-      // Its helper has to be gone before the connection is.
-      await running;
-    }
+) => Promise<Seen & { readonly config?: ClusterConfig }>;
+
+function lookAtMaster(host: MasterHost, see: SeeMaster, context: RunContext): MasterLook {
+  const running = promised<RunningCluster | undefined>();
+  const config = promised<ClusterConfig | undefined>();
+  const seen = look(host, context, (quiet) =>
+    withEngine(host.options, quiet, async (engine) => {
+      const own = runningCluster(engine, quiet);
+      void own.then(running.resolve);
+      try {
+        const { config: planned, ...rest } = await see(engine, host, own, quiet);
+        config.resolve(planned);
+        return rest;
+      } finally {
+        // Its helper has to be gone before the connection is.
+        await own;
+      }
+    }),
+  ).finally(() => {
+    running.resolve(undefined);
+    config.resolve(undefined);
   });
+  return { seen, running: running.promise, config: config.promise };
+}
+
+async function lookAtFirst(...[engine, host, running, context]: Parameters<SeeMaster>): ReturnType<SeeMaster> {
+  const options = { ...host.options, dryRun: true };
+  const [facts, outcome] = await Promise.all([collectEngineFacts(engine), deployMasterOn(engine, options, context)]);
+  if (outcome.kind !== "planned") throw new Error("a dry run has changed something");
+  const { config, description, plan } = outcome;
+  const { nodeName } = plan;
+  const runs = kubeletOf(facts.containers)?.labels[labels.version];
+  const state = stateOf(outcome, isReady((await running)?.nodes, nodeName), runs);
+  return { nodeName, state, description, docker: dockerOf(facts), config };
+}
+
+/** One that has not joined can be compared with no cluster, as a worker. One that has follows what it has accepted. */
+async function lookAtFurther(...[engine, host, running, context]: Parameters<SeeMaster>): ReturnType<SeeMaster> {
+  const facts = await collectEngineFacts(engine);
+  if (kubeletOf(facts.containers)?.labels[labels.role] === "master") return lookAtFirst(engine, host, running, context);
+  const nodeName = await checkNewMaster(engine, facts, host, context);
+  return { nodeName, state: { kind: "new" }, docker: dockerOf(facts) };
 }
 
 /** Undefined where no API server answers. */
@@ -152,11 +201,7 @@ async function runningCluster(engine: ContainerEngine, context: RunContext): Pro
       const api = await adminApi(helper, await helper.readFiles());
       const { signal } = context;
       try {
-        const [nodes, config] = await Promise.all([
-          api.list<Node>("/api/v1/nodes", { signal }),
-          api.get(clusterConfigPath, { signal }),
-        ]);
-        return { nodes, master: new URL(parseClusterConfig(config).apiserver).hostname };
+        return { nodes: await api.list<Node>("/api/v1/nodes", { signal }), master: new URL(api.server).hostname };
       } finally {
         api.close();
       }
@@ -168,7 +213,7 @@ async function runningCluster(engine: ContainerEngine, context: RunContext): Pro
 
 async function lookAtWorker(
   host: WorkerHost,
-  known: KnownOfMaster,
+  known: KnownOfMasters,
   context: RunContext,
 ): Promise<Seen> {
   return withEngine(host.options, context, async (engine) => {
@@ -217,13 +262,9 @@ function stateOf({ plan, difference }: PlannedNode, ready: boolean, runs: string
   return ready ? { kind: "same" } : { kind: "different", changes: [`wait until node ${plan.nodeName} is Ready`], drains };
 }
 
-/**
- * All checks that need no master. Without an image here, what only a helper sees is checked when the host joins.
- *
- * @returns the node's name
- */
+/** All checks that need no cluster. @returns the node's name */
 async function checkNewWorker(
-  engine: Parameters<typeof joinWorkerOn>[0],
+  engine: ContainerEngine,
   engineFacts: EngineFacts,
   { options }: WorkerHost,
   config: ClusterConfig | undefined,
@@ -233,45 +274,72 @@ async function checkNewWorker(
   const own = { ...options, master: "" };
   const wanted = wantedOfWorker(own, config && { config, version });
   const wish = { requested: options, version, ...(config && { cluster: config }) };
-  const chosen = presentImage(await chooseNodeImage(engine, engineFacts, wish));
-  await checkDocker({ engine, engineFacts, wanted, context, image: () => Promise.resolve(chosen) });
-  const image = chosen ?? (await helperImage(engine, engineFacts.containers));
-  if (image === undefined) return options.nodeName ?? engineFacts.info.hostname.toLowerCase();
+  const image = presentImage(await chooseNodeImage(engine, engineFacts, wish));
+  // Another image than the node's shows what the host is like, and nothing of what that version needs.
+  const wantedOn = (): Wanted => (image === undefined ? wantedOfWorker(own, config && { config }) : wanted);
+  return checkNewHost({ engine, engineFacts, options, version, wanted, image, wantedOn, context });
+}
+
+/** The same of a further master. */
+async function checkNewMaster(
+  engine: ContainerEngine,
+  engineFacts: EngineFacts,
+  { options }: MasterHost,
+  context: RunContext,
+): Promise<string> {
+  const version = resolveVersion(options.k8sVersion ?? defaultVersion);
+  const wanted = wantedOfMaster(options, version);
+  const image = presentImage(await chooseNodeImage(engine, engineFacts, { requested: options, version }));
+  const wantedOn = ({ files }: ObservedHost): Wanted => {
+    refuseFirstMaster(files);
+    return image === undefined ? defined({ ...wanted, version: undefined }) : wanted;
+  };
+  return checkNewHost({ engine, engineFacts, options, version, wanted, image, wantedOn, context });
+}
+
+interface NewHost extends Pick<OpenSessionInput, "engine" | "engineFacts" | "version" | "wanted" | "context"> {
+  readonly options: ClusterHost["options"];
+  /** That of the node, if it is here. */
+  readonly image: string | undefined;
+  /** What is wanted of the host, once it is known. */
+  readonly wantedOn: (observed: ObservedHost) => Wanted;
+}
+
+/** Without an image here, what only a helper sees is checked when the host joins. */
+async function checkNewHost({ image, wantedOn, ...input }: NewHost): Promise<string> {
+  const { engine, engineFacts, options, version, context } = input;
+  await checkDocker({ ...input, image: () => Promise.resolve(image) });
+  const reference = image ?? (await helperImage(engine, engineFacts.containers));
+  if (reference === undefined) return options.nodeName ?? engineFacts.info.hostname.toLowerCase();
   const { helper, observed } = await openSession({
-    engine,
-    engineFacts,
-    image: { how: "present", reference: image },
-    version,
-    wanted,
+    ...input,
+    image: { how: "present", reference },
     options: { ...options, dryRun: true },
-    context,
   });
   try {
-    // Another image than the node's shows what the host is like, and nothing of what that version needs.
-    const known = chosen === undefined ? wantedOfWorker(own, config && { config }) : wanted;
-    checkTier(runPreflight("host", observed, known), context);
+    checkTier(runPreflight("host", observed, wantedOn(observed)), context);
     return ipv4Identity(options, observed.host, featuresOf(version)).nodeName;
   } finally {
     await helper.close();
   }
 }
 
-/** Two endpoints of one Docker, and two nodes of one name, which no file shows. */
-function refuseTwins(master: LookedAt, workers: readonly LookedAt<WorkerHost>[]): LookedAt<WorkerHost>[] {
-  const before: LookedAt[] = [master];
-  return workers.map((worker) => {
-    const sameDocker = before.find(({ docker }) => docker !== undefined && docker === worker.docker);
-    const sameNode = before.find(({ nodeName }) => nodeName !== undefined && nodeName === worker.nodeName);
-    before.push(worker);
+/** Two endpoints of one Docker, and two nodes of one name, which no file shows. Asked for each host in their order. */
+function refuserOfTwins(first: LookedAt): <Host extends ClusterHost>(host: LookedAt<Host>) => LookedAt<Host> {
+  const before: LookedAt[] = [first];
+  return (host) => {
+    const sameDocker = before.find(({ docker }) => docker !== undefined && docker === host.docker);
+    const sameNode = before.find(({ nodeName }) => nodeName !== undefined && nodeName === host.nodeName);
+    before.push(host);
     const twin = sameDocker ?? sameNode;
-    if (!twin) return worker;
+    if (!twin) return host;
     const problem = sameDocker
-      ? { code: "HOST_TWICE", message: `${worker.name} and ${twin.name} are the same Docker`, hint: "Give each machine once." }
+      ? { code: "HOST_TWICE", message: `${host.name} and ${twin.name} are the same Docker`, hint: "Give each machine once." }
       : {
           code: "NODE_NAME_TWICE",
-          message: `${worker.name} and ${twin.name} would both be node ${worker.nodeName ?? ""}`,
+          message: `${host.name} and ${twin.name} would both be node ${host.nodeName ?? ""}`,
           hint: "Give one of them another nodeName.",
         };
-    return { ...worker, state: { kind: "refused" }, failure: { exitCode: 4, problems: [problem] } };
-  });
+    return { ...host, state: { kind: "refused" }, failure: { exitCode: 4, problems: [problem] } };
+  };
 }

@@ -68,7 +68,8 @@ export async function prepareUpgrade(wish: UpgradeWish, context: RunContext): Pr
     inPool(wish.masters, looksAtOnce, (host) => lookAtNode(host, context)),
     inPool(wish.workers, looksAtOnce, (host) => lookAtNode(host, context)),
   ]);
-  const [first] = masters;
+  // One that the file has had for longer than the cluster says more of it than one that is yet to join.
+  const first = masters.find(({ there }) => there) ?? masters[0];
   if (!first) throw new Error("an upgrade needs a master");
   const there = first.there ?? refuseFirst(first);
   const versions = masters.flatMap((master) => master.there?.version ?? []).sort(compare);

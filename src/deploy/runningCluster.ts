@@ -7,20 +7,50 @@ import { formatJoinToken } from "../pki/joinToken.js";
 import type { RunContext } from "../report/runContext.js";
 import { fixedTokenOf } from "./fixedToken.js";
 import { adminApi } from "./hostApi.js";
-import { endToken, makeToken } from "./joinTokens.js";
+import { endToken, type MadeToken, makeToken } from "./joinTokens.js";
 import { contextOf } from "./manyHosts.js";
+import { makeMasterToken, masterTokenMs } from "./masterTokens.js";
 import { withHelper } from "./withHelper.js";
 
-/** A cluster whose master runs, as its administrator. */
+type AboutToken = Parameters<typeof makeToken>[1];
+
+/** A cluster of which a master runs, as its administrator. */
 export interface RunningCluster {
+  /** The one that runs, and its address. */
+  readonly master: MasterHost;
+  readonly address: string;
   readonly api: KubernetesClient;
   readonly config: ClusterConfig;
   /** A join token that is good for so long; the same for all that need one at a time. */
   token(lifeMs: number): Promise<string>;
+  /** The same for masters; for two hours at most. */
+  masterToken(lifeMs: number): Promise<string>;
 }
 
-/** Opens the cluster by its master's Docker. Tokens that were made are revoked at the end, however it comes. */
+/**
+ * Opens the cluster by the Docker of the first master that answers. Tokens that were made are revoked at the end,
+ * however it comes.
+ */
 export async function withCluster(
+  masters: readonly [MasterHost, ...MasterHost[]],
+  context: RunContext,
+  use: (cluster: RunningCluster) => Promise<void>,
+): Promise<void> {
+  const opened: MasterHost[] = [];
+  for (const host of masters) {
+    try {
+      await withClusterOf(host, context, (cluster) => {
+        opened.push(host);
+        return use(cluster);
+      });
+      return;
+    } catch (error) {
+      if (opened.length > 0 || context.signal.aborted || host === masters.at(-1)) throw error;
+    }
+  }
+}
+
+async function withClusterOf(
   host: MasterHost,
   context: RunContext,
   use: (cluster: RunningCluster) => Promise<void>,
@@ -32,27 +62,28 @@ export async function withCluster(
       const files = await helper.readFiles();
       const api = await adminApi(helper, files, host.options.timeoutMs);
       const { signal } = context;
-      let current: { readonly token: Promise<string>; readonly freshUntilMs: number } | undefined;
       const fixed = fixedTokenOf(files);
-      const make = async (lifeMs: number): Promise<string> => {
-        if (fixed) return formatJoinToken(fixed.token);
+      const makeWith = async (lifeMs: number, make: (about: AboutToken) => Promise<MadeToken>): Promise<string> => {
         const expiresMs = (await helper.clockMs()) + lifeMs;
-        const { id, joinToken } = await makeToken(api, { expiresMs, description: "made by tsdeploy up" }, signal);
+        const { id, joinToken } = await make({ expiresMs, description: "made by tsdeploy up" });
         made.push(id);
         return joinToken;
       };
       try {
         const config = parseClusterConfig(await api.get(clusterConfigPath, { signal }));
         await use({
+          master: host,
+          address: new URL(api.server).hostname,
           api,
           config,
-          token: (lifeMs) => {
-            // Who gets it late still has half of its life.
-            if (!current || performance.now() > current.freshUntilMs) {
-              current = { token: make(2 * lifeMs), freshUntilMs: performance.now() + lifeMs };
-            }
-            return current.token;
-          },
+          token: keptFresh((lifeMs) =>
+            fixed
+              ? Promise.resolve(formatJoinToken(fixed.token))
+              : makeWith(lifeMs, (about) => makeToken(api, about, signal)),
+          ),
+          masterToken: keptFresh((lifeMs) =>
+            makeWith(Math.min(lifeMs, masterTokenMs), (about) => makeMasterToken(api, files, about, signal)),
+          ),
         });
         if (!signal.aborted) await revokeAll(api, made, signal);
       } finally {
@@ -62,6 +93,17 @@ export async function withCluster(
   } finally {
     if (made.length > 0) await revokeAnew(host, made, own);
   }
+}
+
+/** Makes another one when the last has become old: who gets it late still has half of its life. */
+function keptFresh(make: (lifeMs: number) => Promise<string>): (lifeMs: number) => Promise<string> {
+  let current: { readonly token: Promise<string>; readonly freshUntilMs: number } | undefined;
+  return (lifeMs) => {
+    if (!current || performance.now() > current.freshUntilMs) {
+      current = { token: make(2 * lifeMs), freshUntilMs: performance.now() + lifeMs };
+    }
+    return current.token;
+  };
 }
 
 async function revokeAll(api: KubernetesClient, ids: string[], signal: AbortSignal): Promise<void> {

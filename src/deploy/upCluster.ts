@@ -2,13 +2,13 @@ import { deleteNode } from "../apply/leaveCluster.js";
 import { endOwnCordon, leftCordons } from "../apply/ownCordon.js";
 import { isReadyNode, type Node, nodeVersion } from "../apply/probes.js";
 import type { OperatorKubeconfig } from "../config/operatorKubeconfig.js";
-import type { MasterHost } from "../model/clusterHosts.js";
+import type { ClusterHost, MasterHost } from "../model/clusterHosts.js";
 import { TsdeployError } from "../model/errors.js";
 import type { UpOptions } from "../model/options.js";
 import { type ClusterPlan, type HostWork, planCluster, type Wave } from "../plan/planCluster.js";
 import { onHost } from "../report/onHost.js";
 import type { RunContext } from "../report/runContext.js";
-import { changeWorker, drainForWork, whileDrained } from "./changeWorker.js";
+import { changeWorker, drainForWork, joinFurtherMaster, whileDrained } from "./changeWorker.js";
 import { deployMaster } from "./deployMaster.js";
 import { type LookedAt, type LookedAtCluster, lookAtHosts } from "./lookAtHosts.js";
 import { contextOf, failureOf, type HostFailure, inPool, workOn } from "./manyHosts.js";
@@ -50,8 +50,7 @@ export async function upCluster(
   confirm: ConfirmUp,
 ): Promise<UpOutcome> {
   const seen = await lookAtHosts(options.hosts, context);
-  const { master, workers } = options.hosts;
-  const wish = { masters: [master], workers, onlyAsSaid: true };
+  const wish = { ...options.hosts, onlyAsSaid: true };
   const upgrade = changesVersion(seen) ? await prepareUpgrade(wish, context) : undefined;
   if (!upgrade || upgrade.plan.stops.length + upgrade.blockers.length === 0) {
     return bringToFile(seen, options, context, (plan) => confirm(plan, seen, undefined));
@@ -65,7 +64,7 @@ export async function upCluster(
   const { hosts: upgraded, failures } = await carryOutUpgrade(upgrade, how, context);
   const outcomeOf = new Map(upgraded.map((host) => [host.name, host]));
   if (failures.length > 0 || context.signal.aborted) {
-    const hosts = [seen.master, ...seen.workers].map((host): HostOutcome => {
+    const hosts = [...seen.masters, ...seen.workers].map((host): HostOutcome => {
       const { outcome = "skipped", failure } = outcomeOf.get(host.name) ?? {};
       return { host, outcome: asUp[outcome], ...(failure && { failure }) };
     });
@@ -88,22 +87,25 @@ function notConfirmed(): TsdeployError {
 }
 
 /** Whether the file has a host run another version than it does: that is an upgrade, for which there is one way. */
-function changesVersion({ master, workers, nodes }: LookedAtCluster): boolean {
-  if (master.failure?.problems.some(({ code }) => code === "MINOR_SKIPPED") === true) return true;
+function changesVersion({ masters, workers, nodes }: LookedAtCluster): boolean {
   if (workers.some(({ state }) => state.kind === "different" && state.drains)) return true;
-  const { k8sVersion, image } = master.host.options;
-  if (master.state.kind !== "different") return false;
-  const node = nodes.find(({ metadata }) => metadata.name === master.nodeName);
-  return node !== undefined && (k8sVersion === undefined ? image !== undefined : nodeVersion(node) !== k8sVersion);
+  return masters.some(({ host, nodeName, state, failure }) => {
+    if (failure?.problems.some(({ code }) => code === "MINOR_SKIPPED") === true) return true;
+    if (state.kind !== "different") return false;
+    const { k8sVersion, image } = host.options;
+    const node = nodes.find(({ metadata }) => metadata.name === nodeName);
+    return node !== undefined && (k8sVersion === undefined ? image !== undefined : nodeVersion(node) !== k8sVersion);
+  });
 }
 
-/** A further master has joined by itself: it is no stranger, and leaves by a teardown of its own alone. */
-function namesOfNodes({ master, nodes }: LookedAtCluster): string[] {
-  const isFurtherMaster = (node: Node): boolean =>
+/** A master that the file does not name has joined by itself: no stranger, it leaves by its own teardown alone. */
+function namesOfNodes({ masters, nodes }: LookedAtCluster): string[] {
+  const named = masters.map(({ nodeName }) => nodeName);
+  const isOtherMaster = (node: Node): boolean =>
     node.metadata.labels?.["node-role.kubernetes.io/control-plane"] !== undefined &&
-    node.metadata.name !== master.nodeName &&
+    !named.includes(node.metadata.name) &&
     isReadyNode(node);
-  return nodes.filter((node) => !isFurtherMaster(node)).map(({ metadata }) => metadata.name);
+  return nodes.filter((node) => !isOtherMaster(node)).map(({ metadata }) => metadata.name);
 }
 
 /** What is not the version of Kubernetes, and all of hosts that are new. */
@@ -115,40 +117,45 @@ async function bringToFile(
 ): Promise<UpOutcome> {
   const nodes = namesOfNodes(seen);
   const plan = planCluster({ ...seen, nodes, options });
-  const lookFailures = [seen.master, ...seen.workers].flatMap(({ failure }) => failure ?? []);
+  const lookFailures = [...seen.masters, ...seen.workers].flatMap(({ failure }) => failure ?? []);
   if (options.dryRun) return { plan, seen, pruned: [], failures: lookFailures };
   if (!(await confirm(plan))) throw notConfirmed();
   const run = new UpRun(options, seen, plan, context);
   await run.carryOut();
   const outcome = run.outcome();
   if (!mayHaveMoved(outcome, context)) return { plan, seen, ...outcome };
-  const later = await followMaster(outcome.hosts, options, context);
+  const later = await followMasters(outcome.hosts, options, context);
   const hosts = outcome.hosts.map((host) => later.get(host.host.name) ?? host);
   const failures = [...outcome.failures, ...[...later.values()].flatMap(({ failure }) => failure ?? [])];
   return { plan, seen, ...outcome, hosts, failures };
 }
 
-/** Whether workers that were as they should be may now differ: they follow their master's configuration. */
+/** Whether workers that were as they should be may now differ: they follow their masters' configuration. */
 function mayHaveMoved({ hosts }: UpRunOutcome, { signal }: RunContext): boolean {
-  const [master, ...workers] = hosts;
-  return master?.outcome === "changed" && workers.some(({ outcome }) => outcome === "same") && !signal.aborted;
+  const are = (role: ClusterHost["role"], wanted: HostOutcome["outcome"]): boolean =>
+    hosts.some(({ host, outcome }) => host.host.role === role && outcome === wanted);
+  return are("master", "changed") && are("worker", "same") && !signal.aborted;
 }
 
 /** Looks again at workers that were as they should be, and changes those that differ now. @returns these, by name */
-async function followMaster(
+async function followMasters(
   before: readonly HostOutcome[],
   options: UpOptions,
   context: RunContext,
 ): Promise<Map<string, HostOutcome>> {
   const same = before.flatMap(({ host, outcome }) => (outcome === "same" ? host.name : []));
   const workers = options.hosts.workers.filter(({ name }) => same.includes(name));
-  const seen = await lookAtHosts({ master: options.hosts.master, workers }, context);
+  const seen = await lookAtHosts({ ...options.hosts, workers }, context);
   const plan = planCluster({ ...seen, nodes: [], options: { ...options, prune: false, continue: true } });
-  const waves = plan.waves.filter(({ hosts }) => !hosts.includes(seen.master.name));
+  const waves = plan.waves.filter((wave) => !isOfMasters(wave, seen));
   const run = new UpRun(options, seen, { ...plan, waves }, context);
   await run.carryOut();
   const touched = run.outcome().hosts.filter(({ outcome }) => outcome === "changed" || outcome === "failed");
   return new Map(touched.map((host) => [host.host.name, host]));
+}
+
+function isOfMasters({ hosts }: Wave, { masters }: LookedAtCluster): boolean {
+  return masters.some(({ name }) => hosts.includes(name));
 }
 
 type UpRunOutcome = Required<Pick<UpOutcome, "hosts" | "pruned">> & Pick<UpOutcome, "failures" | "kubeconfig">;
@@ -175,28 +182,39 @@ class UpRun {
   }
 
   async carryOut(): Promise<void> {
-    const { master } = this.#seen;
-    const waves = this.#plan.waves.filter((wave) => !wave.hosts.includes(master.name));
-    const own = this.#plan.waves.find((wave) => wave.hosts.includes(master.name));
-    if (own) await this.#workOnMaster(master.host, own.work);
+    // What a master does by itself, and what needs a cluster that runs.
+    const isOwn = (wave: Wave): boolean => isOfMasters(wave, this.#seen) && wave.work !== "join";
+    const waves = this.#plan.waves.filter((wave) => !isOwn(wave));
+    for (const wave of this.#plan.waves.filter(isOwn)) {
+      await this.#workOnMasters(wave, (host) =>
+        deployMaster(host.options, contextOf(host, this.#context), { joinToken: false }),
+      );
+    }
     const left = leftCordons(this.#seen.nodes);
     if (this.#failed.size > 0 || waves.length + this.#plan.prunes.length + left.length === 0) return;
+    const [master, ...others] = this.#mastersThere();
+    if (!master) return;
     try {
-      await withCluster(master.host, this.#context, async (cluster) => {
-        for (const wave of waves) await this.#workOnWorkers(wave, cluster);
+      await withCluster([master, ...others], this.#context, async (cluster) => {
+        for (const wave of waves) {
+          if (isOfMasters(wave, this.#seen)) {
+            await this.#workOnMasters(wave, (host) => joinFurtherMaster(host, cluster, this.#context));
+            if (this.#failed.size > 0) return;
+          } else await this.#workOnWorkers(wave, cluster);
+        }
         for (const node of left) await this.#endCordon(node, cluster);
         for (const node of this.#plan.prunes) await this.#prune(node, cluster);
       });
     } catch (error) {
       const failure = failureOf(error, this.#context.signal);
       this.#otherFailures.push(failure);
-      const title = `${master.name}: workers cannot be worked on`;
+      const title = `${master.name}: other hosts cannot be worked on`;
       this.#context.report({ kind: "problems", title, problems: failure.problems });
     }
   }
 
   outcome(): UpRunOutcome {
-    const hosts = [this.#seen.master, ...this.#seen.workers].map((host): HostOutcome => {
+    const hosts = [...this.#seen.masters, ...this.#seen.workers].map((host): HostOutcome => {
       const failure = this.#failed.get(host.name) ?? host.failure;
       const outcome = this.#plan.left.includes(host.name) ? "same" : (this.#done.get(host.name) ?? "skipped");
       return { host, outcome, ...(failure && { failure }) };
@@ -214,11 +232,25 @@ class UpRun {
     if (failure) this.#failed.set(host, failure);
   }
 
-  async #workOnMaster(host: MasterHost, work: HostWork): Promise<void> {
-    await this.#work(host.name, work, async () => {
-      const result = await deployMaster(host.options, contextOf(host, this.#context), { joinToken: false });
-      if (result.kind === "changed") this.#kubeconfig = result.kubeconfig;
-    });
+  /** One after the other; one that fails has undone itself, and none is worked on after it. */
+  async #workOnMasters(
+    { work, hosts }: Wave,
+    act: (host: MasterHost) => ReturnType<typeof deployMaster>,
+  ): Promise<void> {
+    for (const { name, host } of this.#seen.masters.filter((one) => hosts.includes(one.name))) {
+      if (this.#failed.size > 0) return;
+      await this.#work(name, work, async () => {
+        const result = await act(host);
+        if (result.kind === "changed") this.#kubeconfig = result.kubeconfig ?? this.#kubeconfig;
+      });
+    }
+  }
+
+  /** Those by which the cluster may answer. */
+  #mastersThere(): MasterHost[] {
+    const isThere = ({ name, state }: LookedAt): boolean =>
+      this.#done.has(name) || !["new", "unreachable", "refused"].includes(state.kind);
+    return this.#seen.masters.filter(isThere).map(({ host }) => host);
   }
 
   async #workOnWorkers({ work, hosts, parallel }: Wave, cluster: RunningCluster): Promise<void> {
@@ -226,7 +258,7 @@ class UpRun {
     const { timeoutMs } = this.#options;
     await inPool(workers, parallel, ({ host, state, nodeName = "" }) =>
       this.#work(host.name, work, async () => {
-        const change = () => changeWorker(host, this.#seen.master.host, cluster, this.#context);
+        const change = () => changeWorker(host, cluster, this.#context);
         const drain = { cluster, context: contextOf(host, this.#context), timeoutMs };
         const drains = state.kind === "different" && state.drains;
         await (drains ? whileDrained(nodeName, drain, change) : change());

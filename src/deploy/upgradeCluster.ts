@@ -126,7 +126,7 @@ class UpgradeRun {
   }
 
   async carryOut(): Promise<void> {
-    const { plan, first } = this.#upgrade;
+    const { plan } = this.#upgrade;
     for (const { version, masters, workers } of plan.stops) {
       for (const name of masters) {
         await this.#upgradeMaster(name, version);
@@ -134,7 +134,7 @@ class UpgradeRun {
       }
       const some = this.#upgrade.workers.filter(({ name }) => workers.includes(name) && !this.#excluded.has(name));
       if (some.length > 0) {
-        await this.#withCluster(first.sight.host, (cluster) => this.#upgradeWorkers(some, version, cluster));
+        await this.#withCluster((cluster) => this.#upgradeWorkers(some, version, cluster));
       }
       const isLast = version === plan.stops.at(-1)?.version;
       // An API server of the next version would refuse the kubelets that have stayed.
@@ -142,9 +142,12 @@ class UpgradeRun {
     }
   }
 
-  async #withCluster(host: MasterHost, use: (cluster: RunningCluster) => Promise<void>): Promise<void> {
+  async #withCluster(use: (cluster: RunningCluster) => Promise<void>): Promise<void> {
+    const { masters, first } = this.#upgrade;
+    const { host } = first.sight;
+    const others = masters.filter(({ name }) => name !== host.name).map((sight) => sight.host);
     try {
-      await withCluster(host, this.#context, use);
+      await withCluster([host, ...others], this.#context, use);
     } catch (error) {
       this.#otherFailure = failureOf(error, this.#context.signal);
       const title = `${host.name}: workers cannot be worked on`;
@@ -171,7 +174,7 @@ class UpgradeRun {
     await inPool(sights, parallel, (sight) =>
       this.#work(sight, version, async () => {
         const host = workerAt(sight, version);
-        const change = () => changeWorker(host, this.#upgrade.first.sight.host, cluster, this.#context);
+        const change = () => changeWorker(host, cluster, this.#context);
         const { nodeName = "", version: before = version } = sight.there ?? {};
         const drain = { cluster, context: contextOf(host, this.#context), timeoutMs };
         // Another kubelet leaves pods alone, but Kubernetes wants none to be there when its minor version changes.

@@ -53,7 +53,7 @@ export async function upgradeWorkerHere(
       const join = async (): Promise<void> => {
         await joinWorker({ ...workerAt(sight, to).options, master }, context);
       };
-      const cluster = { api, config, token: () => Promise.reject(notJoined()) };
+      const cluster = { api, config };
       await (drains ? whileDrained(node, { cluster, context, timeoutMs: options.timeoutMs }, join) : join());
       return upgrade;
     } finally {

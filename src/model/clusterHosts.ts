@@ -24,7 +24,20 @@ export type ClusterHost = MasterHost | WorkerHost;
 
 /** All machines of a cluster, as its file names them. */
 export interface ClusterHosts {
-  readonly master: MasterHost;
+  /** In the order of the file; the first one makes the cluster. */
+  readonly masters: readonly [MasterHost, ...MasterHost[]];
   /** In the order of the file. */
   readonly workers: readonly WorkerHost[];
+}
+
+/** What a person should know of an even number of masters; undefined for an odd one. */
+export function evenMasters({ masters }: ClusterHosts): string | undefined {
+  const count = masters.length;
+  const last = masters.at(-1);
+  if (count % 2 === 1 || !last) return undefined;
+  const borne = count / 2 - 1;
+  return (
+    `${last.place}: this is master ${count} of ${count}, and ${count} can lose ${borne === 0 ? "none" : borne}, no more ` +
+    `than ${count - 1}: etcd needs more than half of them. Have an odd number`
+  );
 }

@@ -1,3 +1,5 @@
+import { quorumOf } from "../kubernetes/etcdMembers.js";
+
 /** How a host is, compared with what its file says. */
 export type HostState =
   /** Nothing of tsdeploy runs there. */
@@ -20,9 +22,10 @@ export interface SeenHost {
 }
 
 export interface ClusterPlanInput {
-  readonly master: SeenHost;
+  /** In the order of the file: the first one makes the cluster where there is none. */
+  readonly masters: readonly [SeenHost, ...SeenHost[]];
   readonly workers: readonly SeenHost[];
-  /** Names of all nodes of the cluster; empty if it does not run. */
+  /** Names of nodes of the cluster; empty if it does not run. */
   readonly nodes: readonly string[];
   readonly options: { readonly parallel?: number; readonly prune: boolean; readonly continue: boolean };
 }
@@ -55,31 +58,33 @@ export interface ClusterPlan {
 const usualParallel = 10;
 
 /**
- * Decides what is done on which host, and in which order: the master; then new workers, so that there is room for the
- * pods of others; then those that change, one by one unless the person says otherwise; then nodes go that are not in
- * the file. Nothing is done while a host is refused, unless the person says so. Pure.
+ * Decides what is done on which host, and in which order: masters, one by one; then new workers, so that there is room
+ * for the pods of others; then those that change, one by one unless the person says otherwise; then nodes go that are
+ * not in the file. Nothing is done while a host is refused, unless the person says so. Pure.
  */
 export function planCluster(input: ClusterPlanInput): ClusterPlan {
-  const { master, workers, options } = input;
-  const hosts = [master, ...workers];
+  const { masters, workers, options } = input;
+  const hosts = [...masters, ...workers];
   const left = hosts.filter(({ state }) => state.kind === "same").map(({ name }) => name);
   const halted = haltedBy(input);
+  const waits = waitingMasters(input);
   const skipped = hosts.flatMap(({ name, state }) => {
     if (state.kind === "same") return [];
     if (state.kind === "unreachable") return [{ host: name, why: "it is not reached" }];
     if (state.kind === "refused") return [{ host: name, why: "a check stands against it" }];
-    return halted === undefined ? [] : [{ host: name, why: halted }];
+    const why = halted ?? waits.get(name);
+    return why === undefined ? [] : [{ host: name, why }];
   });
-  const named = (kinds: readonly HostState["kind"][]): string[] =>
-    workers.filter(({ state }) => kinds.includes(state.kind)).map(({ name }) => name);
-  const masterWork = { new: "make", different: "change", unknown: "change" } as const;
-  const { kind } = master.state;
+  const named = (some: readonly SeenHost[], kinds: readonly HostState["kind"][]): string[] =>
+    some.filter(({ name, state }) => kinds.includes(state.kind) && !waits.has(name)).map(({ name }) => name);
+  const fresh = named(masters, ["new"]);
+  const founders = isThere(masters) ? [] : fresh.slice(0, 1);
   const waves: Wave[] = [
-    ...(kind in masterWork
-      ? [{ work: masterWork[kind as keyof typeof masterWork], hosts: [master.name], parallel: 1 }]
-      : []),
-    { work: "join" as const, hosts: named(["new"]), parallel: options.parallel ?? usualParallel },
-    { work: "change" as const, hosts: named(["different", "unknown"]), parallel: options.parallel ?? 1 },
+    { work: "make", hosts: founders, parallel: 1 },
+    { work: "change", hosts: named(masters, ["different", "unknown"]), parallel: 1 },
+    { work: "join", hosts: fresh.slice(founders.length), parallel: 1 },
+    { work: "join", hosts: named(workers, ["new"]), parallel: options.parallel ?? usualParallel },
+    { work: "change", hosts: named(workers, ["different", "unknown"]), parallel: options.parallel ?? 1 },
   ];
   return {
     waves: halted === undefined ? waves.filter((wave) => wave.hosts.length > 0) : [],
@@ -89,20 +94,54 @@ export function planCluster(input: ClusterPlanInput): ClusterPlan {
   };
 }
 
+const workable: readonly HostState["kind"][] = ["same", "different", "unknown"];
+
+/** Whether one of them has something of a cluster. */
+function isThere(masters: readonly SeenHost[]): boolean {
+  return masters.some(({ state }) => workable.includes(state.kind));
+}
+
+/**
+ * Masters that are not to change now: without them, as long as their work lasts, etcd could not go on. All members have
+ * to be reached, or more than half of them beside the one that is worked on. Where the cluster does not run, nothing is
+ * lost.
+ */
+function waitingMasters({ masters, nodes }: ClusterPlanInput): Map<string, string> {
+  const away = masters.filter(({ state }) => ["unreachable", "refused"].includes(state.kind));
+  const up = masters.filter(({ state }) => workable.includes(state.kind));
+  const others = up.length - 1;
+  const [lost] = away;
+  if (!lost || nodes.length === 0 || others >= quorumOf(up.length + away.length)) return new Map();
+  const why = `etcd could not go on without it while ${lost.name} is away`;
+  return new Map(up.filter(({ state }) => state.kind !== "same").map(({ name }) => [name, why]));
+}
+
 /** Why nothing at all is done. */
-function haltedBy({ master, workers, options }: ClusterPlanInput): string | undefined {
-  if (master.state.kind === "unreachable") return `the master ${master.name} is not reached`;
-  if (master.state.kind === "refused") return `a check stands against the master ${master.name}`;
-  const refused = workers.filter(({ state }) => state.kind === "refused").map(({ name }) => name);
+function haltedBy(input: ClusterPlanInput): string | undefined {
+  const { masters, workers, options } = input;
+  const [first, ...further] = masters;
+  if (!isThere(masters)) {
+    if (first.state.kind === "unreachable") return `the master ${first.name} is not reached`;
+    if (first.state.kind === "refused") return `a check stands against the master ${first.name}`;
+    const away = further.filter(({ state }) => ["unreachable", "refused"].includes(state.kind)).map(({ name }) => name);
+    // They may be a cluster that runs, of which the others were lost.
+    if (away.length >= quorumOf(masters.length)) return `a cluster may run on ${someOf(away)}, which cannot be looked at`;
+  }
+  const others = isThere(masters) ? [...masters, ...workers] : [...further, ...workers];
+  const refused = others.filter(({ state }) => state.kind === "refused").map(({ name }) => name);
   if (refused.length === 0 || options.continue) return undefined;
-  return `a check stands against ${refused.slice(0, 3).join(", ")}${refused.length > 3 ? ", …" : ""}`;
+  return `a check stands against ${someOf(refused)}`;
+}
+
+function someOf(names: readonly string[]): string {
+  return `${names.slice(0, 3).join(", ")}${names.length > 3 ? ", …" : ""}`;
 }
 
 function strangersOf(
-  { master, workers, nodes, options }: ClusterPlanInput,
+  { masters, workers, nodes, options }: ClusterPlanInput,
   halted: string | undefined,
 ): Pick<ClusterPlan, "strangers" | "prunes" | "prunesNot"> {
-  const hosts = [master, ...workers];
+  const hosts = [...masters, ...workers];
   const known = new Set(hosts.map(({ nodeName }) => nodeName));
   const strangers = nodes.filter((node) => !known.has(node));
   if (strangers.length === 0) return { strangers, prunes: [] };

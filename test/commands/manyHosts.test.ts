@@ -1,5 +1,6 @@
 import { Readable } from "node:stream";
 import { beforeEach, describe, expect, it, vi } from "vitest";
+import { statusRows } from "../../src/commands/clusterStatus.js";
 import { exec } from "../../src/commands/exec.js";
 import { logs } from "../../src/commands/logs.js";
 import { watchStatus } from "../../src/commands/watchStatus.js";
@@ -90,7 +91,7 @@ function docker(name: string, components: readonly string[] = ["kubelet"]): void
 
 function hostsOf(...names: readonly string[]): ClusterHosts {
   const [master, ...workers] = names.map((name) => ({ name, options: { dockerHost: name } }));
-  return { master, workers } as unknown as ClusterHosts;
+  return { masters: [master], workers } as unknown as ClusterHosts;
 }
 
 const execOptions = { onHosts: [], all: true, component: "kubelet", output: "text" } as unknown as ExecOptions;
@@ -158,10 +159,21 @@ describe("logs of many hosts", () => {
   });
 });
 
+it("status shows all masters, each compared with the file, and nodes that are none of the file's", () => {
+  const master = (name: string) => ({ name, nodeName: name, host: { role: "master" }, state: { kind: "same" }, warnings: [] });
+  const nodes = ["a", "b", "c"].map((name) => ({ metadata: { name } }));
+  const rows = statusRows({ masters: [master("a"), master("b")], workers: [], nodes } as unknown as LookedAtCluster);
+  expect(rows.map(({ host, role, node, state }) => [host, role, node, state])).toEqual([
+    ["a", "master", "a", "same"],
+    ["b", "master", "b", "same"],
+    [undefined, undefined, "c", "no host known by this name"],
+  ]);
+});
+
 describe("status --watch", () => {
   const look = (kind: string, ready = "True"): LookedAtCluster =>
     ({
-      master: { name: "m", nodeName: "m", host: { role: "master" }, state: { kind }, warnings: [] },
+      masters: [{ name: "m", nodeName: "m", host: { role: "master" }, state: { kind }, warnings: [] }],
       workers: [],
       nodes: [{ metadata: { name: "m" }, status: { conditions: [{ type: "Ready", status: ready }] } }],
     }) as unknown as LookedAtCluster;

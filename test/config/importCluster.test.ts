@@ -181,7 +181,8 @@ describe("config import", () => {
     expect(file).toMatchObject(settings);
     const { hosts } = await validated(text);
     expect(hosts.workers.length).toBe(1);
-    expect([hosts.master.options.nodeTaints, hosts.master.options.k8sVersion]).toEqual([[], settings.k8sVersion]);
+    const { options } = hosts.masters[0];
+    expect([options.nodeTaints, options.k8sVersion]).toEqual([[], settings.k8sVersion]);
   });
 
   it("takes of RKE's what has a counterpart", async () => {

@@ -7,6 +7,8 @@ import { loadOptions, type OptionSources } from "../../src/config/loadOptions.js
 import type { CommandName } from "../../src/config/optionTable.js";
 import { type Problem, TsdeployError } from "../../src/model/errors.js";
 import type { UpOptions } from "../../src/model/options.js";
+import type { ReportEvent } from "../../src/report/events.js";
+import type { RunContext } from "../../src/report/runContext.js";
 
 let folder: string;
 
@@ -76,8 +78,8 @@ hosts:
 describe("hosts of a file", () => {
   it("are a master and workers, each with the file's options and its own", async () => {
     const { hosts } = await load(lab);
-    expect(hosts.master).toMatchObject({ name: "10.0.0.5", role: "master" });
-    expect(hosts.master.options).toMatchObject({
+    expect(hosts.masters[0]).toMatchObject({ name: "10.0.0.5", role: "master" });
+    expect(hosts.masters[0].options).toMatchObject({
       clusterName: "lab",
       k8sVersion: "v1.20.2",
       dockerHost: "ssh://root@10.0.0.5",
@@ -99,10 +101,21 @@ describe("hosts of a file", () => {
     const env = { TSDEPLOY_NODE_NAME: "all", DOCKER_HOST: "tcp://10.9.9.9", TSDEPLOY_TIMEOUT: "7m", TSDEPLOY_POD_CIDR: "10.7.0.0/16" };
     const { hosts, parallel } = await load(lab, { env, flags: { dryRun: true, parallel: "3" } });
     expect(parallel).toBe(3);
-    expect(hosts.master.options).toMatchObject({ dryRun: true, timeoutMs: 420_000, podCidr: ["10.200.0.0/16"] });
-    expect(hosts.master.options.nodeName).toBeUndefined();
+    expect(hosts.masters[0].options).toMatchObject({ dryRun: true, timeoutMs: 420_000, podCidr: ["10.200.0.0/16"] });
+    expect(hosts.masters[0].options.nodeName).toBeUndefined();
     expect(hosts.workers[1]?.options).toMatchObject({ dryRun: true, timeoutMs: 420_000 });
     expect(hosts.workers[1]?.options.dockerHost).toBeUndefined();
+  });
+
+  it("may have several masters, which makes the cluster one of several; kubectl goes to the first", async () => {
+    const master = (name: string): string => `- {role: master, dockerContext: ${name}}\n`;
+    const { hosts } = await load(`hosts:\n${["a", "b", "c"].map(master).join("")}- {role: worker, dockerContext: d}\n`);
+    expect(hosts.masters.map(({ name, options }) => [name, options.severalMasters, options.given.has("severalMasters")]))
+      .toEqual(["a", "b", "c"].map((name) => [name, true, true]));
+    expect(hosts.masters.map(({ options }) => options.kubeconfig !== undefined)).toEqual([true, false, false]);
+    expect(hosts.workers.map(({ name }) => name)).toEqual(["d"]);
+    const one = await load(`hosts:\n${master("a")}`);
+    expect(one.hosts.masters.map(({ options }) => options.severalMasters)).toEqual([false]);
   });
 
   it("have patches of their own, in folders beside the file", async () => {
@@ -110,14 +123,14 @@ describe("hosts of a file", () => {
     writeFileSync(join(folder, "six/kubeletconfiguration.yaml"), "maxPods: 10\n");
     const { hosts } = await load(lab.replace("nodeName: node-six", "nodeName: node-six\n    patches: six"));
     expect(hosts.workers.map(({ options }) => options.patches.length)).toEqual([1, 0]);
-    expect(hosts.master.options.patches).toEqual([]);
+    expect(hosts.masters[0].options.patches).toEqual([]);
   });
 
   it("of two Dockers on one machine are called by their endpoints", async () => {
     const { hosts } = await load(
       "hosts:\n- {role: master, dockerHost: 'tcp://10.0.0.5:1'}\n- {role: worker, dockerHost: 'tcp://10.0.0.5:2'}\n",
     );
-    expect([hosts.master.name, hosts.workers[0]?.name]).toEqual(["tcp://10.0.0.5:1", "tcp://10.0.0.5:2"]);
+    expect([hosts.masters[0].name, hosts.workers[0]?.name]).toEqual(["tcp://10.0.0.5:1", "tcp://10.0.0.5:2"]);
   });
 });
 
@@ -169,9 +182,24 @@ hosts:
     ["no master", "hosts:\n- {role: worker, dockerContext: a}\n", "NO_MASTER cluster.yaml:1:1: none of the hosts is a master"],
     ["no role", "hosts:\n- {role: master, dockerContext: a}\n- {dockerContext: b}\n", "ROLE_INVALID cluster.yaml:3:3: this host has no role"],
     [
-      "two masters",
-      "hosts:\n- {role: master, dockerContext: a}\n- {role: master, dockerContext: b}\n",
-      "SEVERAL_MASTERS cluster.yaml:3:10: this is another master beside that at cluster.yaml:2:10; one master is supported now",
+      "two masters of a cluster that is to have one",
+      "severalMasters: no\nhosts:\n- {role: master, dockerContext: a}\n- {role: master, dockerContext: b}\n",
+      "OPTION_CONFLICT cluster.yaml:1:17: a cluster of one master cannot have another one, at cluster.yaml:4:10",
+    ],
+    [
+      "two masters of a version that knows no several",
+      "k8sVersion: v1.10.13\nhosts:\n- {role: master, dockerContext: a}\n- {role: master, dockerContext: b}\n",
+      expect.stringMatching(/^SEVERAL_MASTERS_UNSUPPORTED cluster.yaml:4:10: severalMasters: /),
+    ],
+    [
+      "masters of two versions",
+      "hosts:\n- {role: master, dockerContext: a, k8sVersion: v1.20.2}\n- {role: master, dockerContext: b}\n",
+      "VERSION_SKEW cluster.yaml:2:48: this master would have another version than that at cluster.yaml:3:3",
+    ],
+    [
+      "two masters of one address",
+      "hosts:\n- {role: master, dockerContext: a, ip: 10.0.0.5}\n- {role: master, dockerContext: b, ip: 10.0.0.5}\n",
+      "HOST_TWICE cluster.yaml:3:40: the host at cluster.yaml:2:40 has the same address, 10.0.0.5",
     ],
     [
       "two of one Docker",
@@ -242,10 +270,28 @@ hosts:
 });
 
 describe("config", () => {
+  const warnings: string[] = [];
+  const context = {
+    report: (event: ReportEvent) => event.kind === "warning" && warnings.push(event.message),
+  } as unknown as RunContext;
+
+  it("validate says that an even number of masters is of no use, and of an odd one nothing", async () => {
+    const masters = (count: number): string =>
+      `hosts:\n${Array.from({ length: count }, (_, n) => `- {role: master, dockerContext: m${n}}\n`).join("")}`;
+    const said = async (count: number): Promise<string[]> => {
+      warnings.length = 0;
+      await configValidate(await load(masters(count)), context);
+      return [...warnings];
+    };
+    for (const odd of [1, 3, 5]) expect(await said(odd)).toEqual([]);
+    expect(await said(2)).toEqual([expect.stringContaining("cluster.yaml:3:3: this is master 2 of 2, and 2 can lose none")]);
+    expect(await said(4)).toEqual([expect.stringContaining("4 can lose 1, no more than 3")]);
+  });
+
   it("validate counts the hosts", async () => {
-    const { text, data } = await configValidate(await load(lab));
+    const { text, data } = await configValidate(await load(lab), context);
     expect(text).toBe("No mistakes: master 10.0.0.5, 2 workers");
-    expect(data).toEqual({ master: "10.0.0.5", workers: ["node-six", "seven"] });
+    expect(data).toEqual({ masters: ["10.0.0.5"], workers: ["node-six", "seven"] });
   });
 
   it("print shows what each host has in the end, and that can be read again", async () => {
@@ -254,7 +300,7 @@ describe("config", () => {
     expect(text).toContain("serviceCidr: 10.96.0.0/12");
     expect(text).toMatch(/max-pods: "50"/);
     const again = await load(text);
-    expect(again.hosts.master.options).toMatchObject({ clusterName: "lab", podCidr: ["10.200.0.0/16"] });
+    expect(again.hosts.masters[0].options).toMatchObject({ clusterName: "lab", podCidr: ["10.200.0.0/16"] });
     const own = ["nodeName", "ip", "nodeLabels", "nodeTaints", "extraArgs", "k8sVersion"] as const;
     for (const [index, { options }] of before.hosts.workers.entries()) {
       for (const key of own) expect(again.hosts.workers[index]?.options[key]).toEqual(options[key]);

@@ -18,8 +18,8 @@ vi.mock("../../src/deploy/withEngine.js", () => ({
 it("looks at a thousand hosts by few connections at a time, and none of them stops the others", async () => {
   const [master, ...workers] = Array.from({ length: 1000 }, (_, n) => ({ name: `h${n}`, options: { nodeName: `h${n}` } }));
   const context = { report: () => undefined, signal: new AbortController().signal, env: {} } as unknown as RunContext;
-  const seen = await lookAtHosts({ master, workers } as unknown as ClusterHosts, context);
-  const all = [seen.master, ...seen.workers];
+  const seen = await lookAtHosts({ masters: [master], workers } as unknown as ClusterHosts, context);
+  const all = [...seen.masters, ...seen.workers];
   expect(all.map(({ name }) => name)).toEqual(all.map((_, n) => `h${n}`));
   expect(new Set(all.map(({ state }) => state.kind))).toEqual(new Set(["unreachable"]));
   // The master's beside the workers'.

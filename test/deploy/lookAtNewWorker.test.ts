@@ -37,7 +37,7 @@ it("a worker that has the image of another version only is a new one: it gets th
   world.images = [old];
   world.version = "v1.21.0";
   const hosts: ClusterHosts = {
-    master: { role: "master", name: "one", place: "cluster.yaml:2:3", options: { ...masterOptions, dockerHost: "tcp://one" } },
+    masters: [{ role: "master", name: "one", place: "cluster.yaml:2:3", options: { ...masterOptions, dockerHost: "tcp://one" } }],
     workers: [{ role: "worker", name: "two", place: "cluster.yaml:3:3", options: { ...workerOptions, dockerHost: "tcp://two" } }],
   };
   const context: Partial<RunContext> = { report: () => undefined, signal: new AbortController().signal, env: {} };

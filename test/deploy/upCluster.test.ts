@@ -3,7 +3,7 @@ import { up } from "../../src/commands/up.js";
 import type { LookedAtCluster } from "../../src/deploy/lookAtHosts.js";
 import type { ClusterHosts } from "../../src/model/clusterHosts.js";
 import { TsdeployError } from "../../src/model/errors.js";
-import type { UpOptions, WorkerOptions } from "../../src/model/options.js";
+import type { MasterOptions, UpOptions, WorkerOptions } from "../../src/model/options.js";
 import type { HostState } from "../../src/plan/planCluster.js";
 import type { ReportEvent } from "../../src/report/events.js";
 import type { RunContext } from "../../src/report/runContext.js";
@@ -14,7 +14,9 @@ const world = vi.hoisted(() => ({
   done: [] as string[],
   /** By their owner. */
   cordoned: new Set<string>(),
-  deployMaster: (): Promise<unknown> => Promise.resolve({ kind: "changed" }),
+  deployMaster: (name: string): Promise<unknown> => Promise.resolve({ kind: "changed", name }),
+  /** Masters whose API server does not answer. */
+  silent: new Set<string>(),
   joinWorker: (options: unknown): Promise<unknown> => Promise.resolve({ kind: "changed", options }),
   drain: (): Promise<void> => Promise.resolve(),
 }));
@@ -25,9 +27,11 @@ vi.mock("../../src/deploy/prepareUpgrade.js", () => ({
   prepareUpgrade: () => Promise.resolve({ plan: { stops: [] }, blockers: [] }),
 }));
 vi.mock("../../src/deploy/deployMaster.js", () => ({
-  deployMaster: () => {
-    world.done.push("master");
-    return world.deployMaster();
+  deployMaster: ({ nodeName = "", join, token }: MasterOptions) => {
+    // A single one is called m.
+    const name = nodeName === "m" ? "" : ` ${nodeName}`;
+    world.done.push(`master${name}${join === undefined ? "" : ` joins ${join} by ${token ?? ""}`}`);
+    return world.deployMaster(nodeName);
   },
 }));
 vi.mock("../../src/deploy/joinWorker.js", () => ({
@@ -45,11 +49,16 @@ vi.mock("../../src/deploy/bringImage.js", () => ({
   },
 }));
 vi.mock("../../src/deploy/withHelper.js", () => ({
-  withHelper: (_options: unknown, _context: unknown, use: (host: unknown) => unknown) =>
-    use({ helper: { readFiles: () => Promise.resolve(new Map()), clockMs: () => Promise.resolve(0) } }),
+  withHelper: ({ nodeName }: { nodeName: string }, _context: unknown, use: (host: unknown) => unknown) =>
+    use({ helper: { readFiles: () => Promise.resolve(new Map([["name", nodeName]])), clockMs: () => Promise.resolve(0) } }),
 }));
 vi.mock("../../src/deploy/hostApi.js", () => ({
-  adminApi: () => Promise.resolve({ get: () => Promise.resolve({}), close: () => undefined }),
+  adminApi: (_: unknown, files: Map<string, string>) => {
+    const name = files.get("name") ?? "";
+    const get = () => (world.silent.has(name) ? Promise.reject(new Error("no answer")) : Promise.resolve({}));
+    const host = name === "m" ? "10.0.0.1" : name;
+    return Promise.resolve({ server: `https://${host}:6443`, get, close: () => undefined });
+  },
 }));
 vi.mock("../../src/kubernetes/bootstrapObjects.js", () => ({
   clusterConfigPath: "/",
@@ -63,6 +72,13 @@ vi.mock("../../src/deploy/joinTokens.js", () => ({
   endToken: (_api: unknown, id: string) => {
     world.done.push(`revoke ${id}`);
     return Promise.resolve();
+  },
+}));
+vi.mock("../../src/deploy/masterTokens.js", () => ({
+  masterTokenMs: 1e9,
+  makeMasterToken: () => {
+    world.done.push("token for masters");
+    return Promise.resolve({ id: "ghijkl", joinToken: "SECRET-KEY" });
   },
 }));
 vi.mock("../../src/apply/leaveCluster.js", () => ({
@@ -90,23 +106,25 @@ const fresh: HostState = { kind: "new" };
 const different = (drains: boolean): HostState => ({ kind: "different", changes: ["replace container kubelet"], drains });
 const refused: HostState = { kind: "refused" };
 
-/** A look at a master `m` and these workers. */
+/** A look at a master `m`, or these masters, and these workers. */
 function seen(
-  master: HostState,
+  master: HostState | Readonly<Record<string, HostState>>,
   workers: Readonly<Record<string, HostState>>,
   nodes: readonly string[] = [],
 ): LookedAtCluster {
   const look = (name: string, role: "master" | "worker", state: HostState) => {
-    const options = { nodeName: name, timeoutMs: 1000, pullTimeoutMs: 1000 };
+    const options = { nodeName: name, timeoutMs: 1000, pullTimeoutMs: 1000, given: new Set<string>() };
     const failure = { exitCode: 3, problems: [{ code: "SWAP_ON", message: "swap is on" }] };
     const host = { name, role, options } as unknown;
     return { name, nodeName: name, state, warnings: [], host, ...(state.kind === "refused" && { failure }) };
   };
   return {
-    master: look("m", "master", master),
+    masters: Object.entries("kind" in master ? { m: master as HostState } : master).map(([name, state]) =>
+      look(name, "master", state),
+    ),
     workers: Object.entries(workers).map(([name, state]) => look(name, "worker", state)),
     nodes: nodes.map((name) => ({ metadata: { name } })),
-  } as LookedAtCluster;
+  } as unknown as LookedAtCluster;
 }
 
 let events: ReportEvent[];
@@ -117,6 +135,7 @@ beforeEach(() => {
   abort = new AbortController();
   world.done.length = 0;
   world.cordoned.clear();
+  world.silent.clear();
   world.looks.length = 0;
   world.deployMaster = () => Promise.resolve({ kind: "changed" });
   world.joinWorker = () => Promise.resolve({ kind: "changed" });
@@ -125,7 +144,7 @@ beforeEach(() => {
 
 async function run(look: LookedAtCluster, options: Partial<UpOptions> = {}, confirmed = true) {
   const hosts: ClusterHosts = {
-    master: look.master.host,
+    masters: look.masters.map(({ host }) => host) as unknown as ClusterHosts["masters"],
     workers: look.workers.map(({ host }) => host),
   };
   world.looks.unshift(look);
@@ -192,6 +211,46 @@ describe("up", () => {
     expect([stopped.outcomes, stopped.exitCode, world.done]).toEqual([{ m: "skipped", a: "skipped", b: "skipped" }, 3, []]);
     const { outcomes, exitCode } = await run(seen(same, { a: fresh, b: refused }), { continue: true });
     expect([outcomes, exitCode]).toEqual([{ m: "same", a: "joined", b: "skipped" }, 3]);
+  });
+
+  it("has further masters join one by one, by a token of theirs for this run alone, before workers do", async () => {
+    const { outcomes, text, data } = await run(seen({ a: fresh, b: fresh, c: fresh }, { w: fresh }));
+    expect(outcomes).toEqual({ a: "made", b: "joined", c: "joined", w: "joined" });
+    expect(world.done).toEqual([
+      ...["master a", "bring hyperkube to b", "token for masters", "master b joins a by SECRET-KEY"],
+      ...["bring hyperkube to c", "master c joins a by SECRET-KEY"],
+      ...["bring hyperkube to w", "token", "begin w of a by SECRET", "end w", "revoke abcdef", "revoke ghijkl"],
+    ]);
+    expect(JSON.stringify([events, text, data])).not.toContain("SECRET");
+  });
+
+  it("finds the cluster by any master that answers: the first one is lost, the next one is silent", async () => {
+    world.silent.add("b");
+    const look = seen({ a: { kind: "unreachable" }, b: same, c: same }, { w: fresh }, ["a", "b", "c"]);
+    const { outcomes } = await run(look);
+    expect(outcomes).toEqual({ a: "skipped", b: "same", c: "same", w: "joined" });
+    expect(world.done).toContain("begin w of c by SECRET");
+  });
+
+  it("a new machine in place of the first master joins the others", async () => {
+    await run(seen({ a: fresh, b: same, c: same }, {}, ["b", "c"]));
+    expect(world.done.filter((what) => what.startsWith("master"))).toEqual(["master a joins b by SECRET-KEY"]);
+  });
+
+  it("after a master that fails no other one is touched, nor a worker", async () => {
+    world.deployMaster = (name) =>
+      name === "b"
+        ? Promise.reject(new TsdeployError("failed", { code: "ETCD_DEAD", message: "it died" }))
+        : Promise.resolve({ kind: "changed" });
+    const { outcomes, exitCode } = await run(seen({ a: fresh, b: fresh, c: fresh }, { w: fresh }));
+    expect([outcomes, exitCode]).toEqual([{ a: "made", b: "failed", c: "skipped", w: "skipped" }, 6]);
+    expect(world.done.at(-1)).toBe("revoke ghijkl");
+  });
+
+  it("warns of an even number of masters", async () => {
+    await run(seen({ a: same, b: same }, {}));
+    const warnings = events.flatMap((event) => (event.kind === "warning" ? event.message : []));
+    expect(warnings).toEqual([expect.stringContaining("this is master 2 of 2, and 2 can lose none")]);
   });
 
   it("never works on more workers at once than --parallel", async () => {
