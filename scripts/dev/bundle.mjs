@@ -36,6 +36,8 @@ const { metafile } = await build({
   splitting: true,
   format: "esm",
   platform: "node",
+  // Of a package that has both, ES modules: what nobody imports is then left out.
+  mainFields: ["module", "main"],
   target: "node20",
   sourcemap: true,
   sourcesContent: false,
