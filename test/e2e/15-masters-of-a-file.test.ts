@@ -14,10 +14,10 @@ const all: readonly Machine[] = [...machines, machine4];
 const endpoints = new Map<Machine, string>();
 let env: NodeJS.ProcessEnv = {};
 
-/** The cluster's file: three masters and a worker, with this label on the worker. */
-function write(site: string): void {
+/** The cluster's file: three masters and a worker, whose kubelet says this much. */
+function write(verbosity: number): void {
   const hosts = all.map((machine) => {
-    const role = machine === machine4 ? `worker, nodeLabels: {site: ${site}}` : "master";
+    const role = machine === machine4 ? `worker, extraArgs: {kubelet: {v: '${verbosity}'}}` : "master";
     return `  - {role: ${role}, dockerHost: '${endpoints.get(machine) ?? ""}', nodeName: ${machine.name}}\n`;
   });
   const shared = `clusterName: masters\nk8sVersion: ${version}\nnetwork: bridge\ndns: false\n`;
@@ -42,11 +42,11 @@ beforeAll(async () => {
   const found = await Promise.all(all.map((machine) => machine.environment("ssh")));
   for (const [n, one] of found.entries()) endpoints.set(all[n] ?? machine1, one["DOCKER_HOST"] ?? "");
   env = { PATH: found[0]?.["PATH"] };
-  write("lab");
+  write(2);
 });
 
 afterAll(async () => {
-  write("lab");
+  write(2);
   await tryTsdeploy(["down", "--file", file, "--purge", "--yes", "--force"], { env });
   if (process.env["TSDEPLOY_E2E_KEEP"] === undefined) await runOk("scripts/dev/machines", ["down", String(machine4.number)]);
 });
@@ -68,7 +68,7 @@ describe("three masters and a worker from one file", () => {
 
   it("go on without the first: the worker is changed, status shows all, and the exit code says that one is away", async () => {
     await machine1.powerOff();
-    write("edge");
+    write(3);
     const { run, outcomes } = await up();
     expect(outcomes, run.stderr).toEqual(["skipped", "same", "same", "changed"]);
     expect(run.exitCode).toBe(5);
