@@ -106,8 +106,10 @@ for driver in cgroupfs:kubepods systemd:kubepods.slice; do
   fi
 done
 # An etcd of ours that lost its data, and ends because of that, leaves a folder with an empty database (16 KiB), and no log.
+# What cannot be looked at is data.
 has_content() {
-  [[ -n $(find "$1" -type f \( -name '*.wal' -o -size +32k \) -print -quit) ]]
+  local found
+  ! found=$(find "$1" -type f \( -name '*.wal' -o -size +32k \) -print -quit) || [[ $found ]]
 }
 member=$host/var/lib/etcd/member
 if [[ -e $member ]] && { [[ ! -e $host/etc/kubernetes/tsdeploy.yaml ]] || has_content "$member/"; }; then

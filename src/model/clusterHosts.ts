@@ -37,7 +37,7 @@ export function evenMasters({ masters }: ClusterHosts): string | undefined {
   if (count % 2 === 1 || !last) return undefined;
   const borne = count / 2 - 1;
   return (
-    `${last.place}: this is master ${count} of ${count}, and ${count} can lose ${borne === 0 ? "none" : borne}, no more ` +
-    `than ${count - 1}: etcd needs more than half of them. Have an odd number`
+    `${last.place}: ${count} masters can lose ${borne === 0 ? "none" : borne}, no more than ${count - 1} can: etcd needs ` +
+    "more than half of them. Have an odd number"
   );
 }

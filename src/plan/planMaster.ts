@@ -109,9 +109,11 @@ export function planMaster(input: MasterPlanInput): Plan {
   const pauseStep = imageStep("pause-image", images.pause, config);
   const etcdStep = imageStep("etcd-image", images.etcd, config);
   const needs = [...etcdStep, ...pauseStep].map(({ id }) => id);
-  const founder = etcdContainer({ ...etcdInput, founds: true });
-  const members = config.severalMasters === true ? { node, joins: input.joins, founder } : undefined;
-  const etcdPart = etcdSteps({ etcd, features, observed, needs, members });
+  const members = config.severalMasters === true && {
+    ...{ node, joins: input.joins },
+    founder: etcdContainer({ ...etcdInput, founds: true }),
+  };
+  const etcdPart = etcdSteps({ etcd, features, observed, needs, ...(members && { members }) });
   const files = masterFiles(parts);
   return {
     role: "master",

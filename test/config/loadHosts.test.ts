@@ -284,8 +284,8 @@ describe("config", () => {
       return [...warnings];
     };
     for (const odd of [1, 3, 5]) expect(await said(odd)).toEqual([]);
-    expect(await said(2)).toEqual([expect.stringContaining("cluster.yaml:3:3: this is master 2 of 2, and 2 can lose none")]);
-    expect(await said(4)).toEqual([expect.stringContaining("4 can lose 1, no more than 3")]);
+    expect(await said(2)).toEqual([expect.stringContaining("cluster.yaml:3:3: 2 masters can lose none, no more than 1")]);
+    expect(await said(4)).toEqual([expect.stringContaining("4 masters can lose 1, no more than 3")]);
   });
 
   it("validate counts the hosts", async () => {

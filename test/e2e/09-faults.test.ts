@@ -1,5 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { cutShort } from "./support/cutShort.js";
 import { eventually } from "./support/eventually.js";
 import { differences, footprint, savedFootprint } from "./support/footprint.js";
 import { type Machine, machine1, machine2, machine3 } from "./support/machine.js";
@@ -21,19 +22,6 @@ const ofMaster = steps(
 );
 const ofWorker = steps(["kubelet", "node-ready"], ["files", "proxy", "node-registered"]);
 const ofTeardown = steps(["remove-containers", "remove-records"], ["stop-kubelet", "stop-etcd", "remove-kubelet", "clean-up"]);
-
-/** A run that gets a signal as soon as it has begun a step. */
-async function cutShort(
-  args: readonly string[],
-  machine: Machine,
-  step: string,
-  signal: NodeJS.Signals,
-): Promise<RunResult> {
-  const killAt = { says: `step ${step}: started`, signal };
-  const result = await tryTsdeploy([...args, "--verbose"], { machine, killAt });
-  expect(result.stderr, "the step was reached").toContain(killAt.says);
-  return result;
-}
 
 /** Machines share a kernel: these are another machine's while a cluster runs there. */
 const kernelWide = /sysctl: (kernel|vm)\./;

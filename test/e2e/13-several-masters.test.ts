@@ -1,11 +1,12 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { cutShort } from "./support/cutShort.js";
 import { eventually } from "./support/eventually.js";
 import { differences, footprint, savedFootprint } from "./support/footprint.js";
 import { type Machine, machine1, machine2, machine3, machine4, machines } from "./support/machine.js";
 import { kubectl, said, tryKubectl, tryTsdeploy, tsdeploy, workFolder } from "./support/operator.js";
-import { type RunOptions, type RunResult, runOk } from "./support/run.js";
+import { type RunOptions, runOk } from "./support/run.js";
 import { makeMachines } from "./support/setup.js";
 import { Writer } from "./support/writer.js";
 import { toolbox } from "./support/workload.js";
@@ -29,19 +30,6 @@ async function joinLine(master: Machine): Promise<string[]> {
   const [program, ...args] = stdout.trim().split(" ");
   expect(program).toBe("tsdeploy");
   return args;
-}
-
-/** A run that gets a signal as soon as it has begun a step. */
-async function cutShort(
-  args: readonly string[],
-  machine: Machine,
-  step: string,
-  signal: NodeJS.Signals,
-): Promise<RunResult> {
-  const killAt = { says: `step ${step}: started`, signal };
-  const result = await tryTsdeploy([...args, "--verbose", "--wait"], { machine, killAt });
-  expect(result.stderr, "the step was reached").toContain(killAt.says);
-  return result;
 }
 
 interface Member {
@@ -194,7 +182,7 @@ describe("a cluster of three masters", () => {
   it("one whose joining is killed, and given up, is taken away by teardown, and etcd has no trace of it", async () => {
     const line = await joinLine(machine1);
     // etcd knows the member, which has never run.
-    await cutShort(line, machine2, "etcd", "SIGKILL");
+    await cutShort([...line, "--wait"], machine2, "etcd", "SIGKILL");
     await tsdeploy(["teardown", "--yes", "--purge", "--wait"], { machine: machine2 });
     await isAsItWas(machine2);
     await allVote(machine1, [machine1]);
@@ -202,16 +190,16 @@ describe("a cluster of three masters", () => {
 
   it("a second one joins by the line that the first prints, though killed twice on the way", async () => {
     const line = await joinLine(machine1);
-    await cutShort(line, machine2, "etcd", "SIGKILL");
+    await cutShort([...line, "--wait"], machine2, "etcd", "SIGKILL");
     expect((await members(machine1)).map(({ name }) => name).sort()).toEqual([machine2.address, machine1.name]);
-    await cutShort(line, machine2, "etcd-votes", "SIGKILL");
+    await cutShort([...line, "--wait"], machine2, "etcd-votes", "SIGKILL");
     await tsdeploy([...line, "--wait"], { machine: machine2 });
     await allVote(machine1, [machine1, machine2]);
     await areReady(machine2, [machine1, machine2, machine4]);
   });
 
   it("a third one, stopped by Ctrl-C when it votes, leaves the two as they were", async () => {
-    const result = await cutShort(await joinLine(machine2), machine3, "node-ready", "SIGINT");
+    const result = await cutShort([...(await joinLine(machine2)), "--wait"], machine3, "node-ready", "SIGINT");
     expect(result.exitCode, said(result)).toBe(130);
     await isAsItWas(machine3);
     await allVote(machine1, [machine1, machine2]);

@@ -90,6 +90,23 @@ describe("facts", () => {
     expect([facts.symlinks, facts.entries, facts.mountsBelowKubelet]).toEqual([[], [], []]);
   });
 
+  it("know etcd's data from what an etcd of ours leaves that has lost it, and take no other for lost", async () => {
+    const hasData = async (then: string): Promise<boolean> => {
+      await sh(then);
+      return (await helper.collectFacts({ dockerRootDir: "/var/lib/docker" })).etcdData;
+    };
+    const db = "/var/lib/etcd/member/snap/db";
+    try {
+      expect(await hasData(`mkdir -p /var/lib/etcd/member/snap && truncate -s 16K ${db}`), "nobody's").toBe(true);
+      expect(await hasData("mkdir -p /etc/kubernetes && touch /etc/kubernetes/tsdeploy.yaml"), "empty").toBe(false);
+      expect(await hasData(`truncate -s 1M ${db}`), "a database").toBe(true);
+      const log = "mkdir /var/lib/etcd/member/wal && touch /var/lib/etcd/member/wal/0-0.wal";
+      expect(await hasData(`rm ${db} && ${log}`), "a log").toBe(true);
+    } finally {
+      await sh("rm -rf /var/lib/etcd /etc/kubernetes");
+    }
+  });
+
   it("name the file behind a stub of nameservers, wherever its link leads", async () => {
     const resolver = async (script: string) => {
       await sh(script);
