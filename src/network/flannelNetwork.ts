@@ -3,7 +3,6 @@ import { apiserverOf } from "../kubernetes/networks.js";
 import { rbacObjects } from "../kubernetes/rbacObjects.js";
 import type { VersionFeatures } from "../kubernetes/versions.js";
 import { isDualStack } from "../model/addressRanges.js";
-import type { ClusterConfig } from "../model/clusterConfig.js";
 import type { ExistingFile } from "../model/hostFacts.js";
 import type { HostFile } from "../model/hostFile.js";
 import { paths } from "../model/hostLayout.js";
@@ -43,7 +42,7 @@ export const flannelNetwork: PodNetwork = {
   forwardsPods: true,
   makesNodesReady: true,
   cniFile: (node, podCidrs) => bridgeNetworkFile(node.features, { podCidrs, mtu: podMtu(node) }),
-  files: ({ config }) => [flannelConfiguration(config)],
+  files: (node) => [flannelConfiguration(node)],
   agent: flannelAgent,
   objects: (_, features) => flannelObjects(features),
   notes: () => [],
@@ -64,9 +63,13 @@ function podMtu({ config, observed, nodeIp, networkInterface }: NetworkNode): nu
 }
 
 /** flanneld's configuration. The type is always written: without one its documents and its code differ. */
-function flannelConfiguration({ podCidr, networkBackend, networkMtu }: ClusterConfig): HostFile {
+function flannelConfiguration(node: NetworkNode): HostFile {
+  const { podCidr, networkBackend } = node.config;
   const port = networkBackend === "vxlan" ? { VNI: 1, Port: 8472 } : {};
-  const mtu = networkMtu === undefined ? {} : { MTU: networkMtu };
+  const [inner, outer] = [podMtu(node), interfaceMtu(node.observed.host, node)];
+  // flannel's own is of the packets that it sends, from which it takes its overhead, that of IPv4, for what pods send.
+  const sent = inner === undefined ? undefined : inner + overheads[networkBackend];
+  const mtu = sent === undefined || sent === outer ? {} : { MTU: sent };
   const [Network, IPv6Network] = podCidr;
   const ipv6 = IPv6Network === undefined ? {} : { EnableIPv6: true, IPv6Network };
   const document = { Network, ...ipv6, Backend: { Type: networkBackend, ...port, ...mtu } };

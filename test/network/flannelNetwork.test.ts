@@ -56,6 +56,18 @@ describe("a pod's largest packet", () => {
     expect(podMtu(node({ networkMtu: 1300 }))).toBe(1300);
     expect(podMtu(node({ networkMtu: 9000 }))).toBe(1450);
   });
+
+  test("is that of flannel's own interface, too, which flannel makes smaller than it is told by what the backend adds", () => {
+    const backendMtu = (of: NetworkNode): unknown =>
+      (JSON.parse(flannelNetwork.files(of)[0]?.content ?? "") as { Backend: { MTU?: number } }).Backend.MTU;
+    expect(backendMtu(node({ networkMtu: 1300 }))).toBe(1350);
+    expect(backendMtu(node({ networkBackend: "wireguard", networkMtu: 1300 }))).toBe(1380);
+    // Nothing that flannel would not find by itself.
+    expect(backendMtu(node())).toBeUndefined();
+    expect(backendMtu(node({ networkMtu: 9000 }))).toBeUndefined();
+    // The longer header of IPv6, which flannel does not think of.
+    expect(backendMtu(node({ podCidr: ["10.244.0.0/16", "fd00:10:244::/56"] }))).toBe(1480);
+  });
 });
 
 test.each(networkBackends)("the type %s is always written: without one flannel takes udp", (networkBackend) => {
