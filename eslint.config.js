@@ -28,7 +28,7 @@ const roomRules = rooms.map((room, index) => ({
       {
         patterns: [
           {
-            group: ["**/cli.js", "**/program.js", ...rooms.slice(0, index).map((above) => `**/${above}/*`)],
+            group: ["**/main.js", "**/program.js", ...rooms.slice(0, index).map((above) => `**/${above}/*`)],
             message: `src/${room}/ imports only from the rooms below it: ${rooms.slice(index + 1).join(", ") || "none"}.`,
           },
         ],

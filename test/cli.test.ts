@@ -39,6 +39,15 @@ describe("the package", () => {
     expect(stderr).toContain("DOCKER_UNREACHABLE");
     expect(status).toBe(5);
     expect(readFileSync(join(folder, "package/dist/LICENSES.txt"), "utf8")).toMatch(/^dockerode [\d.]+ \(Apache-2.0\)$/m);
+    // Another Node.js may refuse V8's code cache.
+    writeFileSync(join(folder, `package/dist/bundle/main.${process.arch}.cache`), "made by another");
+    expect(run("versions").stdout).toContain(defaultVersion);
+  });
+
+  it("has a code cache that this Node.js takes", () => {
+    const load = "const { runBundle } = require('./dist/runBundle.js'); console.log(runBundle().cachedDataRejected)";
+    const { stdout } = spawnSync(process.execPath, ["-e", load, "unused", "--version"], { env, encoding: "utf8" });
+    expect(stdout).toMatch(/^false$/m);
   });
 });
 

@@ -1,14 +1,20 @@
 #!/usr/bin/env node
 /**
- * The second half of `npm run build`: dist/cli.js and the chunks that its commands load when they run, with all npm
- * packages in them. Loading a few files instead of a thousand is what makes the CLI start fast.
+ * The second half of `npm run build`: one file of everything, with all npm packages in it, V8's code cache of it, and
+ * dist/cli.js, which runs it. That a thousand files need not be found, read and compiled is what makes the CLI start
+ * fast.
  */
-import { chmod, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { build } from "esbuild";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
+const dist = join(root, "dist");
 
 /**
  * Parts of dockerode that tsdeploy does not use and that cannot be bundled: SSH (`ssh2` has native code; tsdeploy runs
@@ -25,31 +31,86 @@ const unused = {
   },
 };
 
-await rm(join(root, "dist"), { recursive: true, force: true });
-const { metafile } = await build({
+const common = {
   absWorkingDir: root,
-  entryPoints: ["src/cli.ts"],
-  outdir: "dist",
-  // src/model/packageRoot.ts counts on that folder.
-  chunkNames: "chunks/[name]-[hash]",
-  bundle: true,
-  splitting: true,
-  format: "esm",
+  format: "cjs",
   platform: "node",
-  // Of a package that has both, ES modules: what nobody imports is then left out.
-  mainFields: ["module", "main"],
   target: "node20",
-  sourcemap: true,
-  sourcesContent: false,
-  // CommonJS packages call require() for Node's own modules.
-  banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+  // import() of a part of the bundle runs that part; of a module of Node.js it is require().
+  supported: { "dynamic-import": false },
   legalComments: "none",
-  plugins: [unused],
-  metafile: true,
   logLevel: "warning",
-});
-await writeFile(join(root, "dist/LICENSES.txt"), await licences(Object.keys(metafile.inputs)));
-await chmod(join(root, "dist/cli.js"), 0o755);
+};
+
+await rm(dist, { recursive: true, force: true });
+const [{ metafile }] = await Promise.all([
+  build({
+    ...common,
+    entryPoints: ["src/main.ts"],
+    bundle: true,
+    // src/model/packageRoot.ts counts on that folder.
+    outfile: "dist/bundle/main.js",
+    // Of a package that has both, ES modules: what nobody imports is then left out.
+    mainFields: ["module", "main"],
+    // Names stay: they are in the stack of a bug.
+    minifySyntax: true,
+    minifyWhitespace: true,
+    sourcemap: true,
+    sourcesContent: false,
+    // What src/runBundle.ts calls.
+    banner: { js: "(function (require, module, bundleUrl) {" },
+    footer: { js: "})" },
+    define: { "import.meta.url": "bundleUrl" },
+    plugins: [unused],
+    metafile: true,
+  }),
+  build({ ...common, entryPoints: ["src/cli.ts", "src/runBundle.ts"], outdir: "dist" }),
+]);
+await writeFile(join(dist, "package.json"), '{ "type": "commonjs" }\n');
+await writeFile(join(dist, "LICENSES.txt"), await licences(Object.keys(metafile.inputs)));
+await chmod(join(dist, "cli.js"), 0o755);
+await makeCodeCache();
+
+/**
+ * A code cache holds the functions that have run when it is made, so commands are run for it; each adds what it alone
+ * calls. The Docker that they see knows no images and no containers.
+ */
+async function makeCodeCache() {
+  const folder = await mkdtemp(join(tmpdir(), "tsdeploy-build-"));
+  const socket = join(folder, "docker.sock");
+  const server = createServer(answerAsDocker);
+  try {
+    await new Promise((resolve, reject) => server.on("error", reject).listen(socket, resolve));
+    const env = { PATH: process.env.PATH, HOME: folder, DOCKER_HOST: `unix://${socket}` };
+    const cluster = join(folder, "cluster.yaml");
+    await writeFile(cluster, `hosts:\n- { dockerHost: "unix://${socket}", role: master }\n`);
+    const commands = [
+      ...["--help", "versions", "teardown --dry-run", "master --dry-run"],
+      `config print --file ${cluster}`,
+    ];
+    for (const command of commands) {
+      const argv = [join(root, "scripts/dev/makeCodeCache.mjs"), ...command.split(" ")];
+      await promisify(execFile)(process.execPath, argv, { env });
+    }
+  } finally {
+    server.close();
+    await rm(folder, { recursive: true });
+  }
+}
+
+function answerAsDocker({ url }, response) {
+  const path = url.replace(/^\/v[\d.]+/, "").replace(/\?.*/, "");
+  const version = { ApiVersion: "1.41", MinAPIVersion: "1.12", Version: "20.10.24", Os: "linux", Arch: "amd64" };
+  const info = {
+    ...{ ID: "build", Name: "build", OSType: "linux", Architecture: "x86_64", ServerVersion: version.Version },
+    ...{ Driver: "overlay2", CgroupDriver: "systemd", CgroupVersion: "2", DockerRootDir: "/var/lib/docker" },
+    ...{ LoggingDriver: "json-file", SecurityOptions: [], NCPU: 2, MemTotal: 2 ** 33 },
+  };
+  const answers = { "/version": version, "/info": info, "/containers/json": [], "/images/json": [] };
+  const answer = answers[path];
+  response.writeHead(answer ? 200 : 404, { "content-type": "application/json" });
+  response.end(JSON.stringify(answer ?? { message: "nothing of that name is here" }));
+}
 
 /** The licence texts of the packages that these files are of. */
 async function licences(inputs) {

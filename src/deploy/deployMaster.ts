@@ -84,8 +84,6 @@ export async function deployMaster(
   context: RunContext,
   extras: MasterExtras = {},
 ): Promise<DeployedMaster | PlannedMaster> {
-  // It takes a tenth of a second to load, which passes while Docker answers.
-  if (!requested.dryRun) void import("../pki/makeCertificate.js");
   return withEngine(requested, context, (engine) => deployMasterOn(engine, requested, context, extras));
 }
 
@@ -118,13 +116,13 @@ export async function deployMasterOn(
   });
 
   let spare: SpareIdentity | undefined;
-  const onOpen = (): void => {
-    spare = makeSpareIdentity(guessedNames(requested, engineFacts, version), Date.now());
+  const onOpening = (): void => {
+    spare ??= makeSpareIdentity(guessedNames(requested, engineFacts, version), Date.now());
   };
   const mayBeFirst = !requested.dryRun && !running && !isJoining(given);
   const opened = await openMasterHost({
     ...{ engine, engineFacts, version, wanted, options: requested, context },
-    ...(mayBeFirst && { onOpen }),
+    ...(mayBeFirst && { onOpening }),
   });
   if (!opened) return planUnknown(requested, engineFacts, version, context);
   try {

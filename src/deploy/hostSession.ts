@@ -35,6 +35,8 @@ export interface OpenSessionInput {
   readonly wanted: Wanted;
   readonly options: Pick<NodeOptions, "pullTimeoutMs" | "registryMirrors" | "mirror" | "dryRun" | "wait">;
   readonly context: RunContext;
+  /** Called when Docker has been asked for the helper, for what can be done meanwhile. */
+  readonly onOpening?: () => void;
   /** Called before the facts are read, for what can be done meanwhile. */
   readonly onOpen?: (helper: Helper) => void;
 }
@@ -51,13 +53,15 @@ export async function openSession(input: OpenSessionInput): Promise<HostSession>
   checkTier(runPreflight("image", { engine: input.engineFacts, image }, wanted), context);
 
   const { clusterName, role } = wanted;
-  const helper = await openHelper(engine, input.image.reference, {
+  const opening = openHelper(engine, input.image.reference, {
     ...defined({ clusterName }),
     lock: lockOf(role, options, context),
     // A run that changes the host may have to undo mounts.
     ...(!options.dryRun && { propagation: "rshared" as const }),
     report: context.report,
   });
+  input.onOpening?.();
+  const helper = await opening;
   try {
     input.onOpen?.(helper);
     const check = (facts: EngineFacts): void => {

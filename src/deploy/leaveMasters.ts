@@ -14,7 +14,7 @@ import type { LeavePlan } from "../plan/planTeardown.js";
 import type { RunContext } from "../report/runContext.js";
 import { requestTimeoutMs } from "./hostApi.js";
 import { HostEtcd } from "./hostEtcd.js";
-import type { HostToTearDown } from "./hostToTearDown.js";
+import type { HostWithRecords } from "./hostToTearDown.js";
 import { masterAddress } from "./membership.js";
 
 /** How a master leaves others behind. */
@@ -32,7 +32,7 @@ export interface LeavingMaster {
  * `ETCD_UNREACHABLE`, if nobody can be asked. Neither with `--force`
  */
 export async function masterToLeave(
-  { helper, files, engineFacts }: HostToTearDown,
+  { helper, files, engineFacts }: HostWithRecords,
   options: TeardownOptions,
   context: RunContext,
 ): Promise<LeavingMaster | undefined> {
@@ -96,8 +96,8 @@ async function firstThatAnswers(
 
 /** As an administrator, by the API server here, else by another one. */
 async function livingApi(
-  helper: HostToTearDown["helper"],
-  files: HostToTearDown["files"],
+  helper: HostWithRecords["helper"],
+  files: HostWithRecords["files"],
   members: readonly EtcdMember[],
   options: TeardownOptions,
   signal: AbortSignal,

@@ -20,7 +20,7 @@ import { isNothingToDo, type LeavePlan } from "../plan/planTeardown.js";
 import type { PhaseTime } from "../report/events.js";
 import type { RunContext } from "../report/runContext.js";
 import { apiByKubeconfig } from "./hostApi.js";
-import { type HostToTearDown, openHostToTearDown, planHostTeardown } from "./hostToTearDown.js";
+import { footprintOf, type HostWithRecords, openHostToTearDown, planHostTeardown } from "./hostToTearDown.js";
 import { masterToLeave } from "./leaveMasters.js";
 import { lockOf } from "./lockOf.js";
 import { withEngine } from "./withEngine.js";
@@ -66,15 +66,19 @@ export async function tearDown(
 
 async function tearDownHost(
   engine: ContainerEngine,
-  host: HostToTearDown,
+  host: HostWithRecords,
   options: TeardownOptions,
   context: RunContext,
   confirm: (plan: TeardownPlan) => Promise<boolean>,
 ): Promise<TeardownOutcome> {
+  // Side by side: each asks the host a few times.
+  const looking = footprintOf(host);
+  // Whether it is of use is known only when the other way has ended.
+  looking.catch(() => undefined);
   const master = await masterToLeave(host, options, context);
   const leaver = master ?? (await nodeToLeave(engine, host, options, context));
   try {
-    const plan = planHostTeardown(host, { options, leave: leaver?.plan });
+    const plan = planHostTeardown({ ...host, footprint: await looking }, { options, leave: leaver?.plan });
     if (isNothingToDo(plan)) return { kind: "nothing", endpoint: engine.endpoint, keeps: plan.keeps, blind: false };
     if (options.dryRun) return { kind: "planned", plan };
     if (!(await confirm(plan))) {
@@ -112,7 +116,7 @@ interface Leaver {
 /** How a worker that runs leaves its cluster. One that was never let in, or whose cluster is gone, cannot. */
 async function nodeToLeave(
   engine: ContainerEngine,
-  { engineFacts, helper, files }: HostToTearDown,
+  { engineFacts, helper, files }: HostWithRecords,
   options: TeardownOptions,
   context: RunContext,
 ): Promise<Leaver | undefined> {
@@ -126,7 +130,10 @@ async function nodeToLeave(
   const evictionApiVersion = version === undefined ? "policy/v1" : featuresOf(version).apis.eviction;
   try {
     const api = await apiByKubeconfig(helper, files);
-    return api && { plan: { node, evictionApiVersion }, api };
+    if (!api) return undefined;
+    // Only to have a connection by the time that the plan needs it; who does not answer now is asked again then.
+    if (!options.dryRun) void api.healthz({ signal: context.signal }).catch(() => undefined);
+    return { plan: { node, evictionApiVersion }, api };
   } catch (error) {
     // Its kubeconfig then names a certificate that it has not got.
     if (!options.dryRun) context.report({ kind: "warning", message: cannotLeave(node, error) });
@@ -141,7 +148,7 @@ async function nodeNameOf(engine: ContainerEngine, kubeletId: string): Promise<s
 }
 
 /** The operator's own traces of a cluster whose data is gone. */
-async function forgetCluster({ files }: HostToTearDown, context: RunContext): Promise<void> {
+async function forgetCluster({ files }: HostWithRecords, context: RunContext): Promise<void> {
   const adminConf = files.get(paths.adminConf)?.content;
   if (adminConf === undefined) return;
   const { server } = readKubeconfig(adminConf);

@@ -1,5 +1,5 @@
 /**
  * The folder of this package, with package.json, manifests-multi and scripts in it: two levels up from here, and from
- * `dist/chunks/`, where the bundle has this.
+ * `dist/bundle/`, where the bundle has this.
  */
 export const packageRoot = new URL("../../", import.meta.url);

@@ -1,4 +1,5 @@
 import { generateKeyPair as generateKeyPairCallback } from "node:crypto";
+import { setImmediate } from "node:timers/promises";
 import { promisify } from "node:util";
 import { type KubeconfigView, makeKubeconfig } from "../kubernetes/kubeconfig.js";
 import type { HostFile } from "../model/hostFile.js";
@@ -98,7 +99,9 @@ export interface SpareIdentity {
  * @param names a guess: `makeIdentity` makes anew what turns out to have other names
  */
 export function makeSpareIdentity(names: IdentityNames, nowMs: number): SpareIdentity {
-  const pairs = makePairs(names, { authorities: {}, serviceAccount: {}, pairs: {}, kubeconfigs: {} }, nowMs);
+  const nothing: FoundPairs = { authorities: {}, serviceAccount: {}, pairs: {}, kubeconfigs: {} };
+  // A turn later: it holds up this thread, and what the caller has just asked of Docker is to be on its way by then.
+  const pairs = setImmediate().then(async () => makePairs(names, nothing, nowMs));
   // Who needs them makes them again, and meets the same error.
   return { nowMs, pairs: pairs.catch(() => undefined) };
 }

@@ -1,0 +1,15 @@
+/**
+ * Runs tsdeploy with the given arguments and keeps what V8 has compiled for it, in place of an earlier cache and with
+ * all that was in it.
+ */
+import { writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+
+const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
+process.argv[1] = `${dist}cli.js`;
+const script = createRequire(dist)("./runBundle.js").runBundle();
+
+process.on("exit", () => {
+  writeFileSync(`${dist}bundle/main.${process.arch}.cache`, script.createCachedData());
+});
