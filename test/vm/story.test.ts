@@ -86,7 +86,8 @@ describe(`Kubernetes ${version} with ${backend} and ${proxyMode} on Debian ${sui
   step("a Service reaches pods on all machines, from their pods and from themselves", async () => {
     await nodesReady(machines);
     await routePods(machines);
-    await apply(...workload);
+    // A control plane as slow as that may fail once to store an object; a person would say it again.
+    await eventually("the workload is applied", () => apply(...workload));
     await serviceReachesAll(machines);
     const all = names(await readyWebPods());
     for (const { address } of machines) {
