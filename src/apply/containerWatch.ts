@@ -47,9 +47,14 @@ export class ContainerWatch {
    * @throws TsdeployError `CRASH_LOOP` with the container's last words
    */
   async refuseCrashLoop(signal: AbortSignal): Promise<void> {
+    let tookMs = 0;
     while (!signal.aborted) {
-      await delay(this.#intervalMs, undefined, { signal }).catch(() => undefined);
+      // Looking is work for a slow host's Docker, too.
+      const pauseMs = Math.max(this.#intervalMs, Math.min(4 * tookMs, 5_000));
+      await delay(pauseMs, undefined, { signal }).catch(() => undefined);
+      const began = performance.now();
       await this.#look();
+      tookMs = performance.now() - began;
     }
   }
 

@@ -62,9 +62,13 @@ export async function nodeOf(api: KubernetesClient, name: string, signal: AbortS
   return getIfThere<Node>(api, `/api/v1/nodes/${name}`, signal);
 }
 
-/** One exec waits inside the host until the port accepts, instead of one exec a try; then any answer will do. */
+/**
+ * One exec waits inside the host until the port accepts, instead of one exec a try; then any answer will do. A host
+ * that has not come so far in ten seconds is slow, and needs its processor for what is waited for.
+ */
 export async function probeApiServes(api: KubernetesClient, helper: Helper, signal: AbortSignal): Promise<Sight> {
-  const script = `until (exec 3<>/dev/tcp/127.0.0.1/${apiserverPort}) 2>/dev/null; do sleep 0.05; done`;
+  const accepts = `(exec 3<>/dev/tcp/127.0.0.1/${apiserverPort}) 2>/dev/null`;
+  const script = `until ${accepts}; do if ((SECONDS < 10)); then sleep 0.05; else sleep 1; fi; done`;
   await helper.run(script, [], { signal });
   return tolerant("the API server", async () => {
     await api.get("/version", { signal });

@@ -32,6 +32,9 @@ export class DeadlineError extends Error {
 
 const nothing = "nothing yet";
 
+/** A host that is slow to answer is not asked again at once: it needs its time for what is waited for. */
+const longestPauseMs = 2_000;
+
 /**
  * Asks the probe until it is done.
  *
@@ -44,6 +47,7 @@ export async function waitFor(probe: (signal: AbortSignal) => Promise<Sight>, op
   let trouble: Trouble | undefined;
   for (;;) {
     throwIfAborted(options.signal);
+    const began = performance.now();
     try {
       const sight = await probe(signal);
       if (sight.done) return;
@@ -56,7 +60,8 @@ export async function waitFor(probe: (signal: AbortSignal) => Promise<Sight>, op
       if (!deadline.aborted || error instanceof DeadlineError) throw error;
     }
     if (deadline.aborted) throw new DeadlineError(seen, trouble);
-    await delay(options.intervalMs ?? 100, undefined, { signal }).catch(() => undefined);
+    const pauseMs = Math.max(options.intervalMs ?? 100, Math.min(performance.now() - began, longestPauseMs));
+    await delay(pauseMs, undefined, { signal }).catch(() => undefined);
   }
 }
 

@@ -15,7 +15,7 @@ export const home = join(workFolder, "home");
 
 /** The Kubernetes that the suite runs on; `TSDEPLOY_E2E_VERSION` names another one whose image is in this Docker. */
 export const version = process.env["TSDEPLOY_E2E_VERSION"] ?? "v1.20.2";
-export const image = `tsdeploy/hyperkube:${version}`;
+export const image = process.env["TSDEPLOY_E2E_IMAGE"] ?? `tsdeploy/hyperkube:${version}`;
 
 /** How flannel brings packets to other nodes: `host-gw`, which every kernel has, or another. `bridge`: without. */
 export const networkBackend = process.env["TSDEPLOY_E2E_BACKEND"] ?? "host-gw";

@@ -60,6 +60,16 @@ test("waits for a port", async () => {
   server.close();
 });
 
+test("asks less often where a try takes long", async () => {
+  const [bin, log] = [join(folder, "bin"), join(folder, "log")];
+  await mkdir(bin);
+  const slow = `#!/bin/sh\necho $(($(date +%s%N) / 1000000)) >>${log}\nsleep 0.3\n[ $(wc -l <${log}) -ge 3 ]\n`;
+  await writeFile(join(bin, "socat"), slow, { mode: 0o755 });
+  await startScript("start", ["--socket", join(folder, "socket"), "--", "true"], bin).done;
+  const [first = 0, second = 0, third = 0] = (await readFile(log, "utf8")).split("\n").map(Number);
+  expect(Math.min(second - first, third - second)).toBeGreaterThan(1400);
+});
+
 test.each([
   ["to be healthy", 200, "ok"],
   ["to answer strangers, if only that it does not know them", 401, "Unauthorized"],

@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TriedRun } from "../../../src/kubernetes/triedRuns.js";
-import { hasCoredns, hasFlannel, version } from "../../e2e/support/operator.js";
-import { root } from "../../e2e/support/run.js";
+import { hasCoredns, hasFlannel, programsFolder, version } from "../../e2e/support/operator.js";
+import { root, runOk } from "../../e2e/support/run.js";
 import { settings } from "./settings.js";
 import { triedTable, withRun } from "./triedTable.js";
 import type { VirtualMachine } from "./virtualMachine.js";
@@ -26,10 +26,16 @@ export async function recordRun(machine: VirtualMachine): Promise<void> {
     cgroups,
     network: hasFlannel() ? `flannel ${settings.backend}` : "bridge",
     proxyMode: settings.proxyMode,
-    dns: hasCoredns() ? "CoreDNS" : "none",
+    dns: hasCoredns() ? await corednsVersion() : "none",
   };
   const file = join(root, "src/kubernetes/triedRuns.json");
   const runs = withRun(JSON.parse(readFileSync(file, "utf8")) as TriedRun[], run);
   writeFileSync(file, `${JSON.stringify(runs, undefined, 2)}\n`);
   writeFileSync(join(root, "docs/tried.md"), triedTable(runs));
+}
+
+/** Its first line is `CoreDNS-1.10.1`. */
+async function corednsVersion(): Promise<string> {
+  const said = await runOk(join(programsFolder, "coredns"), ["--version"]);
+  return said.split("\n")[0]?.replace("-", " ") ?? "";
 }

@@ -31,10 +31,11 @@ export class VirtualMachine extends Machine {
     return this.#address;
   }
 
+  /** As after its first start: a machine of that kind that an earlier run has kept goes back to it in a second. */
   async up(): Promise<void> {
     const { suite, arch, cpus, memory, images } = this.#kind;
     const options = ["--suite", suite, "--arch", arch, "--cpus", cpus, "--memory", memory, "--images", images.join()];
-    await runOk(program, ["up", this.name, ...options], { timeoutMs: 3_600_000 });
+    await runOk(program, ["up", this.name, "--fresh", ...options], { timeoutMs: 3_600_000 });
     const listed = (await runOk(program, ["list"])).split("\n").map((line) => line.split("\t"));
     this.#address = listed.find(([name]) => name === this.name)?.[2] ?? "";
   }
