@@ -33,7 +33,7 @@ export class DeadlineError extends Error {
 const nothing = "nothing yet";
 
 /** A host that is slow to answer is not asked again at once: it needs its time for what is waited for. */
-const longestPauseMs = 2_000;
+const longestPauseMs = 500;
 
 /**
  * Asks the probe until it is done.
