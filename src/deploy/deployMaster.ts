@@ -28,7 +28,6 @@ import { type MadeIdentity, makeIdentity, makeSpareIdentity, type SpareIdentity 
 import { unmadeIdentity } from "../pki/unmadeIdentity.js";
 import { describePlan } from "../plan/describePlan.js";
 import { moveOf } from "../plan/movedNode.js";
-import type { NodeIdentity } from "../plan/nodeIdentity.js";
 import { runPreflight } from "../preflight/runPreflight.js";
 import type { RunContext } from "../report/runContext.js";
 import { checkDocker } from "./checkDocker.js";
@@ -44,7 +43,6 @@ import {
   type HandedOver,
   isJoining,
   type JoinedCluster,
-  leaveJoined,
   openJoined,
   refuseLivingMember,
   refuseRemovedMember,
@@ -216,8 +214,9 @@ async function deploy(
     const plan = await planMasterHost({ ...settled, config }, observed, parts);
     // Of a further master others have all of it.
     const keepsData = observed.host.etcdData || (accepted !== undefined && !isJoining(options));
-    const leave = joined && leaveOf(joined, settled, context);
-    const change = { plan, session, api, etcd: own, options, keepsData, leave, context };
+    const others = joined?.api;
+    const forget = others && (() => forgetJoined(others, settled, context));
+    const change = { plan, session, api, etcd: own, options, keepsData, forget, context };
     const outcome: NodeOutcome = await changeNode(change);
     if (outcome.kind === "planned") return { ...outcome, config };
     const token = isFounding && joinToken ? (made.joinToken ?? tokens[0]) : undefined;
@@ -256,17 +255,6 @@ async function shownConfig(
   if (!cluster || !members) return config;
   const known = members instanceof HostEtcd ? await members.membersHere(signal) : members;
   return shownConfigOf(cluster, known, config, moveOf(observed, settled)?.was, signal);
-}
-
-function leaveOf(
-  joined: JoinedCluster,
-  node: NodeIdentity,
-  context: RunContext,
-): { before: () => Promise<void>; after: () => Promise<void> } {
-  return {
-    before: () => leaveJoined(joined, node, context),
-    after: () => forgetJoined(joined, node, context),
-  };
 }
 
 /** The cluster runs by now: what the operator's own files refuse is no failure of it. */

@@ -4,7 +4,7 @@ import { discoverCluster } from "../api/discoverCluster.js";
 import { KubernetesClient } from "../api/kubernetesClient.js";
 import { openDirectly } from "../api/openDirectly.js";
 import { deleteNode } from "../apply/leaveCluster.js";
-import { hostOf, removeMemberAt } from "../apply/etcdMembership.js";
+import { hostOf } from "../apply/etcdMembership.js";
 import { type AcceptedOptions, isMasterOptions, parseAcceptedOptions } from "../config/acceptedOptions.js";
 import type { ContainerEngine } from "../docker/containerEngine.js";
 import { type Helper, openHelper } from "../host/helperSession.js";
@@ -262,22 +262,10 @@ export async function shownConfigOf(
   return { ...own, apiserver, addons, ...defined({ dnsFromImage }) };
 }
 
-/** Takes back what a failed run has made of this host in the cluster, while its etcd still runs; never throws. */
-export async function leaveJoined(
-  { etcd, from }: JoinedCluster,
-  { nodeIp }: NodeIdentity,
-  context: RunContext,
-): Promise<void> {
-  await removeMemberAt(etcd.at(from), peerUrl(nodeIp), AbortSignal.timeout(30_000)).catch((error: unknown) => {
-    const message = `etcd's member of this host could not be removed: ${messageOf(error)}`;
-    context.report({ kind: "warning", message: `${message}. Run the same command again, or remove it` });
-  });
-}
-
-/** The same when nothing of it runs any more. */
+/** Takes the Node of a failed run out of the cluster, when nothing of it runs any more; never throws. */
 export async function forgetJoined(
-  { api }: JoinedCluster,
-  { nodeName }: NodeIdentity,
+  api: KubernetesClient,
+  { nodeName }: Pick<NodeIdentity, "nodeName">,
   context: RunContext,
 ): Promise<void> {
   await deleteNode(api, nodeName, AbortSignal.timeout(30_000)).catch((error: unknown) => {
