@@ -140,7 +140,7 @@ const ofNode: ReadonlySet<string> = new Set([
 
 /** A file may say these of a cluster that is there already. */
 function isClusterWide(key: string): boolean {
-  return ["clusterName", "podCidr", "serviceCidr", "clusterDomain", "network", "severalMasters", "k8sVersion"].includes(key);
+  return ["clusterName", "podCidr", "serviceCidr", "clusterDomain", "network", "severalMasters", "controlPlaneEndpoint", "k8sVersion"].includes(key);
 }
 
 async function tokenOf({ token, join }: JoinOptions, context: RunContext): Promise<string> {
@@ -255,11 +255,23 @@ export async function shownConfigOf(
     if (error instanceof ApiError && error.status === 404) return own;
     throw error;
   });
+  refuseOtherEndpoint(shown, own);
   const host = new URL(shown.apiserver).hostname;
   const isOwn = shown.apiserver === own.apiserver || host === was;
   if (isOwn || !members.some((member) => hostOf(member) === host)) return own;
   const { apiserver, addons, dnsFromImage } = shown;
   return { ...own, apiserver, addons, ...defined({ dnsFromImage }) };
+}
+
+/** Each master writes what the cluster shows: one that has not heard of a change would take it back. */
+function refuseOtherEndpoint(shown: ClusterConfig, own: ClusterConfig): void {
+  if (shown.controlPlaneEndpoint === undefined || shown.apiserver === own.apiserver) return;
+  if (shown.controlPlaneEndpoint === own.controlPlaneEndpoint) return;
+  throw new TsdeployError("conflict", {
+    code: "ENDPOINT_DIFFERS",
+    message: `the cluster's control-plane endpoint is ${shown.controlPlaneEndpoint}, and not ${own.controlPlaneEndpoint ?? "a master"}`,
+    hint: `Say --control-plane-endpoint ${shown.controlPlaneEndpoint} here, too; another one is for the master at ${new URL(shown.apiserver).hostname} to begin with.`,
+  });
 }
 
 /** Takes the Node of a failed run out of the cluster, when nothing of it runs any more; never throws. */

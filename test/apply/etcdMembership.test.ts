@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { addMember } from "../../src/apply/actions/addMember.js";
 import { removeMember } from "../../src/apply/actions/removeMember.js";
 import { settleMember } from "../../src/apply/actions/settleMember.js";
+import { spareMember } from "../../src/apply/actions/spareMember.js";
 import type { EtcdAccess } from "../../src/apply/applyContext.js";
 import type { Aftermath } from "../../src/apply/runSteps.js";
 import type { StepTools } from "../../src/apply/planRun.js";
@@ -16,6 +17,8 @@ class Trial {
   readonly etcd: EtcdAccess;
   /** Id of the member on this host. */
   here: string | undefined;
+  /** Ids of those that do not answer. */
+  dead: ReadonlySet<string> = new Set();
 
   constructor(...members: EtcdMember[]) {
     this.cluster = etcdClusterOf(...members);
@@ -25,7 +28,8 @@ class Trial {
       if (!what.endsWith(" list")) this.calls.push(what.replace(/^etcd /, ""));
       return effect();
     };
-    this.etcd = memoryEtcd(this.cluster, { faults: { around }, here: () => this.here, lives: () => true });
+    const lives = ({ id }: EtcdMember): boolean => !this.dead.has(id);
+    this.etcd = memoryEtcd(this.cluster, { faults: { around }, here: () => this.here, lives });
   }
 
   get members(): readonly EtcdMember[] {
@@ -139,6 +143,34 @@ describe("the member of a master that was alone", () => {
     etcd.here = "1";
     await settleMember({ kind: "settle-member", member: { name: "machine-1", peerUrl: urlOf(1) } }, toolsFor(etcd).tools);
     expect(etcd.members[0]?.peerUrls).toEqual([urlOf(1)]);
+  });
+});
+
+describe("a member that is to stop for a moment", () => {
+  const trialWith = (voters: number, ...dead: string[]): Trial => {
+    const trial = new Trial(...Array.from({ length: voters }, (_, n) => member(n + 1)));
+    trial.here = "1";
+    trial.dead = new Set(dead);
+    return trial;
+  };
+
+  it.each([
+    ["alone", trialWith(1)],
+    ["one of three that live", trialWith(3)],
+    ["one of two", trialWith(2)],
+    ["one of five, of which one is lost", trialWith(5, "3")],
+    ["one of three without a majority", trialWith(3, "2", "3")],
+  ])("may if it is %s", async (_, trial) => {
+    await expect(spareMember(toolsFor(trial).tools)).resolves.toBeUndefined();
+  });
+
+  it("waits for one without which the others would be too few", async () => {
+    const trial = trialWith(3, "3");
+    const { tools, seen } = toolsFor(trial);
+    const sparing = spareMember(tools);
+    await expect.poll(() => seen).toContain("etcd could not go on without this master: machine-3 does not answer");
+    trial.dead = new Set();
+    await sparing;
   });
 });
 
