@@ -10,8 +10,8 @@ class InOrder extends BaseSequencer {
 
 /** Four machines, of which some are lost: by themselves, as `npm run test:masters`. */
 const masters = ["test/e2e/13-several-masters.test.ts", "test/e2e/15-masters-of-a-file.test.ts"];
-/** Three machines and a Kubernetes of another version: by itself, as `npm run test:upgrade`. */
-const upgrade = "test/e2e/14-upgrade.test.ts";
+/** Three machines, and four, and a Kubernetes of another version: by themselves, as `npm run test:upgrade`. */
+const upgrade = ["test/e2e/14-upgrade.test.ts", "test/e2e/16-upgrade-of-masters.test.ts"];
 
 const endToEnd = { globalSetup: ["test/e2e/support/setup.ts"], testTimeout: 300_000, hookTimeout: 600_000 };
 
@@ -37,9 +37,9 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
-      { test: { ...endToEnd, name: "e2e", include: ["test/e2e/**/*.test.ts"], exclude: [...masters, upgrade] } },
+      { test: { ...endToEnd, name: "e2e", include: ["test/e2e/**/*.test.ts"], exclude: [...masters, ...upgrade] } },
       { test: { ...endToEnd, name: "masters", include: masters } },
-      { test: { ...endToEnd, name: "upgrade", include: [upgrade] } },
+      { test: { ...endToEnd, name: "upgrade", include: upgrade } },
       { test: { name: "vm", include: ["test/vm/**/*.test.ts"] } },
     ],
   },

@@ -20,6 +20,7 @@ import { replaceContainer } from "./actions/replaceContainer.js";
 import { runContainer } from "./actions/runContainer.js";
 import { setPodCidr } from "./actions/setPodCidr.js";
 import { settleMember } from "./actions/settleMember.js";
+import { spareMember } from "./actions/spareMember.js";
 import { stopContainers } from "./actions/stopContainers.js";
 import { waitForProbe } from "./actions/waitForProbe.js";
 import { writeFiles } from "./actions/writeFiles.js";
@@ -69,6 +70,8 @@ async function runAction(tools: StepTools): Promise<void> {
       return addMember(action, tools);
     case "settle-member":
       return settleMember(action, tools);
+    case "spare-member":
+      return spareMember(tools);
     case "remove-member":
       return removeMember(action, tools);
     case "wait":

@@ -36,6 +36,8 @@ export class PlanRun {
   kubeletStartedAtMs = 0;
   /** The cluster that this node was to leave does not answer: said once, and it gets no more requests. */
   clusterIsGone = false;
+  /** etcd's member of this host counts, or may count, among those whose majority has to live. */
+  memberVotes = false;
   /** The Node object has been deleted. */
   nodeIsRemoved = false;
   readonly #failed = new AbortController();

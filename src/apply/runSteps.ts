@@ -4,6 +4,11 @@ import type { PhaseTime, Report } from "../report/events.js";
 
 /** What a step leaves to be done later. */
 export interface Aftermath {
+  /**
+   * Called before anything is undone, also by `beforeUndo`: what can only be taken back while all still runs. If it
+   * throws, nothing is undone.
+   */
+  readonly retreat?: () => Promise<void>;
   /** Takes the step back, however far it has come; called in reverse order if a step fails. */
   readonly undo?: () => Promise<void>;
   /** Called after all undoing: what can only start when everything is again as it was. */
@@ -63,8 +68,8 @@ export async function runSteps(steps: readonly Step[], options: RunStepsOptions)
 
   await Promise.all(steps.map(start));
   if (failures.length > 0) {
-    if (!options.keepOnFailure) {
-      aftermaths.reverse();
+    aftermaths.reverse();
+    if (!options.keepOnFailure && (await retreats(aftermaths, options.report))) {
       const undone = aftermaths.map(({ undo }) => undo);
       const resumed = aftermaths.map(({ resume }) => resume);
       for (const work of [options.beforeUndo, ...undone, ...resumed]) {
@@ -81,6 +86,17 @@ export async function runSteps(steps: readonly Step[], options: RunStepsOptions)
     });
   }
   return phases.times();
+}
+
+/** @returns whether the steps may be undone */
+async function retreats(aftermaths: readonly Aftermath[], report: Report): Promise<boolean> {
+  try {
+    for (const { retreat } of aftermaths) await retreat?.();
+    return true;
+  } catch (error) {
+    report({ kind: "warning", message: `nothing is undone: ${messageOf(error)}` });
+    return false;
+  }
 }
 
 /** A phase runs from the beginning of its first step to the end of its last. */

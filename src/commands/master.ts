@@ -1,4 +1,5 @@
 import { type DeployedMaster, deployMaster } from "../deploy/deployMaster.js";
+import { publicApiserver } from "../kubernetes/networks.js";
 import { defined } from "../model/defined.js";
 import type { MasterOptions } from "../model/options.js";
 import type { CommandResult } from "../report/events.js";
@@ -19,7 +20,7 @@ function dataOf({ config, plan, changed, times, kubeconfig, joinCommand }: Deplo
     version: config.version,
     node: plan.nodeName,
     address: new URL(config.apiserver).hostname,
-    apiserver: config.apiserver,
+    apiserver: publicApiserver(config),
     changed,
     phases: times,
     apiAnswersMs: endedAt("control plane"),
@@ -31,8 +32,8 @@ function dataOf({ config, plan, changed, times, kubeconfig, joinCommand }: Deplo
 function textOf({ config, plan, changed, times, kubeconfig, joinCommand }: DeployedMaster): string {
   return [
     changed
-      ? `Kubernetes ${config.version} runs: node ${plan.nodeName}, ${config.apiserver}`
-      : `Nothing to change: Kubernetes ${config.version} runs on node ${plan.nodeName}, ${config.apiserver}`,
+      ? `Kubernetes ${config.version} runs: node ${plan.nodeName}, ${publicApiserver(config)}`
+      : `Nothing to change: Kubernetes ${config.version} runs on node ${plan.nodeName}, ${publicApiserver(config)}`,
     "",
     phaseTable(times),
     "",

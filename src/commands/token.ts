@@ -11,6 +11,7 @@ import { makeToken, revokeToken } from "../deploy/joinTokens.js";
 import { makeMasterToken, masterTokenMs } from "../deploy/masterTokens.js";
 import { withHelper } from "../deploy/withHelper.js";
 import type { Helper } from "../host/helperSession.js";
+import { namedAddress } from "../kubernetes/networks.js";
 import type { ExistingFile } from "../model/hostFacts.js";
 import type { TokenCreateOptions, TokenListOptions, TokenRevokeOptions } from "../model/options.js";
 import type { CommandResult } from "../report/events.js";
@@ -39,8 +40,7 @@ export async function tokenCreate(options: TokenCreateOptions, context: RunConte
     const { id, joinToken, apiserver } = isMaster
       ? await makeMasterToken(api, files, about, context.signal)
       : await makeToken(api, about, context.signal);
-    const { hostname } = new URL(apiserver);
-    const joinCommand = `tsdeploy ${isMaster ? "master --join" : "worker --master"} ${hostname} --token ${joinToken}`;
+    const joinCommand = `tsdeploy ${isMaster ? "master --join" : "worker --master"} ${namedAddress(apiserver)} --token ${joinToken}`;
     const expires = new Date(expiresMs).toISOString();
     return { data: { id, token: joinToken, expires, joinCommand }, text: joinCommand };
   });

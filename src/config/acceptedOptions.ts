@@ -47,6 +47,7 @@ const masterSchema = z.object({
   serviceCidr: onePerFamily,
   clusterDomain: z.string(),
   apiserverSans: z.array(z.string()),
+  controlPlaneEndpoint: z.string().optional(),
   severalMasters: z.boolean().default(false),
   join: z.string().optional(),
   network: z.enum(networkNames),
@@ -80,6 +81,7 @@ type ClusterKeys =
   | "serviceCidr"
   | "clusterDomain"
   | "apiserverSans"
+  | "controlPlaneEndpoint"
   | "severalMasters"
   | "join"
   | "network"

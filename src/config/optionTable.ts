@@ -178,6 +178,19 @@ export const optionTable: readonly OptionRow[] = [
     inFile: true,
   },
   {
+    key: "controlPlaneEndpoint",
+    flag: "--control-plane-endpoint",
+    argument: "ADDRESS",
+    type: "apiserver",
+    description:
+      "name or address that you have pointed at the masters (a load balancer of yours, a virtual address, a DNS name), " +
+      "with `:port` if that is not 6443: certificates are for it, and nodes and kubeconfigs reach the cluster by it",
+    otherwise: "nodes go to the master, or of several to any by a program of their own",
+    commands: onMaster,
+    group: "Cluster",
+    inFile: true,
+  },
+  {
     key: "token",
     flag: "--token",
     argument: "TOKEN",

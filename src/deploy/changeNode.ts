@@ -28,8 +28,8 @@ export interface NodeChange {
   readonly context: RunContext;
   /** For a master that has, or may have, others beside it. */
   readonly etcd?: EtcdAccess | undefined;
-  /** How a first run leaves the cluster that it was to join: before what it has begun here is taken back, and after. */
-  readonly leave?: { readonly before: () => Promise<void>; readonly after: () => Promise<void> } | undefined;
+  /** How the cluster that a first run was to join forgets this host, when all that it has begun here is taken back. */
+  readonly forget?: (() => Promise<void>) | undefined;
 }
 
 /** What a run on one node came to; with `--dry-run` nothing but a plan. */
@@ -94,9 +94,8 @@ export async function changeNode(change: NodeChange): Promise<NodeOutcome> {
     keepOnFailure,
     beforeUndo: isFirstRun
       ? async () => {
-          await change.leave?.before();
           await undoFirstRun({ session, keepsData, nodeName, timeoutMs, context });
-          await change.leave?.after();
+          await change.forget?.();
         }
       : undefined,
     newId: () => nanoid(6),

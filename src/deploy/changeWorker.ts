@@ -35,7 +35,7 @@ export async function joinFurtherMaster(
   await bringClusterImage(cluster, host, context);
   const { pullTimeoutMs, timeoutMs, given } = host.options;
   const token = await cluster.masterToken(2 * (pullTimeoutMs + timeoutMs));
-  const options = { ...host.options, join: cluster.address, token, given: new Set([...given, "join", "token"]) };
+  const options = { ...host.options, join: cluster.masterAddress, token, given: new Set([...given, "join", "token"]) };
   return deployMaster(options, contextOf(host, context), { joinToken: false });
 }
 

@@ -13,13 +13,14 @@ import { versionByImage } from "../image/versionByImage.js";
 import { bootstrapObjects } from "../kubernetes/bootstrapObjects.js";
 import { tokenSecret } from "../kubernetes/clusterInfo.js";
 import type { EtcdMember } from "../kubernetes/etcdMembers.js";
+import { namedAddress, publicApiserver } from "../kubernetes/networks.js";
 import { readKubeconfig } from "../kubernetes/kubeconfig.js";
 import { defaultVersion, resolveVersion } from "../kubernetes/versions.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import { defined } from "../model/defined.js";
 import { messageOf } from "../model/errors.js";
 import type { EngineFacts, ObservedHost } from "../model/hostFacts.js";
-import { apiserverPort, labels, paths } from "../model/hostLayout.js";
+import { labels, paths } from "../model/hostLayout.js";
 import type { ClusterIdentity, JoinToken } from "../model/identity.js";
 import type { MasterOptions } from "../model/options.js";
 import { kubeletOf } from "../model/ownership.js";
@@ -28,11 +29,11 @@ import { type MadeIdentity, makeIdentity, makeSpareIdentity, type SpareIdentity 
 import { unmadeIdentity } from "../pki/unmadeIdentity.js";
 import { describePlan } from "../plan/describePlan.js";
 import { moveOf } from "../plan/movedNode.js";
-import type { NodeIdentity } from "../plan/nodeIdentity.js";
 import { runPreflight } from "../preflight/runPreflight.js";
 import type { RunContext } from "../report/runContext.js";
 import { checkDocker } from "./checkDocker.js";
 import { type ChangedNode, changeNode, isFirstRunOn, type NodeOutcome, type PlannedNode } from "./changeNode.js";
+import { refuseEndpoint, warnOfSilence } from "./controlPlaneEndpoint.js";
 import { masterConfigurations } from "./clusterConfigurations.js";
 import { clusterNodes, hasOthers } from "./clusterNodes.js";
 import { masterApi } from "./hostApi.js";
@@ -44,7 +45,6 @@ import {
   type HandedOver,
   isJoining,
   type JoinedCluster,
-  leaveJoined,
   openJoined,
   refuseLivingMember,
   refuseRemovedMember,
@@ -91,6 +91,11 @@ export async function deployMaster(
 export interface MasterExtras {
   /** Whether a first run makes a join token, saves it here and prints it. Default: yes. */
   readonly joinToken?: boolean;
+  /**
+   * Sees the host as soon as it has been looked at, and has it for as long as it wants; undefined for a dry run that
+   * has no image to look with.
+   */
+  readonly onSession?: (session: HostSession | undefined) => Promise<unknown>;
 }
 
 /** The same by a connection that is open. */
@@ -124,10 +129,15 @@ export async function deployMasterOn(
     ...{ engine, engineFacts, version, wanted, options: requested, context },
     ...(mayBeFirst && { onOpening }),
   });
-  if (!opened) return planUnknown(requested, engineFacts, version, context);
+  const seeing = extras.onSession?.(opened?.session);
+  if (!opened) {
+    const [planned] = await Promise.all([planUnknown(requested, engineFacts, version, context), seeing]);
+    return planned;
+  }
   try {
     return await deploy(opened, requested, context, { ...extras, spare, handedOver });
   } finally {
+    await seeing?.catch(() => undefined);
     await opened.session.helper.close();
   }
 }
@@ -196,6 +206,9 @@ async function deploy(
     if (isJoining(options) && !isUp) joined = await clusterToJoin(session, made.identity, options, context);
     if (joined && observed.host.etcdData) refuseRemovedMember(joined, settled);
     else if (joined) await refuseLivingMember(joined, settled, context.signal);
+    const endpoint = settled.config.controlPlaneEndpoint;
+    const isNewEndpoint = endpoint !== undefined && options.controlPlaneEndpoint !== accepted?.controlPlaneEndpoint;
+    if (isNewEndpoint) await refuseEndpoint(helper, endpoint, caPem, context.signal);
     const cluster = joined?.api ?? api;
     const base = isFounding ? {} : await masterConfigurations(cluster, features, context);
     const answering = isUp || joined ? cluster : undefined;
@@ -214,10 +227,12 @@ async function deploy(
     const plan = await planMasterHost({ ...settled, config }, observed, parts);
     // Of a further master others have all of it.
     const keepsData = observed.host.etcdData || (accepted !== undefined && !isJoining(options));
-    const leave = joined && leaveOf(joined, settled, context);
-    const change = { plan, session, api, etcd: own, options, keepsData, leave, context };
+    const others = joined?.api;
+    const forget = others && (() => forgetJoined(others, settled, context));
+    const change = { plan, session, api, etcd: own, options, keepsData, forget, context };
     const outcome: NodeOutcome = await changeNode(change);
     if (outcome.kind === "planned") return { ...outcome, config };
+    if (isNewEndpoint) await warnOfSilence(helper, endpoint, caPem, context);
     const token = isFounding && joinToken ? (made.joinToken ?? tokens[0]) : undefined;
     const former = observed.files.get(paths.adminConf)?.content;
     return { ...outcome, config, ...(await giveToOperator({ ...settled, config }, made, token, former, context)) };
@@ -256,17 +271,6 @@ async function shownConfig(
   return shownConfigOf(cluster, known, config, moveOf(observed, settled)?.was, signal);
 }
 
-function leaveOf(
-  joined: JoinedCluster,
-  node: NodeIdentity,
-  context: RunContext,
-): { before: () => Promise<void>; after: () => Promise<void> } {
-  return {
-    before: () => leaveJoined(joined, node, context),
-    after: () => forgetJoined(joined, node, context),
-  };
-}
-
 /** The cluster runs by now: what the operator's own files refuse is no failure of it. */
 async function giveToOperator(
   { config, options, nodeName }: Settled,
@@ -279,12 +283,13 @@ async function giveToOperator(
     context.report({ kind: "warning", message: `${what}: ${messageOf(error)}` });
     return undefined;
   };
-  const address = new URL(config.apiserver).hostname;
+  const server = publicApiserver(config);
+  const address = namedAddress(server);
   const name = isJoining(options) ? `${config.clusterName}-${nodeName}` : config.clusterName;
   const token = joinToken && formatJoinToken(joinToken);
   if (token !== undefined) {
     await new TokenStore(context.env)
-      .save(`${address}:${apiserverPort}`, token)
+      .save(new URL(server).host, token)
       .catch(warn("the join token could not be saved here"));
   }
   const adminConf = made.files.find(({ path }) => path === paths.adminConf)?.content ?? "";

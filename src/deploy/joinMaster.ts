@@ -4,7 +4,7 @@ import { discoverCluster } from "../api/discoverCluster.js";
 import { KubernetesClient } from "../api/kubernetesClient.js";
 import { openDirectly } from "../api/openDirectly.js";
 import { deleteNode } from "../apply/leaveCluster.js";
-import { hostOf, removeMemberAt } from "../apply/etcdMembership.js";
+import { hostOf } from "../apply/etcdMembership.js";
 import { type AcceptedOptions, isMasterOptions, parseAcceptedOptions } from "../config/acceptedOptions.js";
 import type { ContainerEngine } from "../docker/containerEngine.js";
 import { type Helper, openHelper } from "../host/helperSession.js";
@@ -140,7 +140,7 @@ const ofNode: ReadonlySet<string> = new Set([
 
 /** A file may say these of a cluster that is there already. */
 function isClusterWide(key: string): boolean {
-  return ["clusterName", "podCidr", "serviceCidr", "clusterDomain", "network", "severalMasters", "k8sVersion"].includes(key);
+  return ["clusterName", "podCidr", "serviceCidr", "clusterDomain", "network", "severalMasters", "controlPlaneEndpoint", "k8sVersion"].includes(key);
 }
 
 async function tokenOf({ token, join }: JoinOptions, context: RunContext): Promise<string> {
@@ -255,6 +255,7 @@ export async function shownConfigOf(
     if (error instanceof ApiError && error.status === 404) return own;
     throw error;
   });
+  refuseOtherEndpoint(shown, own);
   const host = new URL(shown.apiserver).hostname;
   const isOwn = shown.apiserver === own.apiserver || host === was;
   if (isOwn || !members.some((member) => hostOf(member) === host)) return own;
@@ -262,22 +263,21 @@ export async function shownConfigOf(
   return { ...own, apiserver, addons, ...defined({ dnsFromImage }) };
 }
 
-/** Takes back what a failed run has made of this host in the cluster, while its etcd still runs; never throws. */
-export async function leaveJoined(
-  { etcd, from }: JoinedCluster,
-  { nodeIp }: NodeIdentity,
-  context: RunContext,
-): Promise<void> {
-  await removeMemberAt(etcd.at(from), peerUrl(nodeIp), AbortSignal.timeout(30_000)).catch((error: unknown) => {
-    const message = `etcd's member of this host could not be removed: ${messageOf(error)}`;
-    context.report({ kind: "warning", message: `${message}. Run the same command again, or remove it` });
+/** Each master writes what the cluster shows: one that has not heard of a change would take it back. */
+function refuseOtherEndpoint(shown: ClusterConfig, own: ClusterConfig): void {
+  if (shown.controlPlaneEndpoint === undefined || shown.apiserver === own.apiserver) return;
+  if (shown.controlPlaneEndpoint === own.controlPlaneEndpoint) return;
+  throw new TsdeployError("conflict", {
+    code: "ENDPOINT_DIFFERS",
+    message: `the cluster's control-plane endpoint is ${shown.controlPlaneEndpoint}, and not ${own.controlPlaneEndpoint ?? "a master"}`,
+    hint: `Say --control-plane-endpoint ${shown.controlPlaneEndpoint} here, too; another one is for the master at ${new URL(shown.apiserver).hostname} to begin with.`,
   });
 }
 
-/** The same when nothing of it runs any more. */
+/** Takes the Node of a failed run out of the cluster, when nothing of it runs any more; never throws. */
 export async function forgetJoined(
-  { api }: JoinedCluster,
-  { nodeName }: NodeIdentity,
+  api: KubernetesClient,
+  { nodeName }: Pick<NodeIdentity, "nodeName">,
   context: RunContext,
 ): Promise<void> {
   await deleteNode(api, nodeName, AbortSignal.timeout(30_000)).catch((error: unknown) => {

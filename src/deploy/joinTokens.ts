@@ -2,6 +2,7 @@ import { ApiError } from "../api/apiFault.js";
 import type { KubernetesClient } from "../api/kubernetesClient.js";
 import { deleteIfThere } from "../apply/leaveCluster.js";
 import { clusterConfigPath, parseClusterConfig } from "../kubernetes/bootstrapObjects.js";
+import { publicApiserver } from "../kubernetes/networks.js";
 import { clusterInfoPath, clusterInfoSignature, readClusterInfo, tokenSecret } from "../kubernetes/clusterInfo.js";
 import { TsdeployError } from "../model/errors.js";
 import { formatJoinToken, makeJoinToken } from "../pki/joinToken.js";
@@ -32,7 +33,7 @@ export async function makeToken(
     api.get(clusterConfigPath, { signal }),
   ]);
   const info = readClusterInfo(infoMap);
-  const { apiserver } = parseClusterConfig(configMap);
+  const apiserver = publicApiserver(parseClusterConfig(configMap));
   if (!info) throw notTsdeploy();
   const token = makeJoinToken(info.caPem);
   await api.create(tokenSecret(token, { expiresMs, description }), { signal });

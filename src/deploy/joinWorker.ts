@@ -49,11 +49,16 @@ export async function joinWorker(
   return withEngine(requested, context, (engine) => joinWorkerOn(engine, requested, context));
 }
 
-/** The same by a connection that is open. */
+/**
+ * The same by a connection that is open.
+ *
+ * @param master its address, where that is still being found out: the host is looked at meanwhile
+ */
 export async function joinWorkerOn(
   engine: ContainerEngine,
   given: WorkerOptions,
   context: RunContext,
+  master: Promise<string> = Promise.resolve(given.master),
 ): Promise<JoinedWorker | PlannedNode> {
   const requested = await versionByImage(engine, given, context);
   const engineFacts = await collectEngineFacts(engine);
@@ -73,7 +78,8 @@ export async function joinWorkerOn(
       // Whoever needs it hears of its failure; until then it is nobody's.
       byToken?.catch(() => undefined);
     });
-    const options = first ? followWorker(requested, first.session.observed) : requested;
+    const followed = first ? followWorker(requested, first.session.observed) : requested;
+    const options = { ...followed, master: await master };
     const membership = await findMembership({ way, session: first?.session, options, context, byToken });
     try {
       return await join({ docker, first, way, membership, options });

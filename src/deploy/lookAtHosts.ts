@@ -2,15 +2,17 @@ import { minor } from "semver";
 import { isReadyNode, type Node } from "../apply/probes.js";
 import type { ContainerEngine } from "../docker/containerEngine.js";
 import { collectEngineFacts } from "../host/engineFacts.js";
+import type { Helper } from "../host/helperSession.js";
 import { presentImage } from "../image/chooseImage.js";
 import { chooseNodeImage } from "../image/chooseNodeImage.js";
 import { helperImage } from "../image/helperImage.js";
+import { namedAddress } from "../kubernetes/networks.js";
 import { defaultVersion, featuresOf, resolveVersion } from "../kubernetes/versions.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import type { ClusterHost, ClusterHosts, MasterHost, WorkerHost } from "../model/clusterHosts.js";
 import { defined } from "../model/defined.js";
 import { TsdeployError } from "../model/errors.js";
-import type { EngineFacts, ObservedHost } from "../model/hostFacts.js";
+import type { EngineFacts, ExistingFile, ObservedHost } from "../model/hostFacts.js";
 import { labels } from "../model/hostLayout.js";
 import { kubeletOf } from "../model/ownership.js";
 import { describeChange, type PlanDescription } from "../plan/describePlan.js";
@@ -23,7 +25,7 @@ import type { PlannedNode } from "./changeNode.js";
 import { checkDocker } from "./checkDocker.js";
 import { deployMasterOn } from "./deployMaster.js";
 import { adminApi } from "./hostApi.js";
-import { checkTier, openSession, type OpenSessionInput } from "./hostSession.js";
+import { checkTier, type HostSession, openSession, type OpenSessionInput } from "./hostSession.js";
 import { refuseFirstMaster } from "./joinMaster.js";
 import { joinWorkerOn } from "./joinWorker.js";
 import { contextOf, failureOf, type HostFailure, inPool, looksAtOnce } from "./manyHosts.js";
@@ -148,25 +150,35 @@ interface MasterLook extends KnownOfMasters {
 type SeeMaster = (
   engine: ContainerEngine,
   host: MasterHost,
-  running: Promise<RunningCluster | undefined>,
+  cluster: ClusterOfMaster,
   context: RunContext,
 ) => Promise<Seen & { readonly config?: ClusterConfig }>;
+
+/** What the API server there says: asked once, through the helper that looks at the host, if one does. */
+interface ClusterOfMaster {
+  readonly ask: (session?: HostSession) => Promise<void>;
+  readonly running: Promise<RunningCluster | undefined>;
+}
 
 function lookAtMaster(host: MasterHost, see: SeeMaster, context: RunContext): MasterLook {
   const running = promised<RunningCluster | undefined>();
   const config = promised<ClusterConfig | undefined>();
   const seen = look(host, context, (quiet) =>
     withEngine(host.options, quiet, async (engine) => {
-      const own = runningCluster(engine, quiet);
-      void own.then(running.resolve);
-      try {
-        const { config: planned, ...rest } = await see(engine, host, own, quiet);
-        config.resolve(planned);
-        return rest;
-      } finally {
-        // Its helper has to be gone before the connection is.
-        await own;
-      }
+      let asking: Promise<void> | undefined;
+      const ask = (session?: HostSession): Promise<void> => {
+        asking ??= (session ? clusterBy(session, quiet) : runningCluster(engine, quiet)).then(running.resolve);
+        return asking;
+      };
+      const { config: planned, ...rest } = await see(engine, host, { ask, running: running.promise }, quiet).catch(
+        async (error: unknown) => {
+          // A host that is refused may have a cluster all the same.
+          await ask();
+          throw error;
+        },
+      );
+      config.resolve(planned);
+      return rest;
     }),
   ).finally(() => {
     running.resolve(undefined);
@@ -175,9 +187,14 @@ function lookAtMaster(host: MasterHost, see: SeeMaster, context: RunContext): Ma
   return { seen, running: running.promise, config: config.promise };
 }
 
-async function lookAtFirst(...[engine, host, running, context]: Parameters<SeeMaster>): ReturnType<SeeMaster> {
+async function lookAtFirst(...[engine, host, cluster, context]: Parameters<SeeMaster>): ReturnType<SeeMaster> {
+  const { ask: onSession, running } = cluster;
   const options = { ...host.options, dryRun: true };
-  const [facts, outcome] = await Promise.all([collectEngineFacts(engine), deployMasterOn(engine, options, context)]);
+  const [facts, outcome] = await Promise.all([
+    collectEngineFacts(engine),
+    deployMasterOn(engine, options, context, { onSession }),
+  ]);
+  await onSession();
   if (outcome.kind !== "planned") throw new Error("a dry run has changed something");
   const { config, description, plan } = outcome;
   const { nodeName } = plan;
@@ -187,9 +204,9 @@ async function lookAtFirst(...[engine, host, running, context]: Parameters<SeeMa
 }
 
 /** One that has not joined can be compared with no cluster, as a worker. One that has follows what it has accepted. */
-async function lookAtFurther(...[engine, host, running, context]: Parameters<SeeMaster>): ReturnType<SeeMaster> {
+async function lookAtFurther(...[engine, host, cluster, context]: Parameters<SeeMaster>): ReturnType<SeeMaster> {
   const facts = await collectEngineFacts(engine);
-  if (kubeletOf(facts.containers)?.labels[labels.role] === "master") return lookAtFirst(engine, host, running, context);
+  if (kubeletOf(facts.containers)?.labels[labels.role] === "master") return lookAtFirst(engine, host, cluster, context);
   const nodeName = await checkNewMaster(engine, facts, host, context);
   return { nodeName, state: { kind: "new" }, docker: dockerOf(facts) };
 }
@@ -197,20 +214,39 @@ async function lookAtFurther(...[engine, host, running, context]: Parameters<See
 /** Undefined where no API server answers. */
 async function runningCluster(engine: ContainerEngine, context: RunContext): Promise<RunningCluster | undefined> {
   try {
-    return await withHelperOn(engine, context, async ({ helper }) => {
-      const api = await adminApi(helper, await helper.readFiles());
-      const { signal } = context;
-      try {
-        return { nodes: await api.list<Node>("/api/v1/nodes", { signal }), master: new URL(api.server).hostname };
-      } finally {
-        api.close();
-      }
-    });
+    return await withHelperOn(engine, context, async ({ helper }) =>
+      askNodes(helper, await helper.readFiles(), context),
+    );
   } catch {
     return undefined;
   }
 }
 
+/** The same through a helper that is there. */
+async function clusterBy(
+  { helper, observed }: HostSession,
+  context: RunContext,
+): Promise<RunningCluster | undefined> {
+  return askNodes(helper, observed.files, context).catch(() => undefined);
+}
+
+async function askNodes(
+  helper: Helper,
+  files: ReadonlyMap<string, ExistingFile>,
+  { signal }: RunContext,
+): Promise<RunningCluster> {
+  const api = await adminApi(helper, files);
+  try {
+    return { nodes: await api.list<Node>("/api/v1/nodes", { signal }), master: namedAddress(api.server) };
+  } finally {
+    api.close();
+  }
+}
+
+/** What ends the comparison of a worker. */
+const noCluster = "no API server of the cluster answers";
+
+/** A host is looked at while the cluster is still being found. */
 async function lookAtWorker(
   host: WorkerHost,
   known: KnownOfMasters,
@@ -225,18 +261,19 @@ async function lookAtWorker(
       const nodeName = await checkNewWorker(engine, facts, host, await known.config, context);
       return { nodeName, state: { kind: "new" }, docker };
     }
-    const running = await known.running;
-    if (!running) return unknown;
-    const { master, nodes } = running;
-    const planned = await joinWorkerOn(engine, { ...host.options, master, dryRun: true }, context).catch(
-      (error: unknown) => {
-        // Its own credential is good no more: it joins anew.
-        if (error instanceof TsdeployError && error.problems[0]?.code === "TOKEN_MISSING") return undefined;
-        throw error;
-      },
-    );
+    const master = known.running.then((running) => running?.master ?? Promise.reject(new Error(noCluster)));
+    // Whoever needs it hears of it.
+    master.catch(() => undefined);
+    const options = { ...host.options, master: "", dryRun: true };
+    const planned = await joinWorkerOn(engine, options, context, master).catch((error: unknown) => {
+      // Its own credential is good no more: it joins anew.
+      const joinsAnew = error instanceof TsdeployError && error.problems[0]?.code === "TOKEN_MISSING";
+      if (joinsAnew || (error instanceof Error && error.message === noCluster)) return undefined;
+      throw error;
+    });
     if (planned?.kind !== "planned") return unknown;
     const { nodeName } = planned.plan;
+    const nodes = (await known.running)?.nodes;
     const state = stateOf(planned, isReady(nodes, nodeName), kubelet.labels[labels.version]);
     return { nodeName, state, description: planned.description, docker };
   });

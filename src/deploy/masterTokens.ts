@@ -1,14 +1,13 @@
 import type { KubernetesClient } from "../api/kubernetesClient.js";
 import { parseAcceptedOptions } from "../config/acceptedOptions.js";
 import { masterTokenObjects } from "../kubernetes/masterToken.js";
-import { readKubeconfig } from "../kubernetes/kubeconfig.js";
 import { checkSeveralMasters, featuresOf } from "../kubernetes/versions.js";
 import { TsdeployError } from "../model/errors.js";
 import type { ExistingFile } from "../model/hostFacts.js";
-import { paths } from "../model/hostLayout.js";
+import { apiserverPort, paths } from "../model/hostLayout.js";
 import { handOverOf, sealHandOver } from "../pki/handOver.js";
 import { formatMasterToken, parseJoinToken, withKey } from "../pki/joinToken.js";
-import { adminConfOf, notAMaster } from "./hostApi.js";
+import { notAMaster } from "./hostApi.js";
 import { endToken, type MadeToken, makeToken } from "./joinTokens.js";
 
 /** How long a token for masters is good, if nobody says less: the cluster's keys can be had by it. */
@@ -30,7 +29,7 @@ export async function makeMasterToken(
   const handOver = handOverOf(files);
   const options = files.get(paths.options)?.content;
   if (options === undefined) throw notAMaster();
-  const { k8sVersion, severalMasters } = parseAcceptedOptions(options);
+  const { k8sVersion, severalMasters, ip } = parseAcceptedOptions(options);
   const features = featuresOf(k8sVersion);
   checkSeveralMasters({ severalMasters: true }, features);
   if (!severalMasters) throw oneMaster();
@@ -44,8 +43,8 @@ export async function makeMasterToken(
     for (const object of masterTokenObjects(token.id, sealed, metadata.uid, features.apis.rbac ?? "")) {
       await api.create(object, { signal });
     }
-    // This master is one that lives.
-    const { server: apiserver } = readKubeconfig(adminConfOf(files));
+    // This master is one that lives; what leads to all of them leads to no etcd.
+    const apiserver = `https://${ip[0]}:${apiserverPort}`;
     return { ...made, apiserver, joinToken: formatMasterToken(token) };
   } catch (error) {
     // What belongs to it goes with it.

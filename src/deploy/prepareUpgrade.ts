@@ -190,7 +190,7 @@ async function imagesOf(
   const ofMasters = await inPool(masters.filter(isThere), looksAtOnce, async (sight) =>
     sight === first
       ? known.images.filter(({ version }) => versionsOf(sight.name).includes(version))
-      : masterImages(sight, versionsOf(sight.name), context),
+      : masterImages(sight, versionsOf(sight.name), context, known),
   );
   const ofWorkers = await inPool(config ? workers.filter(isThere) : [], looksAtOnce, async (sight) =>
     config ? workerImages(sight, versionsOf(sight.name), config, known, context) : [],

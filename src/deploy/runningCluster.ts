@@ -1,5 +1,7 @@
 import type { KubernetesClient } from "../api/kubernetesClient.js";
+import { acceptedNode } from "../config/acceptedOptions.js";
 import { clusterConfigPath, parseClusterConfig } from "../kubernetes/bootstrapObjects.js";
+import { namedAddress } from "../kubernetes/networks.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import type { MasterHost } from "../model/clusterHosts.js";
 import { messageOf } from "../model/errors.js";
@@ -19,6 +21,8 @@ export interface RunningCluster {
   /** The one that runs, and its address. */
   readonly master: MasterHost;
   readonly address: string;
+  /** Of that one alone, where `address` leads to any. */
+  readonly masterAddress: string;
   readonly api: KubernetesClient;
   readonly config: ClusterConfig;
   /** A join token that is good for so long; the same for all that need one at a time. */
@@ -73,7 +77,8 @@ async function withClusterOf(
         const config = parseClusterConfig(await api.get(clusterConfigPath, { signal }));
         await use({
           master: host,
-          address: new URL(api.server).hostname,
+          address: namedAddress(api.server),
+          masterAddress: acceptedNode(files)?.ip[0] ?? new URL(config.apiserver).hostname,
           api,
           config,
           token: keptFresh((lifeMs) =>

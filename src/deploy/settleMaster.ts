@@ -35,6 +35,7 @@ import { followMove } from "../plan/movedNode.js";
 import { addressesOf, nodeIdentity, type NodeIdentity } from "../plan/nodeIdentity.js";
 import { type MasterPlanInput, planMaster } from "../plan/planMaster.js";
 import type { Wanted } from "../preflight/check.js";
+import { masterAddress } from "./membership.js";
 import { readBundled } from "./readBundled.js";
 
 /** The options of a run, filled up with what an earlier one accepted. */
@@ -81,6 +82,7 @@ export function settle(requested: MasterOptions, observed: ObservedHost, image: 
     image,
     ...defined({ registry: options.registry }),
     apiserver: `https://${node.nodeIp}:${apiserverPort}`,
+    ...defined({ controlPlaneEndpoint: endpointOf(options) }),
     podCidr: options.podCidr,
     ...defined({ nodeCidrMaskSize: options.nodeCidrMaskSize }),
     serviceCidr: options.serviceCidr,
@@ -103,6 +105,13 @@ export function settle(requested: MasterOptions, observed: ObservedHost, image: 
   if (options.severalMasters) refuseOldEtcd(etcdToRun(features, observed.host));
   checkAddons(config.addons, features);
   return { ...followed, features, ...node, config };
+}
+
+/** With its port. */
+function endpointOf({ controlPlaneEndpoint }: MasterOptions): string | undefined {
+  if (controlPlaneEndpoint === undefined) return undefined;
+  const { host, port } = masterAddress(controlPlaneEndpoint);
+  return `${host}:${port}`;
 }
 
 function notTakenBack(): TsdeployError {
@@ -133,6 +142,7 @@ export function identityNames({ nodeName, nodeIp, nodeIpv6, config, options, fea
     serviceIp: addressAt(config.serviceCidr[0], 1),
     clusterDomain: config.clusterDomain,
     extraSans: options.apiserverSans,
+    ...defined({ controlPlaneEndpoint: config.controlPlaneEndpoint }),
     tokenFile,
     basicAuth: tokenFile && config.insecureApi,
   };
@@ -146,6 +156,7 @@ export function guessedNames(options: MasterOptions, { info }: EngineFacts, vers
     serviceIp: addressAt(options.serviceCidr[0], 1),
     clusterDomain: options.clusterDomain,
     extraSans: options.apiserverSans,
+    ...defined({ controlPlaneEndpoint: endpointOf(options) }),
     tokenFile: featuresOf(version).nodeCredentials === "token-file",
     basicAuth: false,
   };

@@ -109,9 +109,9 @@ class UpgradeRun {
       });
       this.#refuseWithoutImages();
     };
-    // Workers may get theirs from the first master.
-    await bring(masters);
-    await bring(workers);
+    // The others may get theirs from the first master.
+    await bring(masters.filter((sight) => sight === first.sight));
+    await bring([...masters.filter((sight) => sight !== first.sight), ...workers]);
   }
 
   #refuseWithoutImages(): void {

@@ -33,17 +33,18 @@ export interface UpgradeImage {
   readonly isLocal?: boolean;
 }
 
-/** What images of workers are chosen by. */
+/** What images of other hosts are chosen by. */
 export interface FirstMaster {
   readonly sight: NodeSight<MasterHost>;
   readonly images: readonly UpgradeImage[];
 }
 
-/** The images of a master, by version. Fetches nothing. */
+/** The images of a master, by version. Fetches nothing. @param first another one that may have them */
 export async function masterImages(
   sight: NodeSight<MasterHost>,
   versions: readonly string[],
   context: RunContext,
+  first?: FirstMaster,
 ): Promise<UpgradeImage[]> {
   return withEngine(sight.host.options, contextOf(sight.host, context), (engine) =>
     inTurn(versions, async (version) => {
@@ -52,7 +53,8 @@ export async function masterImages(
       const here = choice.how === "present" ? await engine.inspectImage(choice.reference) : undefined;
       const etcd = etcdOf(choice, here, version);
       const isLocal = choice.how === "build" || here?.repoDigests.length === 0;
-      return { host: sight.name, version, ...choice, isLocal, ...(etcd !== undefined && { etcd }) };
+      const how = howToGet(choice, version, first);
+      return { host: sight.name, version, ...choice, how, isLocal, ...(etcd !== undefined && { etcd }) };
     }),
   );
 }
@@ -82,11 +84,16 @@ export async function workerImages(
       const ofMaster = master.images.find((image) => image.version === version);
       const cluster = { ...config, version, image: ofMaster?.reference ?? config.image };
       const choice = await choose(engine, sight, options, version, cluster);
-      const isCopied = choice.reference === ofMaster?.reference && ofMaster.isLocal === true;
-      const how = choice.how !== "present" && isCopied ? "copy" : choice.how;
-      return { host: sight.name, version, reference: choice.reference, how };
+      return { host: sight.name, version, reference: choice.reference, how: howToGet(choice, version, master) };
     }),
   );
+}
+
+/** What no registry has is copied from where it is, or will have been built. */
+function howToGet(choice: ImageChoice, version: string, first: FirstMaster | undefined): UpgradeImage["how"] {
+  const known = first?.images.find((image) => image.version === version);
+  const isCopied = choice.reference === known?.reference && known.isLocal === true;
+  return choice.how !== "present" && isCopied ? "copy" : choice.how;
 }
 
 /**
@@ -104,7 +111,7 @@ export async function bringUpgradeImage(
   const { host } = sight;
   const { reference, version } = image;
   const own = contextOf(host, context);
-  if (image.how === "copy" && host.role === "worker") await bringImage(reference, master.sight.host, host, context);
+  if (image.how === "copy") await bringImage(reference, master.sight.host, host, context);
   await withEngine(host.options, own, async (engine) => {
     const { architecture } = await engine.version();
     const how = image.how === "copy" ? "build" : image.how;

@@ -4,6 +4,7 @@ import { familiesText } from "../model/addressRanges.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import { TsdeployError } from "../model/errors.js";
 import type { JoinToken } from "../model/identity.js";
+import { publicApiserver } from "./networks.js";
 import type { KubernetesObject } from "../model/kubernetesObject.js";
 import { networkBackends, networkNames } from "../model/podNetwork.js";
 import { bootstrapGroup, clusterInfo } from "./clusterInfo.js";
@@ -34,7 +35,7 @@ export function bootstrapObjects(
   const nodes = { kind: "Group", name: "system:nodes" };
   const anonymous = { kind: "User", name: "system:anonymous" };
   return [
-    clusterInfo(config.apiserver, caPem, tokens),
+    clusterInfo(publicApiserver(config), caPem, tokens),
     rbac.role("kube-public", "tsdeploy:cluster-info", [
       { apiGroups: [""], resources: ["configmaps"], resourceNames: ["cluster-info"], verbs: ["get"] },
     ]),
@@ -128,6 +129,7 @@ const clusterConfigSchema: z.ZodType<ClusterConfig> = z.object({
   image: z.string(),
   registry: z.string().exactOptional(),
   apiserver: z.url({ protocol: /^https$/ }),
+  controlPlaneEndpoint: z.string().exactOptional(),
   podCidr: rangesSchema,
   nodeCidrMaskSize: z.array(z.number().int()).exactOptional(),
   serviceCidr: rangesSchema,

@@ -90,18 +90,37 @@ export function firstNodeCidrs(ranges: PodRanges): AddressRanges {
 export const loopbackApiserver = `127.0.0.1:${apiserverPort}`;
 
 /** Whether workers reach the masters by a program of their own. */
-export function hasBalancers({ severalMasters }: Pick<ClusterConfig, "severalMasters">): boolean {
-  return severalMasters === true;
+export function hasBalancers(
+  { severalMasters, controlPlaneEndpoint }: Pick<ClusterConfig, "severalMasters" | "controlPlaneEndpoint">,
+): boolean {
+  return severalMasters === true && controlPlaneEndpoint === undefined;
+}
+
+/** Where the cluster is for whoever is not on one of its nodes. */
+export function publicApiserver(
+  { apiserver, controlPlaneEndpoint }: Pick<ClusterConfig, "apiserver" | "controlPlaneEndpoint">,
+): string {
+  return controlPlaneEndpoint === undefined ? apiserver : `https://${controlPlaneEndpoint}`;
+}
+
+/** An API server as a person names it: its port only where that is not the usual one. @param server `https://…` */
+export function namedAddress(server: string): string {
+  const { hostname, port } = new URL(server);
+  if (port === String(apiserverPort)) return hostname;
+  return `${hostname}:${port === "" ? "443" : port}`;
 }
 
 /** The server in a worker's kubeconfigs. */
-export function workerApiserver(config: Pick<ClusterConfig, "apiserver" | "severalMasters">): string {
-  return hasBalancers(config) ? `https://${loopbackApiserver}` : config.apiserver;
+export function workerApiserver(
+  config: Pick<ClusterConfig, "apiserver" | "severalMasters" | "controlPlaneEndpoint">,
+): string {
+  return hasBalancers(config) ? `https://${loopbackApiserver}` : publicApiserver(config);
 }
 
 /** Where a node finds the API server, by loopback or from elsewhere; without TLS with `--insecure-api`. */
 export function apiserverOf(role: "master" | "worker", config: ClusterConfig): string {
   if (role === "worker" && hasBalancers(config)) return `https://${loopbackApiserver}`;
+  if (role === "worker" && !config.insecureApi) return publicApiserver(config);
   const host = role === "master" ? "127.0.0.1" : new URL(config.apiserver).hostname;
   return config.insecureApi ? `http://${host}:${insecurePort}` : `https://${host}:${apiserverPort}`;
 }

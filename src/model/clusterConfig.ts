@@ -12,6 +12,8 @@ export interface ClusterConfig {
   readonly registry?: string;
   /** `https://10.0.0.5:6443` */
   readonly apiserver: string;
+  /** `host:port` that the owner has pointed at the masters: who is elsewhere finds an API server there. */
+  readonly controlPlaneEndpoint?: string;
   readonly podCidr: AddressRanges;
   /** Prefix lengths of nodes' parts of `podCidr`, in its order, where the owner has chosen them. */
   readonly nodeCidrMaskSize?: readonly number[];

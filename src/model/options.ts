@@ -101,6 +101,8 @@ export interface MasterOptions extends CommonOptions, NodeOptions {
   readonly serviceCidr: AddressRanges;
   readonly clusterDomain: string;
   readonly apiserverSans: readonly string[];
+  /** Name or address, with `:port` if that is not 6443, that the owner has pointed at the masters. */
+  readonly controlPlaneEndpoint?: string;
   /** etcd listens to peers, leaders are elected, and nodes reach any master that lives. */
   readonly severalMasters: boolean;
   /** `address` or `address:port` of a master of the cluster that this one is to be a further master of. */

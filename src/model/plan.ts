@@ -97,6 +97,8 @@ export type Action =
   | { readonly kind: "add-member"; readonly member: EtcdMemberPlace; readonly from: string }
   /** The member here votes, and its peers know where it is; `from` is asked where it does not vote yet. */
   | { readonly kind: "settle-member"; readonly member: EtcdMemberPlace; readonly from?: string }
+  /** Wait until etcd's other members can do without the one here, which is about to stop for a moment. */
+  | { readonly kind: "spare-member" }
   /**
    * It is no member any more, so that it does not count as one that has failed. `from`: where etcd answers, here or on
    * another master. `force`: go on if that cannot be.

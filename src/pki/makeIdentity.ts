@@ -123,7 +123,8 @@ export async function makeIdentity(request: IdentityRequest): Promise<MadeIdenti
 
   const texts = mapValues(kubeconfigs, ({ path, commonName }, name) => {
     // The master's components find the API server whatever becomes of its address; an administrator may be elsewhere.
-    const server = `https://${name === "admin" ? request.nodeIp : "127.0.0.1"}:${apiserverPort}`;
+    const { nodeIp, controlPlaneEndpoint = `${nodeIp}:${apiserverPort}` } = request;
+    const server = `https://${name === "admin" ? controlPlaneEndpoint : `127.0.0.1:${apiserverPort}`}`;
     const caPem = cas.ca.certificate;
     const existing = found.kubeconfigs[name];
     const reason = users[name].reason ?? (existing && kubeconfigFault(existing.view, server, caPem));

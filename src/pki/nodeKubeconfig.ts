@@ -14,7 +14,7 @@ import { bootstrapToken } from "./joinToken.js";
  * @param caPem the cluster's CA
  */
 export function nodeKubeconfig(
-  config: Pick<ClusterConfig, "clusterName" | "apiserver" | "version" | "severalMasters">,
+  config: Pick<ClusterConfig, "clusterName" | "apiserver" | "version" | "severalMasters" | "controlPlaneEndpoint">,
   caPem: string,
   token: JoinToken,
 ): HostFile {

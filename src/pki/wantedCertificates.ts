@@ -11,6 +11,8 @@ export interface IdentityNames {
   readonly serviceIp: string;
   readonly clusterDomain: string;
   readonly extraSans: readonly string[];
+  /** `host:port` by which the masters are found. */
+  readonly controlPlaneEndpoint?: string;
   /**
    * Of versions whose nodes have tokens of `known_tokens.csv`: the API server shows its CA as well, by which who joins
    * knows it, and reads tokens and policies from files.
@@ -54,7 +56,7 @@ export type KubeconfigName = "admin" | "controllerManager" | "scheduler" | "prox
 
 /** `path` is without `.crt` and `.key`. */
 export function wantedPairs(request: IdentityNames): Readonly<Record<PairName, WantedCertificate>> {
-  const { nodeName, nodeIp, nodeIpv6, serviceIp, clusterDomain, extraSans } = request;
+  const { nodeName, nodeIp, nodeIpv6, serviceIp, clusterDomain, extraSans, controlPlaneEndpoint } = request;
   const services = ["kubernetes", "kubernetes.default", "kubernetes.default.svc"];
   return {
     apiserver: {
@@ -71,6 +73,7 @@ export function wantedPairs(request: IdentityNames): Readonly<Record<PairName, W
         ...(nodeIpv6 === undefined ? [] : [nodeIpv6]),
         serviceIp,
         "127.0.0.1",
+        ...(controlPlaneEndpoint === undefined ? [] : [new URL(`https://${controlPlaneEndpoint}`).hostname]),
         ...extraSans,
       ]),
       withCa: request.tokenFile,

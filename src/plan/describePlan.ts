@@ -128,6 +128,8 @@ export function describeAction(action: Action): string {
       return `add etcd's member ${action.member.name} (${action.member.peerUrl}) by ${action.from}`;
     case "settle-member":
       return `wait until etcd's member ${action.member.name} votes`;
+    case "spare-member":
+      return "wait until etcd's other members can do without this one";
     case "remove-member":
       return `remove etcd's member ${action.member.name}`;
     case "wait":

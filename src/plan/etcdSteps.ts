@@ -45,13 +45,19 @@ export interface EtcdStepsInput {
  * first. A copy of the folder of an etcd that has stopped holds all that any API of it stores; a snapshot of etcd's API
  * v3 would lack what Kubernetes up to v1.5 keeps in v2.
  */
-export function etcdSteps({ etcd, features, observed, needs, members }: EtcdStepsInput): EtcdSteps {
+export function etcdSteps({ etcd, features, observed, needs: given, members }: EtcdStepsInput): EtcdSteps {
   const running = observed.engine.containers.filter(
     (container) => isOurs(container) && container.labels[labels.component] === "etcd" && container.state === "running",
   );
   const isUpgrade = observed.host.etcdData && goesUp(features, observed);
   const isInterrupted = observed.host.entries.includes(etcdCopy);
   const phase = "control plane";
+  const isReplaced = isUpgrade || running.some((one) => one.labels[labels.spec] !== etcd.labels[labels.spec]);
+  const spares = when(
+    members !== undefined && running.length > 0 && isReplaced,
+    step("etcd-spared", phase, given, { kind: "spare-member" }),
+  );
+  const needs = [...given, ...spares.map(({ id }) => id)];
   const containers = running.map(({ id, name }) => ({ id, name, graceSeconds: etcd.stopGraceSeconds ?? 10 }));
   const stops = when(
     isUpgrade && containers.length > 0,
@@ -74,9 +80,10 @@ export function etcdSteps({ etcd, features, observed, needs, members }: EtcdStep
   const health = { port: etcdPort };
   const { first, last, values, founder, beforeApi } = memberSteps(etcd, health, members, observed);
   return {
-    beforeFiles: copies.map(({ id }) => id),
+    beforeFiles: [...spares, ...copies].map(({ id }) => id),
     beforeApi,
     steps: [
+      ...spares,
       ...stops,
       ...copies,
       // After the record of what the host was like: the folder is not part of that.

@@ -1,6 +1,7 @@
 import { stringify } from "yaml";
+import { isMasterOptions, parseAcceptedOptions } from "../config/acceptedOptions.js";
 import { writtenFilesRecord } from "../host/writtenFiles.js";
-import { addressAt, firstNodeCidrs } from "../kubernetes/networks.js";
+import { addressAt, firstNodeCidrs, namedAddress, publicApiserver } from "../kubernetes/networks.js";
 import { programCommands } from "../kubernetes/programCommands.js";
 import { isEdited, manifestText, renderManifests } from "../kubernetes/renderManifests.js";
 import { schedulerConfiguration } from "../kubernetes/schedulerConfiguration.js";
@@ -148,6 +149,7 @@ export function planMaster(input: MasterPlanInput): Plan {
     ],
     warnings: [
       ...moveWarnings(input, node),
+      ...endpointWarnings(input),
       ...common.warnings,
       ...networkChangeWarnings(common, observed, input.hasOtherNodes === true ? node.nodeIp : undefined),
       ...warningsOf(config, features.tried, knownPods(input, node)),
@@ -251,6 +253,7 @@ function masterPods({ input, features, node, common, keeps }: MasterParts, sched
       serviceIp: addressAt(config.serviceCidr[0], 1),
       clusterDomain: config.clusterDomain,
       extraSans: options.apiserverSans,
+      ...defined({ controlPlaneEndpoint: config.controlPlaneEndpoint }),
     }),
     iptablesBackend: observed.host.iptablesBackend,
     selinux: hasSecurityOption(observed.engine.info, "selinux"),
@@ -351,6 +354,17 @@ function moveWarnings({ observed, isUp, hasOtherNodes }: MasterPlanInput, node: 
         (hasWorkers ? ` When this has worked, run \`tsdeploy worker --master ${move.is}\` on each worker.` : ""),
     },
   ];
+}
+
+/** Nodes know where the API server was when they were last worked on. */
+function endpointWarnings({ config, observed, hasOtherNodes }: MasterPlanInput): PlanWarning[] {
+  const text = observed.files.get(paths.options)?.content;
+  if (hasOtherNodes !== true || text === undefined || !isMasterOptions(text)) return [];
+  const { controlPlaneEndpoint: was } = parseAcceptedOptions(text);
+  const server = publicApiserver(config);
+  if (config.controlPlaneEndpoint === undefined || (was !== undefined && namedAddress(`https://${was}`) === namedAddress(server))) return [];
+  const message = `Nodes find the API server at ${namedAddress(server)} from now on: run \`tsdeploy master\` with it on each other`;
+  return [{ message: `${message} master, then \`tsdeploy worker --master ${namedAddress(server)}\` on each worker.` }];
 }
 
 /** For whoever runs the command. @param known nodes whose pods have their place already */

@@ -6,7 +6,9 @@ import type { ClusterConfig } from "../model/clusterConfig.js";
 import { defined } from "../model/defined.js";
 import type { ObservedHost } from "../model/hostFacts.js";
 import type { HostFile } from "../model/hostFile.js";
-import { apiserverPort, paths } from "../model/hostLayout.js";
+import type { ContainerSummary } from "../model/dockerObjects.js";
+import { isOurs } from "../model/ownership.js";
+import { apiserverPort, labels, paths } from "../model/hostLayout.js";
 import type { KubernetesObject } from "../model/kubernetesObject.js";
 import type { WorkerOptions } from "../model/options.js";
 import type { Plan, PlanWarning, Step } from "../model/plan.js";
@@ -48,6 +50,10 @@ export interface WorkerPlanInput {
   readonly masters?: readonly string[];
 }
 
+function isFormerBalancer(container: ContainerSummary): boolean {
+  return isOurs(container) && container.labels[labels.component] === "haproxy";
+}
+
 /**
  * All that makes a host a worker of a cluster.
  *
@@ -84,6 +90,7 @@ export function planWorker(input: WorkerPlanInput): Plan {
         }),
       ]
     : [];
+  const former = masters ? [] : observed.engine.containers.filter(isFormerBalancer);
   const bootstraps = input.credentials.some(({ path }) => path === paths.bootstrapKubeletConf);
 
   const { podNetworkFile } = common;
@@ -130,6 +137,15 @@ export function planWorker(input: WorkerPlanInput): Plan {
       }),
     ),
     ...networkSteps(common, nodeConfig, nodeName, ["node-registered", ...network.map(({ id }) => id)]),
+    // Last: by it the node's programs have reached the masters until now.
+    ...when(
+      former.length > 0,
+      step("haproxy-gone", "containers", ["proxy", "node-registered", ...when(podNetworkOf(config).makesNodesReady, "node-ready")], {
+        kind: "remove-containers",
+        containers: former,
+        andPods: false,
+      }),
+    ),
     // The kubelet has its own certificate now: nothing needs the token any more, nor one that a broken run has left.
     ...when(
       bootstraps || observed.files.has(paths.bootstrapKubeletConf),

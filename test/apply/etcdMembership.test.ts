@@ -2,78 +2,39 @@ import { describe, expect, it } from "vitest";
 import { addMember } from "../../src/apply/actions/addMember.js";
 import { removeMember } from "../../src/apply/actions/removeMember.js";
 import { settleMember } from "../../src/apply/actions/settleMember.js";
+import { spareMember } from "../../src/apply/actions/spareMember.js";
 import type { EtcdAccess } from "../../src/apply/applyContext.js";
+import type { Aftermath } from "../../src/apply/runSteps.js";
 import type { StepTools } from "../../src/apply/planRun.js";
 import { waitFor } from "../../src/apply/waitFor.js";
 import type { EtcdMember } from "../../src/kubernetes/etcdMembers.js";
-import { TsdeployError } from "../../src/model/errors.js";
+import { type EtcdCluster, etcdClusterOf, memoryEtcd } from "./memory/etcd.js";
 
-/** An etcd of several members, with its rules about learners, in memory. */
-class MemoryEtcd implements EtcdAccess {
-  members: EtcdMember[];
-  /** Calls that a learner's promotion is refused before. */
-  notInSync = 0;
+/** An etcd of these members, and what was changed in it. */
+class Trial {
+  readonly cluster: EtcdCluster;
   readonly calls: string[] = [];
-  #next = 10;
-
-  constructor(...members: EtcdMember[]) {
-    this.members = members;
-  }
-
-  at(host: string): ReturnType<EtcdAccess["at"]> {
-    const own = (): EtcdMember | undefined => this.members.find(({ peerUrls }) => peerUrls[0]?.includes(`/${host}:`));
-    const here = (): EtcdMember | undefined => (host === "127.0.0.1" ? this.members.find(({ id }) => id === this.here) : own());
-    const call = (what: string): void => {
-      const member = here();
-      if (!member) throw fault("ETCD_UNREACHABLE", `etcd on ${host} does not answer`);
-      if (member.isLearner) throw fault("ETCD_REFUSED", "rpc not supported for learner");
-      if (what !== "list") this.calls.push(`${host} ${what}`);
-    };
-    const client = {
-      host,
-      members: later(() => {
-        call("list");
-        return { own: here()?.id ?? "", members: [...this.members] };
-      }),
-      addLearner: later((peerUrl: string) => {
-        call(`add ${peerUrl}`);
-        if (this.members.some(({ isLearner }) => isLearner)) throw fault("ETCD_REFUSED", "too many learner members in cluster");
-        this.members.push({ id: String(this.#next++), name: "", peerUrls: [peerUrl], clientUrls: [], isLearner: true });
-        return [...this.members];
-      }),
-      promote: later((id: string) => {
-        call(`promote ${id}`);
-        if (this.notInSync-- > 0) throw fault("ETCD_REFUSED", "can only promote a learner member which is in sync with leader");
-        this.#change(id, { isLearner: false });
-      }),
-      update: later((id: string, peerUrl: string) => {
-        call(`update ${id} ${peerUrl}`);
-        this.#change(id, { peerUrls: [peerUrl] });
-      }),
-      remove: later((id: string) => {
-        call(`remove ${id}`);
-        this.members = this.members.filter((member) => member.id !== id);
-      }),
-      close: () => undefined,
-    };
-    return client as unknown as ReturnType<EtcdAccess["at"]>;
-  }
-
+  readonly etcd: EtcdAccess;
   /** Id of the member on this host. */
   here: string | undefined;
+  /** Ids of those that do not answer. */
+  dead: ReadonlySet<string> = new Set();
 
-  #change(id: string, change: Partial<EtcdMember>): void {
-    this.members = this.members.map((member) => (member.id === id ? { ...member, ...change } : member));
+  constructor(...members: EtcdMember[]) {
+    this.cluster = etcdClusterOf(...members);
+    const around = async <T>(what: string, effect: () => T | Promise<T>): Promise<T> => {
+      // Answers come later, as by a network.
+      await Promise.resolve();
+      if (!what.endsWith(" list")) this.calls.push(what.replace(/^etcd /, ""));
+      return effect();
+    };
+    const lives = ({ id }: EtcdMember): boolean => !this.dead.has(id);
+    this.etcd = memoryEtcd(this.cluster, { faults: { around }, here: () => this.here, lives });
   }
-}
 
-/** Answers come later, as by a network. */
-function later<Args extends unknown[], Answer>(answer: (...args: Args) => Answer): (...args: Args) => Promise<Answer> {
-  return (...args) => Promise.resolve().then(() => answer(...args));
-}
-
-function fault(code: string, message: string): TsdeployError {
-  return new TsdeployError("failed", { code, message });
+  get members(): readonly EtcdMember[] {
+    return this.cluster.members;
+  }
 }
 
 function member(index: number, more: Partial<EtcdMember> = {}): EtcdMember {
@@ -85,17 +46,20 @@ function urlOf(index: number): string {
 }
 
 /** As much of a run as these actions look at. */
-function toolsFor(etcd: MemoryEtcd): {
+function toolsFor({ etcd }: Trial): {
   tools: StepTools;
   values: Map<string, string>;
   undo: () => Promise<void>;
+  removed: string[];
   seen: string[];
 } {
   const values = new Map<string, string>();
   const undone: (() => Promise<void>)[] = [];
+  const removed: string[] = [];
   const seen: string[] = [];
   const signal = new AbortController().signal;
-  const context = { signal, timeoutMs: 2000, report: () => undefined };
+  const helper = { run: (_script: string, args: string[]) => Promise.resolve(void removed.push(...args)) };
+  const context = { signal, timeoutMs: 2000, report: () => undefined, helper };
   const run = {
     etcd,
     values,
@@ -103,13 +67,13 @@ function toolsFor(etcd: MemoryEtcd): {
     wait: (_step: unknown, probe: Parameters<typeof waitFor>[0]) =>
       waitFor(probe, { timeoutMs: 2000, signal, intervalMs: 1, onSeen: (what) => seen.push(what) }),
   };
-  const leave = ({ undo }: { undo?: () => Promise<void> }): void => {
-    if (undo) undone.push(undo);
+  const leave = ({ retreat, undo }: Aftermath): void => {
+    undone.push(...[undo, retreat].filter((work) => work !== undefined));
   };
   const undo = async (): Promise<void> => {
     for (const work of undone.reverse()) await work();
   };
-  return { tools: { run, step: {}, leave } as unknown as StepTools, values, undo, seen };
+  return { tools: { run, step: {}, leave } as unknown as StepTools, values, undo, removed, seen };
 }
 
 const add = { kind: "add-member", member: { name: "machine-3", peerUrl: urlOf(3) }, from: "10.0.0.1" } as const;
@@ -117,7 +81,7 @@ const settle = { kind: "settle-member", member: add.member, from: add.from } as 
 
 describe("a further member of etcd", () => {
   it("learns first, and its container is told of all members", async () => {
-    const etcd = new MemoryEtcd(member(1), member(2));
+    const etcd = new Trial(member(1), member(2));
     const { tools, values } = toolsFor(etcd);
     await addMember(add, tools);
     expect(etcd.members.find(({ peerUrls }) => peerUrls.includes(urlOf(3)))).toMatchObject({ isLearner: true });
@@ -125,17 +89,17 @@ describe("a further member of etcd", () => {
   });
 
   it("waits until another one has learnt", async () => {
-    const etcd = new MemoryEtcd(member(1), member(2, { isLearner: true }));
+    const etcd = new Trial(member(1), member(2, { isLearner: true }));
     const { tools, seen } = toolsFor(etcd);
     const adding = addMember(add, tools);
     await expect.poll(() => seen).toContain("too many learner members in cluster");
-    etcd.members = [member(1), member(2)];
+    etcd.cluster.members = [member(1), member(2)];
     await adding;
     expect(etcd.members).toHaveLength(3);
   });
 
   it("is not added again where a run was cut short after it had been", async () => {
-    const etcd = new MemoryEtcd(member(1), member(3, { id: "77", name: "", isLearner: true }));
+    const etcd = new Trial(member(1), member(3, { id: "77", name: "", isLearner: true }));
     const { tools, values } = toolsFor(etcd);
     await addMember(add, tools);
     expect(etcd.calls).toEqual([]);
@@ -146,7 +110,7 @@ describe("a further member of etcd", () => {
     ["of the same name at another address", member(9, { name: "machine-3" })],
     ["at the same address, whose data is lost", member(3)],
   ])("takes the place of one %s", async (_, lost) => {
-    const etcd = new MemoryEtcd(member(1), member(2), lost);
+    const etcd = new Trial(member(1), member(2), lost);
     const { tools } = toolsFor(etcd);
     await addMember(add, tools);
     expect(etcd.calls).toEqual([`10.0.0.1 remove ${lost.id}`, `10.0.0.1 add ${urlOf(3)}`]);
@@ -154,18 +118,19 @@ describe("a further member of etcd", () => {
   });
 
   it("is removed again when the run is undone, also where it was never added", async () => {
-    const etcd = new MemoryEtcd(member(1));
-    const { tools, undo } = toolsFor(etcd);
+    const etcd = new Trial(member(1));
+    const { tools, undo, removed } = toolsFor(etcd);
     await addMember(add, tools);
     await undo();
     await undo();
     expect(etcd.members).toEqual([member(1)]);
+    expect(removed).toContain("/var/lib/etcd/member");
   });
 
   it("votes as soon as it has the data", async () => {
-    const etcd = new MemoryEtcd(member(1), member(3, { isLearner: true }));
+    const etcd = new Trial(member(1), member(3, { isLearner: true }));
     etcd.here = "3";
-    etcd.notInSync = 2;
+    etcd.cluster.notInSync = 2;
     await settleMember(settle, toolsFor(etcd).tools);
     expect(etcd.members.every(({ isLearner }) => !isLearner)).toBe(true);
     expect(etcd.calls.filter((call) => call.includes("promote"))).toHaveLength(3);
@@ -174,10 +139,38 @@ describe("a further member of etcd", () => {
 
 describe("the member of a master that was alone", () => {
   it("tells its peers where it is from now on", async () => {
-    const etcd = new MemoryEtcd(member(1, { peerUrls: ["https://127.0.0.1:2380"] }));
+    const etcd = new Trial(member(1, { peerUrls: ["https://127.0.0.1:2380"] }));
     etcd.here = "1";
     await settleMember({ kind: "settle-member", member: { name: "machine-1", peerUrl: urlOf(1) } }, toolsFor(etcd).tools);
     expect(etcd.members[0]?.peerUrls).toEqual([urlOf(1)]);
+  });
+});
+
+describe("a member that is to stop for a moment", () => {
+  const trialWith = (voters: number, ...dead: string[]): Trial => {
+    const trial = new Trial(...Array.from({ length: voters }, (_, n) => member(n + 1)));
+    trial.here = "1";
+    trial.dead = new Set(dead);
+    return trial;
+  };
+
+  it.each([
+    ["alone", trialWith(1)],
+    ["one of three that live", trialWith(3)],
+    ["one of two", trialWith(2)],
+    ["one of five, of which one is lost", trialWith(5, "3")],
+    ["one of three without a majority", trialWith(3, "2", "3")],
+  ])("may if it is %s", async (_, trial) => {
+    await expect(spareMember(toolsFor(trial).tools)).resolves.toBeUndefined();
+  });
+
+  it("waits for one without which the others would be too few", async () => {
+    const trial = trialWith(3, "3");
+    const { tools, seen } = toolsFor(trial);
+    const sparing = spareMember(tools);
+    await expect.poll(() => seen).toContain("etcd could not go on without this master: machine-3 does not answer");
+    trial.dead = new Set();
+    await sparing;
   });
 });
 
@@ -185,21 +178,21 @@ describe("a member that leaves", () => {
   const leaving = { kind: "remove-member", member: add.member, from: "127.0.0.1", force: false } as const;
 
   it("is removed by another one that answers", async () => {
-    const etcd = new MemoryEtcd(member(1), member(3));
+    const etcd = new Trial(member(1), member(3));
     etcd.here = "3";
     await removeMember(leaving, toolsFor(etcd).tools);
     expect(etcd.calls).toEqual(["10.0.0.1 remove 3"]);
   });
 
   it("and only learns yet is removed by the one that was asked", async () => {
-    const etcd = new MemoryEtcd(member(1), member(3, { isLearner: true }));
+    const etcd = new Trial(member(1), member(3, { isLearner: true }));
     etcd.here = "3";
     await removeMember({ ...leaving, from: "10.0.0.1" }, toolsFor(etcd).tools);
     expect(etcd.calls).toEqual(["10.0.0.1 remove 3"]);
   });
 
   it("that cannot be removed stops the run, but for --force", async () => {
-    const etcd = new MemoryEtcd();
+    const etcd = new Trial();
     await expect(removeMember(leaving, toolsFor(etcd).tools)).rejects.toThrow("ETCD_UNREACHABLE");
     await expect(removeMember({ ...leaving, force: true }, toolsFor(etcd).tools)).resolves.toBeUndefined();
   });

@@ -50,6 +50,26 @@ describe("runSteps", () => {
     expect(log.slice(5)).toEqual(["undo c", "undo b", "undo a", "resume c", "resume b", "resume a"]);
   });
 
+  it("retreats while all still runs, and undoes nothing where that fails", async () => {
+    const work = async (may: boolean) => {
+      const log: string[] = [];
+      const note = (what: string) => () => Promise.resolve(void log.push(what));
+      const run: RunStepsOptions["run"] = ({ id }, leave) => {
+        const retreat = may ? note(`retreat ${id}`) : () => Promise.reject(new Error("it votes"));
+        leave({ undo: note(`undo ${id}`), ...(id === "a" && { retreat }) });
+        return id === "b" ? Promise.reject(new Error("b failed")) : Promise.resolve();
+      };
+      const report = (event: ReportEvent) => {
+        if (event.kind === "warning") log.push(event.message);
+      };
+      const steps = [step("a"), step("b", ["a"])];
+      await runSteps(steps, { run, keepOnFailure: false, report, beforeUndo: note("before") }).catch(() => undefined);
+      return log;
+    };
+    expect(await work(true)).toEqual(["retreat a", "before", "undo b", "undo a"]);
+    expect(await work(false)).toEqual(["nothing is undone: it votes"]);
+  });
+
   it("leaves everything for a look when asked to", async () => {
     const { log } = await trial([step("a"), step("b", ["a"])], "b", true);
     expect(log).toEqual(["begin a", "end a", "begin b"]);

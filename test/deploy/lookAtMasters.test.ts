@@ -62,9 +62,9 @@ vi.mock("../../src/deploy/deployMaster.js", () => ({
   },
 }));
 vi.mock("../../src/deploy/joinWorker.js", () => ({
-  joinWorkerOn: (_: unknown, { dockerHost = "", master }: WorkerOptions) => {
-    world.masters.push(master);
-    return Promise.resolve({ kind: "planned", plan: { nodeName: dockerHost, version: "v1.20.2" }, difference: { changes: [] } });
+  joinWorkerOn: async (_: unknown, { dockerHost = "" }: WorkerOptions, _context: unknown, master: Promise<string>) => {
+    world.masters.push(await master);
+    return { kind: "planned", plan: { nodeName: dockerHost, version: "v1.20.2" }, difference: { changes: [] } };
   },
 }));
 vi.mock(import("../../src/deploy/hostSession.js"), async (original) => ({

@@ -48,6 +48,11 @@ vi.mock("../../src/deploy/bringImage.js", () => ({
     return Promise.resolve();
   },
 }));
+vi.mock("../../src/config/acceptedOptions.js", async (original) => ({
+  ...(await original<typeof import("../../src/config/acceptedOptions.js")>()),
+  // Where a master itself is, by its name.
+  acceptedNode: (files: Map<string, string>) => ({ ip: [files.get("name") ?? ""] }),
+}));
 vi.mock("../../src/deploy/withHelper.js", () => ({
   withHelper: ({ nodeName }: { nodeName: string }, _context: unknown, use: (host: unknown) => unknown) =>
     use({ helper: { readFiles: () => Promise.resolve(new Map([["name", nodeName]])), clockMs: () => Promise.resolve(0) } }),

@@ -6,9 +6,7 @@ import { type Machine, machine1, machine2, machine3, machines } from "./support/
 import {
   apply,
   hasFlannel,
-  image,
   kubectl,
-  kubectlJson,
   networkBackend,
   said,
   tryTsdeploy,
@@ -17,12 +15,10 @@ import {
   workFolder,
 } from "./support/operator.js";
 import type { RunOptions, RunResult } from "./support/run.js";
-import { nodesReady, routePods, service, unroutePods, workload } from "./support/workload.js";
+import { Caller, next, nextImage, nodePort, renamed, steadyWorkload, versions } from "./support/upgrade.js";
+import { nodesReady, routePods, unroutePods } from "./support/workload.js";
 
 const file = join(workFolder, "upgraded.yaml");
-const next = "v1.21.0";
-const nextImage = `tsdeploy/hyperkube:${next}`;
-const port = 30080;
 const before = new Map<Machine, Footprint>();
 let env: NodeJS.ProcessEnv = {};
 let hosts = "";
@@ -35,74 +31,6 @@ function write(k8sVersion: string): void {
 
 async function upgrade(verb: "plan" | "apply", more: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   return tryTsdeploy(["upgrade", verb, "--file", file, ...more], { env, ...options });
-}
-
-/** The same Kubernetes by the name of the next minor version, which is as long: its programs say so themselves. */
-const renamed = `
-  docker run -d --name owners-build ${image} sleep infinity >/dev/null
-  docker exec owners-build sh -c 'cd /usr/local/bin && sed -i "s/${version.replaceAll(".", "\\.")}/${next}/g" kube*'
-  docker stop -t 0 owners-build >/dev/null
-  docker commit --change 'CMD ["/pause"]' --change 'LABEL org.opencontainers.image.version=${next}' owners-build ${nextImage} >/dev/null
-  docker rm owners-build >/dev/null`;
-
-/** Asks the Service without a pause, until it is stopped. */
-class Caller {
-  readonly failures: string[] = [];
-  answers = 0;
-  #isStopped = false;
-  readonly #ended: Promise<void>;
-
-  constructor(url: string) {
-    this.#ended = this.#call(url);
-  }
-
-  async stop(): Promise<void> {
-    this.#isStopped = true;
-    await this.#ended;
-  }
-
-  async #call(url: string): Promise<void> {
-    while (!this.#isStopped) {
-      try {
-        const response = await fetch(url, { signal: AbortSignal.timeout(10_000), headers: { connection: "close" } });
-        await response.text();
-        if (response.ok) this.answers++;
-        else this.failures.push(`status ${response.status}`);
-      } catch (error) {
-        this.failures.push(`${new Date().toISOString()} ${String(error)}`);
-      }
-    }
-  }
-}
-
-async function versions(): Promise<string[]> {
-  type Items = { items: { status: { nodeInfo: { kubeletVersion: string } } }[] };
-  return (await kubectlJson<Items>("get", "nodes")).items.map(({ status }) => status.nodeInfo.kubeletVersion);
-}
-
-/** Two pods that never are on one node, which end after the Service has let go of them, and a budget of one. */
-function steadyWorkload(): object[] {
-  const [secret, deployment] = workload as unknown as [object, { spec: { template: { spec: object } } }];
-  const spec = structuredClone(deployment) as {
-    spec: { replicas: number; template: { spec: Record<string, unknown> & { containers: Record<string, unknown>[] } } };
-  };
-  const alone = { topologyKey: "kubernetes.io/hostname", labelSelector: { matchLabels: { app: "web" } } };
-  spec.spec.replicas = 2;
-  delete spec.spec.template.spec["topologySpreadConstraints"];
-  spec.spec.template.spec["terminationGracePeriodSeconds"] = 15;
-  spec.spec.template.spec["affinity"] = {
-    podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [alone] },
-  };
-  for (const container of spec.spec.template.spec.containers) {
-    container["lifecycle"] = { preStop: { exec: { command: ["sleep", "5"] } } };
-  }
-  const budget = {
-    apiVersion: "policy/v1beta1",
-    kind: "PodDisruptionBudget",
-    metadata: { name: "web" },
-    spec: { minAvailable: 1, selector: { matchLabels: { app: "web" } } },
-  };
-  return [secret, spec, budget, service("web-everywhere", { type: "NodePort" }, port)];
 }
 
 beforeAll(async () => {
@@ -129,7 +57,7 @@ describe.runIf(version === "v1.20.2")("an upgrade of three machines", () => {
     await routePods();
     await apply(...steadyWorkload());
     await kubectl(["rollout", "status", "deployment/web", "--timeout=60s"]);
-    caller = new Caller(`http://${machine1.address}:${port}/`);
+    caller = new Caller(`http://${machine1.address}:${nodePort}/`);
 
     const back = await upgrade("plan", ["--to", "v1.19.16"]);
     expect([back.exitCode, back.stdout]).toEqual([4, expect.stringContaining("DOWNGRADE")]);

@@ -67,6 +67,15 @@ test.each(roles)("the %s's plan changes with two address families as reviewed", 
   await expect(textOf(changes)).toMatchFileSnapshot(`golden/${role}-dual-stack.txt`);
 });
 
+test.each(roles)("the %s's plan changes with a control-plane endpoint as reviewed", async (role) => {
+  const endpoint = { controlPlaneEndpoint: "k8s.example.com:8443" };
+  const changes = ["v1.3.6", "v1.20.2", "v1.36.2"].flatMap((version) => {
+    const before = planLines(plans[role](version));
+    return ["", `${version} --control-plane-endpoint`, ...sortedDifference(before, planLines(plans[role](version, endpoint)))];
+  });
+  await expect(textOf(changes)).toMatchFileSnapshot(`golden/${role}-endpoint.txt`);
+});
+
 /** What is gone and what is new; only the order of the lines is not told. */
 function sortedDifference(before: readonly string[], after: readonly string[]): string[] {
   return lineDifference([...before].sort(), [...after].sort());

@@ -53,6 +53,7 @@ function actionLines({ id, action }: Step): string[] {
     case "clean-host":
     case "add-member":
     case "settle-member":
+    case "spare-member":
     case "remove-member":
       // Their step's line tells all.
       return [];

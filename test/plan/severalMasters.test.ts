@@ -4,6 +4,7 @@ import type { ActionOf, Plan } from "../../src/model/plan.js";
 import { containersOf, filesOf } from "../../src/plan/diff.js";
 import { planMaster } from "../../src/plan/planMaster.js";
 import { planWorker } from "../../src/plan/planWorker.js";
+import { container } from "../host/fixtures.js";
 import { masterInputOf, observed, workerInputOf } from "./fixtures.js";
 
 const config = { severalMasters: true };
@@ -91,6 +92,26 @@ describe("a further master", () => {
   });
 });
 
+describe("a master whose etcd is replaced", () => {
+  const running = { "io.tsdeploy.component": "etcd", "io.tsdeploy.cluster": "kubernetes" };
+  const planWith = (spec: string): Plan => {
+    const containers = [container("kube_etcd", { ...running, "io.tsdeploy.spec": spec })];
+    const host = { ...withData, engine: { ...withData.engine, containers } };
+    return planMaster(masterInputOf({ version, config, observed: host }));
+  };
+
+  it("waits before anything until the other members can do without it", () => {
+    const plan = planWith("another");
+    expect(needsOf(plan, "files")).toContain("etcd-spared");
+    expect(needsOf(plan, "etcd")).toContain("etcd-spared");
+  });
+
+  it("asks nobody where etcd stays as it is", () => {
+    const plan = planWith(etcdOf(again).container.labels["io.tsdeploy.spec"] ?? "");
+    expect(plan.steps.map(({ id }) => id)).not.toContain("etcd-spared");
+  });
+});
+
 describe("a worker of several masters", () => {
   const plan = planWorker({ ...workerInputOf({ version, config }), masters: ["10.0.0.9", "10.0.0.5"] });
 
@@ -101,6 +122,17 @@ describe("a worker of several masters", () => {
     expect(haproxy?.privileged).toBe(false);
     const list = filesOf(plan).find(({ path }) => path === paths.mastersList);
     expect(list?.content).toBe("10.0.0.5:6443\n10.0.0.9:6443\n");
+  });
+
+  it("goes by the owner's endpoint where there is one, and what it went by before is removed at last", () => {
+    const labels = { "io.tsdeploy.component": "haproxy", "io.tsdeploy.cluster": "kubernetes" };
+    const host = { ...observed, engine: { ...observed.engine, containers: [container("kube_haproxy", labels)] } };
+    const input = workerInputOf({ version, config: { ...config, controlPlaneEndpoint: "k8s.example.com:8443" }, observed: host });
+    const moved = planWorker({ ...input, masters: ["10.0.0.5"] });
+    expect(containersOf(moved).map(({ component }) => component)).not.toContain("haproxy");
+    expect(filesOf(moved).map(({ path }) => path)).not.toContain(paths.mastersList);
+    expect(needsOf(moved, "haproxy-gone")).toEqual(["proxy", "node-registered", "node-ready"]);
+    expect(moved.steps.find(({ id }) => id === "haproxy-gone")?.action).toMatchObject({ kind: "remove-containers" });
   });
 
   it("of one master has nothing of the kind", () => {

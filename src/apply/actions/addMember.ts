@@ -1,15 +1,34 @@
 import { initialCluster, memberAt } from "../../kubernetes/etcdMembers.js";
-import { TsdeployError } from "../../model/errors.js";
+import { messageOf } from "../../model/errors.js";
+import { etcdMember } from "../../model/hostLayout.js";
 import type { ActionOf } from "../../model/plan.js";
-import { removeMemberAt } from "../etcdMembership.js";
+import { isRefusal, removeMemberAt } from "../etcdMembership.js";
 import type { StepTools } from "../planRun.js";
 import type { Sight } from "../waitFor.js";
 
-/** What the container of the new member has to be told. */
+/**
+ * What the container of the new member has to be told. A member that votes is removed again while its etcd still runs:
+ * two that are without one take no write, not even its removal. If it cannot be removed it stays and goes on voting.
+ */
 export async function addMember({ member, from }: ActionOf<"add-member">, { run, step, leave }: StepTools): Promise<void> {
   const { name, peerUrl } = member;
   const etcd = run.etcd.at(from);
-  leave({ undo: () => removeMemberAt(etcd, peerUrl, AbortSignal.timeout(run.context.timeoutMs)) });
+  const { helper, report, timeoutMs } = run.context;
+  leave({
+    retreat: async () => {
+      try {
+        await removeMemberAt(etcd, peerUrl, AbortSignal.timeout(timeoutMs));
+      } catch (error) {
+        const message = `etcd's member ${name} could not be removed: ${messageOf(error)}`;
+        if (run.memberVotes) throw new Error(`${message}. Run the same command again`, { cause: error });
+        report({ kind: "warning", message: `${message}. Run the same command again, or \`tsdeploy member remove\` there` });
+      }
+    },
+    // There was none before, and this is of no use to any other member.
+    undo: async () => {
+      await helper.run('rm -rf "/host$1"', [etcdMember]);
+    },
+  });
   await run.wait(step, async (signal): Promise<Sight> => {
     const { members } = await etcd.members({ signal });
     const own = memberAt(members, peerUrl);
@@ -33,7 +52,7 @@ async function tolerant(change: () => Promise<string>): Promise<Sight> {
   try {
     return { done: false, seen: await change() };
   } catch (error) {
-    if (!(error instanceof TsdeployError && error.problems[0]?.code === "ETCD_REFUSED")) throw error;
-    return { done: false, seen: error.problems[0].message };
+    if (!isRefusal(error)) throw error;
+    return { done: false, seen: error.problems[0]?.message ?? "" };
   }
 }

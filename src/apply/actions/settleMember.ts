@@ -24,6 +24,8 @@ export async function settleMember({ member, from }: ActionOf<"settle-member">, 
     try {
       const other = run.etcd.at(from);
       const learner = memberAt((await other.members({ signal })).members, peerUrl);
+      // Said before: the answer may be lost.
+      run.memberVotes ||= learner !== undefined;
       if (learner?.isLearner === true) await other.promote(learner.id, { signal });
       return { done: false, seen: learner ? "etcd gets the cluster's data" : "etcd here is no member" };
     } catch (error) {

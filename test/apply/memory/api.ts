@@ -15,13 +15,17 @@ interface Options {
   readonly signal?: AbortSignal;
 }
 
-/** The API server of a memory host, by the methods of the client that the product uses. */
-export function memoryApi(state: HostState, faults: Faults): KubernetesClient {
+/**
+ * The API server of a memory host, by the methods of the client that the product uses.
+ *
+ * @param answers whether it does; another one than the host's own is another master's
+ */
+export function memoryApi(state: HostState, faults: Faults, answers = apiAnswers): KubernetesClient {
   const request = <T>(method: string, path: string, options: Options | undefined, effect: () => T): Promise<T> =>
     faults.around(`${method} ${path}`, () => {
       if (options?.signal?.aborted) throw new TsdeployError("aborted", { code: "ABORTED", message: "stopped by a signal" });
       settle(state);
-      if (!apiAnswers(state)) {
+      if (!answers(state)) {
         throw new TsdeployError("unreachable", { code: "API_UNREACHABLE", message: "the API server cannot be reached" });
       }
       return structuredClone(effect());

@@ -5,6 +5,8 @@ import type { Scene } from "./scene.js";
 import {
   addonScene,
   freshHost,
+  furtherMasterScene,
+  hostBesideMaster,
   type MasterOf,
   masterScene,
   type Owned,
@@ -43,6 +45,10 @@ export interface Kind {
   readonly plan: (host: MemoryHost) => Promise<Scene>;
   /** The command before it, which a person may go back to; undefined if that is refused. */
   readonly back?: (host: MemoryHost) => Promise<Scene>;
+}
+
+async function furtherMaster(version: string, more: Owned = {}): Promise<Kind> {
+  return { host: await hostBesideMaster(of(version), more), plan: (host) => furtherMasterScene(host, of(version)) };
 }
 
 type Arrange = (state: HostState) => void;
@@ -116,6 +122,12 @@ export const kinds: Readonly<Record<string, () => Kind | Promise<Kind>>> = {
   "first master v1.20.2": () => firstMaster("v1.20.2"),
   "first master v1.36.2": () => firstMaster("v1.36.2"),
   "first master beside somebody's files": () => firstMaster("v1.20.2", owned),
+  "first of several masters": () => ({
+    host: freshHost(false, [of("v1.20.2")]),
+    plan: (host) => masterScene(host, { ...of("v1.20.2"), options: { severalMasters: true } }),
+  }),
+  "further master v1.20.2": () => furtherMaster("v1.20.2"),
+  "further master v1.36.2": () => furtherMaster("v1.36.2", owned),
   "first worker v1.3.6": () => firstWorker("v1.3.6"),
   "first worker v1.20.2": () => firstWorker("v1.20.2"),
   "first worker v1.36.2": () => firstWorker("v1.36.2", owned),

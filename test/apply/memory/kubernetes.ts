@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { flagOf } from "../../../src/plan/commandFlag.js";
+import { initialCluster, memberAt, type EtcdMember } from "../../../src/kubernetes/etcdMembers.js";
 import { criSocket, etcdMember, etcdPort, labels, paths } from "../../../src/model/hostLayout.js";
 import { kubeletLabels, sandboxName } from "../../../src/model/kubeletLabels.js";
+import { hasQuorum } from "./etcd.js";
 import { type HostState, makeFolders, type MemoryContainer } from "./state.js";
 
 const clientCertificate = `${paths.kubeletRoot}/pki/kubelet-client-current.pem`;
@@ -27,13 +29,37 @@ export function workingKubelet(state: HostState): MemoryContainer | undefined {
   return needsCri && !componentsOf(state, "cri").some(isRunning) ? undefined : kubelet;
 }
 
+/** Id of the member that runs on this host. */
+export function memberHere(state: HostState): string | undefined {
+  return componentsOf(state, "etcd").some(isRunning) ? memberOfData(state) : undefined;
+}
+
+/** Of the machines of a cluster all live but, perhaps, this one. */
+export function memberLives(state: HostState): (member: EtcdMember) => boolean {
+  const own = memberOfData(state);
+  return ({ id, name }) => (id === own ? memberHere(state) === id : name !== "");
+}
+
+/** Whether etcd takes a write of the API server on this host. */
+function etcdServes(state: HostState): boolean {
+  const { members } = state.etcd;
+  if (members.length === 0) return componentsOf(state, "etcd").some(isRunning);
+  const own = members.find(({ id }) => id === memberHere(state));
+  return own?.isLearner === false && hasQuorum(state.etcd, memberLives(state));
+}
+
+/** Whether the API server of another master answers. */
+export function othersAnswer(state: HostState): boolean {
+  return state.isFurther && hasQuorum(state.etcd, memberLives(state));
+}
+
 /** Whether the API server answers: on a master etcd and the pod of the control plane have to run. */
 export function apiAnswers(state: HostState): boolean {
   if (state.isWorker) return true;
   const pod = [...state.containers.values()].find(
     ({ labels: { [kubeletLabels.containerName]: name } }) => name === "apiserver",
   );
-  return pod !== undefined && isRunning(pod) && componentsOf(state, "etcd").some(isRunning);
+  return pod !== undefined && isRunning(pod) && etcdServes(state);
 }
 
 export function listens(state: HostState, port: number): boolean {
@@ -51,7 +77,10 @@ export function listens(state: HostState, port: number): boolean {
 /** Lets etcd, the kubelet and the control plane do at once all that they would do in time. */
 export function settle(state: HostState): void {
   settleOwn(state);
-  if (!state.isWorker && !state.files.has(etcdMember)) state.objects.clear();
+  if (!state.isWorker && !state.isFurther && !state.files.has(etcdMember)) {
+    state.objects.clear();
+    state.etcd.members = [];
+  }
   const kubelet = workingKubelet(state);
   if (!kubelet) return;
   if (!state.isWorker) settleStaticPods(state);
@@ -93,19 +122,45 @@ function settleOwn(state: HostState): void {
   }
 }
 
-/** etcd reads data of its own minor and of older ones, which it raises. */
-function mayOpen(state: HostState, { image }: MemoryContainer): boolean {
+/** etcd reads data of its own minor and of older ones, which it raises; and of a member that the others know. */
+function mayOpen(state: HostState, { image, command }: MemoryContainer): boolean {
   const minorOf = (version: string): number[] => version.split(".").slice(0, 2).map(Number);
   const own = state.images.get(image)?.etcd ?? /etcd[^:]*:v?([\d.]+)/.exec(image)?.[1];
   if (own === undefined) throw new Error(`the memory host knows no etcd version of ${image}`);
-  const data = state.files.get(etcdMember)?.content;
+  const data = state.files.get(etcdMember)?.content.split(" ")[0];
   const [ownMajor = 0, ownMinor = 0] = minorOf(own);
   const [major = 0, minor = 0] = minorOf(data ?? "0.0");
   if (major > ownMajor || (major === ownMajor && minor > ownMinor)) return false;
+  const member = memberToBe(state, command);
+  if (member === "none") return false;
   makeFolders(state, paths.etcd);
-  // On a machine it is a folder. Its content here is the minor version that raised it last.
-  state.files.set(etcdMember, { mode: 0o600, content: `${ownMajor}.${ownMinor}` });
+  // On a machine it is a folder. Its content here is the minor version that raised it last, and whose it is.
+  state.files.set(etcdMember, { mode: 0o600, content: [`${ownMajor}.${ownMinor}`, ...member].join(" ") });
   return true;
+}
+
+function memberOfData({ files }: HostState): string | undefined {
+  return files.get(etcdMember)?.content.split(" ")[1];
+}
+
+/** The id of the member that an etcd with this command is; nothing where it knows of no others; `none` if it ends. */
+function memberToBe({ files, etcd, ...state }: HostState, command: readonly string[]): readonly string[] | "none" {
+  const how = flagOf(command, "initial-cluster-state");
+  if (how === undefined) return [];
+  const own = memberOfData({ files, etcd, ...state });
+  if (files.has(etcdMember)) return etcd.members.some(({ id }) => id === own) ? [own ?? ""] : "none";
+  const name = flagOf(command, "name") ?? "";
+  const peerUrl = flagOf(command, "initial-advertise-peer-urls") ?? "";
+  if (how === "new") {
+    etcd.members = [{ id: "1", name, peerUrls: [peerUrl], clientUrls: [], isLearner: false }];
+    return ["1"];
+  }
+  const member = memberAt(etcd.members, peerUrl);
+  // One that has run is told by its data alone.
+  if (member?.name !== "") return "none";
+  if (flagOf(command, "initial-cluster") !== initialCluster(etcd.members, { name, peerUrl })) return "none";
+  etcd.members = etcd.members.map((one) => (one === member ? { ...one, name } : one));
+  return [member.id];
 }
 
 /** A pod's uid is the digest of its manifest: another manifest is another pod. */
@@ -187,7 +242,7 @@ function settleNode(state: HostState, kubelet: MemoryContainer): void {
     path,
     state.objects.get(path) ?? { apiVersion: "v1", kind: "Node", metadata: { name, labels: own }, spec: {} },
   );
-  if (state.isWorker) allocatePodCidr(state, path);
+  if (state.isWorker || state.isFurther) allocatePodCidr(state, path);
 }
 
 /** What a controller-manager does: at once for a worker, on a new master only ten seconds after its start. */
@@ -201,7 +256,7 @@ export function allocatePodCidr(state: HostState, path: string): void {
   const node = state.objects.get(path);
   if (!node) return;
   const spec = node["spec"] as { readonly podCIDR?: string } | undefined;
-  const podCIDR = state.isWorker ? "10.244.7.0/24" : "10.244.0.0/24";
+  const podCIDR = state.isWorker || state.isFurther ? "10.244.7.0/24" : "10.244.0.0/24";
   state.objects.set(path, { ...node, spec: { podCIDR, podCIDRs: [podCIDR], ...spec } });
 }
 

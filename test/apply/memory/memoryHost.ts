@@ -1,18 +1,21 @@
 import { Readable, Writable } from "node:stream";
 import type { KubernetesClient } from "../../../src/api/kubernetesClient.js";
+import type { EtcdAccess } from "../../../src/apply/applyContext.js";
 import { type ContainerEngine, EngineError } from "../../../src/docker/containerEngine.js";
 import type { ContainerSpec } from "../../../src/model/containerSpec.js";
 import type { ContainerDetails, ContainerSummary, ImageDetails } from "../../../src/model/dockerObjects.js";
 import { TsdeployError } from "../../../src/model/errors.js";
 import type { ExistingFile } from "../../../src/model/hostFacts.js";
-import { labels } from "../../../src/model/hostLayout.js";
+import { etcdMember, labels } from "../../../src/model/hostLayout.js";
 import { kubeletLabels } from "../../../src/model/kubeletLabels.js";
+import type { KubernetesObject } from "../../../src/model/kubernetesObject.js";
 import { bindText } from "../../../src/plan/diff.js";
 import { engineFacts } from "../../host/fixtures.js";
 import { memoryApi } from "./api.js";
 import { dnsConnection } from "./dns.js";
+import { type EtcdCluster, etcdClusterOf, memoryEtcd } from "./etcd.js";
 import { Faults } from "./faults.js";
-import { answersNames, apiAnswers, isRunning, settle } from "./kubernetes.js";
+import { answersNames, apiAnswers, isRunning, memberHere, memberLives, othersAnswer, settle } from "./kubernetes.js";
 import { isHelper, runInHelper } from "./scripts.js";
 import { type HostState, makeFolders, type MemoryContainer, type MemoryImage } from "./state.js";
 
@@ -28,6 +31,14 @@ export interface MemoryHostInput {
   readonly registry?: readonly MemoryImage[];
   readonly files?: Readonly<Record<string, ExistingFile>>;
   readonly folders?: Readonly<Record<string, number>>;
+  /** Of a host that is to be a further master: what the cluster has. */
+  readonly cluster?: MemoryCluster;
+}
+
+/** What a cluster of several masters has, wherever it is. */
+export interface MemoryCluster {
+  readonly etcd: EtcdCluster;
+  readonly objects: ReadonlyMap<string, KubernetesObject>;
 }
 
 /** What a person could find on the host. Ids and times, which no run can keep, are not in it. */
@@ -36,6 +47,8 @@ export interface Snapshot {
   readonly files: Readonly<Record<string, string>>;
   readonly folders: Readonly<Record<string, string>>;
   readonly objects: Readonly<Record<string, unknown>>;
+  /** etcd's members by their peers' URLs. */
+  readonly members: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -46,24 +59,35 @@ export class MemoryHost {
   readonly faults = new Faults();
   readonly engine: ContainerEngine;
   readonly api: KubernetesClient;
+  /** The API server of another master. */
+  readonly others: KubernetesClient;
+  readonly etcd: EtcdAccess;
   readonly #state: HostState;
 
   constructor(state: HostState) {
     this.#state = state;
     this.engine = memoryEngine(state, this.faults);
     this.api = memoryApi(state, this.faults);
+    this.others = memoryApi(state, this.faults, othersAnswer);
+    this.etcd = memoryEtcd(state.etcd, {
+      faults: this.faults,
+      here: () => memberHere(state),
+      lives: (member) => memberLives(state)(member),
+    });
   }
 
   static of(input: MemoryHostInput = {}): MemoryHost {
     const state: HostState = {
       isWorker: input.isWorker ?? false,
+      isFurther: input.cluster !== undefined,
       containers: new Map(),
       images: byName(input.images ?? []),
       registry: byName(input.registry ?? []),
       // Never empty, so that nobody takes /etc away.
       files: new Map([["/etc/hostname", { mode: 0o644, content: "machine\n" }]]),
       folders: new Map(usualFolders.map((path) => [path, path === "/tmp" ? 0o1777 : 0o755])),
-      objects: new Map(),
+      objects: new Map(input.cluster?.objects),
+      etcd: input.cluster?.etcd ?? etcdClusterOf(),
       copies: new Map(),
       heartbeatMs: 0,
       made: 0,
@@ -92,15 +116,23 @@ export class MemoryHost {
 
   snapshot(): Snapshot {
     settle(this.#state);
-    const { containers, files, folders, objects } = this.#state;
+    const { containers, files, folders, objects, etcd } = this.#state;
     const sorted = <T>(map: ReadonlyMap<string, T>, show: (value: T) => unknown): Record<string, unknown> =>
       Object.fromEntries([...map].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, value]) => [key, show(value)]));
     const own = [...containers.values()].filter((container) => !isHelper(container));
     return {
       containers: own.map(shown).sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)),
-      files: sorted(files, ({ mode, content }) => `${octal(mode)} ${content}`) as Record<string, string>,
+      files: Object.fromEntries(
+        Object.entries(sorted(files, ({ mode, content }) => `${octal(mode)} ${content}`) as Record<string, string>).map(
+          // Whose data it is says the list of members.
+          ([path, text]) => [path, path === etcdMember ? text.split(" ").slice(0, 2).join(" ") : text],
+        ),
+      ),
       folders: sorted(folders, octal) as Record<string, string>,
       objects: sorted(objects, (object) => object),
+      members: Object.fromEntries(
+        etcd.members.map(({ name, peerUrls, isLearner }) => [peerUrls.join(), { name, isLearner }]),
+      ),
     };
   }
 }
@@ -110,7 +142,7 @@ export function differences(before: Snapshot, now: Snapshot): string[] {
   const byName = (snapshot: Snapshot): Record<string, string> => ({
     ...Object.fromEntries(snapshot.containers.map((one) => [`container ${one.name} ${one.spec}`, JSON.stringify(one)])),
     ...Object.fromEntries(
-      (["files", "folders", "objects"] as const).flatMap((kind) =>
+      (["files", "folders", "objects", "members"] as const).flatMap((kind) =>
         Object.entries(snapshot[kind]).map(([name, value]) => [`${kind} ${name}`, JSON.stringify(value)]),
       ),
     ),

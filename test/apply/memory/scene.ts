@@ -1,4 +1,5 @@
 import { changeNode } from "../../../src/deploy/changeNode.js";
+import { forgetJoined } from "../../../src/deploy/joinMaster.js";
 import { openHelper } from "../../../src/host/helperSession.js";
 import { messageOf } from "../../../src/model/errors.js";
 import type { ObservedHost } from "../../../src/model/hostFacts.js";
@@ -17,6 +18,8 @@ export interface Scene {
   readonly observed: ObservedHost;
   readonly plan: Plan;
   readonly overwrite: boolean;
+  /** Of a further master. */
+  readonly joined?: { readonly nodeName: string };
 }
 
 /** The facts of this host, beside what a fixture says of all hosts. */
@@ -58,7 +61,7 @@ export interface TrialOptions {
 
 /** Carries the plan out as `master` and `worker` do, on this copy of the scene's host. */
 export async function carryOut(
-  { observed, plan, overwrite }: Scene,
+  { observed, plan, overwrite, joined }: Scene,
   host: MemoryHost,
   options: TrialOptions = {},
 ): Promise<Outcome> {
@@ -83,7 +86,9 @@ export async function carryOut(
         session: { engine, helper, observed },
         api,
         options: { dryRun: false, overwrite, keepOnFailure, timeoutMs, pullTimeoutMs: timeoutMs },
-        keepsData: observed.host.etcdData || observed.files.has(paths.options),
+        keepsData: observed.host.etcdData || (observed.files.has(paths.options) && !joined),
+        etcd: host.etcd,
+        forget: joined && (() => forgetJoined(host.others, joined, context)),
         context,
       }),
     );

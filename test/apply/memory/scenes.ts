@@ -1,6 +1,12 @@
 import { addonsOf } from "../../../src/addons/addons.js";
 import { acceptedOptionsFile, parseAcceptedOptions } from "../../../src/config/acceptedOptions.js";
 import { withAddon } from "../../../src/deploy/changeAddon.js";
+import {
+  type JoinedCluster,
+  refuseLivingMember,
+  refuseRemovedMember,
+  shownConfigOf,
+} from "../../../src/deploy/joinMaster.js";
 import { planMasterHost, settle } from "../../../src/deploy/settleMaster.js";
 import { planWorkerHost } from "../../../src/deploy/settleWorker.js";
 import { bootstrapObjects, clusterConfigPath, parseClusterConfig } from "../../../src/kubernetes/bootstrapObjects.js";
@@ -19,7 +25,7 @@ import {
   workerInput,
   workerInputOf,
 } from "../../plan/fixtures.js";
-import { MemoryHost, memoryImage } from "./memoryHost.js";
+import { type MemoryCluster, MemoryHost, memoryImage } from "./memoryHost.js";
 import { carryOutWell, observe, type Scene } from "./scene.js";
 
 interface Of {
@@ -44,10 +50,20 @@ export interface Owned {
 
 const imageLabels = { "io.tsdeploy.image.pause": "/pause", "io.tsdeploy.image.cni": "/usr/lib/cni" };
 
-/** A host with Docker and nothing of Kubernetes, but an image for each of these. */
-export function freshHost(isWorker: boolean, of: readonly Of[], owned: Owned = {}): MemoryHost {
+/**
+ * A host with Docker and nothing of Kubernetes, but an image for each of these.
+ *
+ * @param cluster that has a master already, of which this host is to be a further one
+ */
+export function freshHost(
+  isWorker: boolean,
+  of: readonly Of[],
+  owned: Owned = {},
+  cluster?: MemoryCluster,
+): MemoryHost {
   return MemoryHost.of({
     isWorker,
+    ...(cluster && { cluster }),
     images: of.map(({ version, etcd }) => memoryImage(`tsdeploy/hyperkube:${version}`, etcd, { labels: imageLabels })),
     registry: of.map(({ version }) => memoryImage(`${defaultRegistry}/${featuresOf(version).images.etcd}`)),
     ...owned,
@@ -90,6 +106,43 @@ export async function masterScene(host: MemoryHost, of: MasterOf): Promise<Scene
   return { host, observed, plan, overwrite: options.overwrite ?? false };
 }
 
+/** Where the founder of a cluster of several masters is. */
+const founder = "10.0.0.5";
+
+/** `master --join` on this host, whose cluster has a master already. */
+export async function furtherMasterScene(host: MemoryHost, of: MasterOf): Promise<Scene> {
+  const { version } = of;
+  const options: Partial<MasterOptions> = { severalMasters: true, join: founder, ...of.options };
+  const observed = await observe(host, fixtureOf(workerInput.observed, of));
+  const requested: MasterOptions = {
+    ...masterOptions,
+    ...options,
+    k8sVersion: version,
+    given: new Set(["k8sVersion", ...Object.keys(options)]),
+  };
+  const settled = settle(requested, observed, `tsdeploy/hyperkube:${version}`);
+  const { signal } = new AbortController();
+  const { members } = await host.etcd.at(founder).members();
+  const isUp = await host.api.healthz().then(
+    () => true,
+    () => false,
+  );
+  if (!isUp) {
+    const living = (): Promise<Set<string>> => Promise.resolve(new Set());
+    const joined = { etcd: { ...host.etcd, living }, members } as unknown as JoinedCluster;
+    if (observed.host.etcdData) refuseRemovedMember(joined, settled);
+    else await refuseLivingMember(joined, settled, signal);
+  }
+  const config = await shownConfigOf(host.others, members, settled.config, undefined, signal);
+  const plan = await planMasterHost({ ...settled, config }, observed, {
+    pkiFiles: masterInputOf({ version }).pkiFiles,
+    bootstrapObjects: bootstrapObjects(config, "CA", settled.features, []),
+    isUp,
+    joins: isUp ? undefined : founder,
+  });
+  return { host, observed, plan, overwrite: false, joined: settled };
+}
+
 /** `worker` with these options on this host. */
 export async function workerScene(host: MemoryHost, of: WorkerOf): Promise<Scene> {
   const { version } = of;
@@ -128,6 +181,12 @@ export async function runningMaster(of: MasterOf, later: readonly Of[] = [], own
   const host = freshHost(false, [of, ...later], owned);
   await carryOutWell(await masterScene(host, of), host);
   return host.copy();
+}
+
+/** A host that may become a further master of a cluster with one. */
+export async function hostBesideMaster(of: MasterOf, owned: Owned = {}): Promise<MemoryHost> {
+  const { state } = await runningMaster({ ...of, options: { severalMasters: true, ...of.options } });
+  return freshHost(false, [of], owned, structuredClone({ etcd: state.etcd, objects: state.objects }));
 }
 
 /** The same for `worker`. */

@@ -3,6 +3,7 @@ import type { ImageDetails } from "../../../src/model/dockerObjects.js";
 import type { ExistingFile } from "../../../src/model/hostFacts.js";
 import { etcdMember } from "../../../src/model/hostLayout.js";
 import type { KubernetesObject } from "../../../src/model/kubernetesObject.js";
+import type { EtcdCluster } from "./etcd.js";
 
 export interface MemoryContainer {
   readonly id: string;
@@ -30,6 +31,8 @@ export interface MemoryImage {
 export interface HostState {
   /** Its API server is another machine's, which always answers. */
   readonly isWorker: boolean;
+  /** It is to be a further master: the cluster's data, and an etcd that votes, are on another one as well. */
+  readonly isFurther: boolean;
   readonly containers: Map<string, MemoryContainer>;
   /** By reference and by id. */
   readonly images: Map<string, MemoryImage>;
@@ -39,8 +42,10 @@ export interface HostState {
   readonly files: Map<string, ExistingFile>;
   /** Absolute path -> mode. */
   readonly folders: Map<string, number>;
-  /** The API's objects by their paths. On a master they are etcd's data and end with it. */
+  /** The API's objects by their paths. On a master they are etcd's data and end with it, unless others have it, too. */
   readonly objects: Map<string, KubernetesObject>;
+  /** Of a cluster that may have several masters; else no member. */
+  readonly etcd: EtcdCluster;
   /** What was in etcd's data when it was copied, by the copy's path. */
   readonly copies: Map<string, ReadonlyMap<string, KubernetesObject>>;
   /** When the kubelet last reported its node, milliseconds since 1970. */
