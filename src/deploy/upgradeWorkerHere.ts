@@ -1,7 +1,9 @@
 import { minor } from "semver";
+import { parseAcceptedWorkerOptions } from "../config/acceptedOptions.js";
 import { clusterConfigPath, parseClusterConfig } from "../kubernetes/bootstrapObjects.js";
 import { readKubeconfig } from "../kubernetes/kubeconfig.js";
 import type { WorkerHost } from "../model/clusterHosts.js";
+import { defined } from "../model/defined.js";
 import { TsdeployError } from "../model/errors.js";
 import { paths } from "../model/hostLayout.js";
 import type { RunContext } from "../report/runContext.js";
@@ -50,8 +52,12 @@ export async function upgradeWorkerHere(
       const upgrade = { node, from, to, drains };
       if (!apply) return upgrade;
       const master = new URL(readKubeconfig(files.get(paths.kubeletConf)?.content ?? "").server).host;
+      // An earlier run may have been told a version: this one is told the new one. Else the node follows its master.
+      const accepted = files.get(paths.options)?.content;
+      const k8sVersion = accepted === undefined ? undefined : parseAcceptedWorkerOptions(accepted).k8sVersion;
+      const told = { ...sight, host: { ...host, options: { ...options, ...defined({ k8sVersion }) } } };
       const join = async (): Promise<void> => {
-        await joinWorker({ ...workerAt(sight, to).options, master }, context);
+        await joinWorker({ ...workerAt(told, to).options, master }, context);
       };
       const cluster = { api, config };
       await (drains ? whileDrained(node, { cluster, context, timeoutMs: options.timeoutMs }, join) : join());
