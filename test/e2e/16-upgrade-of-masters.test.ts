@@ -38,6 +38,11 @@ async function allVote(): Promise<void> {
   expect(members.map(({ name, state }) => `${name} ${state}`).sort()).toEqual(machines.map(({ name }) => `${name} votes`));
 }
 
+async function unrouteAll(): Promise<void> {
+  await unroutePods();
+  await runOk("scripts/dev/machines", ["unroutes", String(machine4.number)]);
+}
+
 beforeAll(async () => {
   if (process.env["TSDEPLOY_E2E_KEEP"] === undefined) await makeMachines([machine4]);
   const found = await Promise.all(all.map((machine) => machine.environment("ssh")));
@@ -46,8 +51,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await unroutePods();
-  await runOk("scripts/dev/machines", ["unroutes", String(machine4.number)]);
+  await unrouteAll();
   write(version);
   await tryTsdeploy(["down", "--file", file, "--purge", "--yes", "--force"], { env });
   for (const machine of all) await machine.trySh(`docker rmi ${nextImage}`);
@@ -121,7 +125,7 @@ describe.runIf(version === "v1.20.2")("an upgrade of three masters and a worker"
   it("the file with that version has nothing to change, and down leaves no difference", async () => {
     write(next);
     expect((await tsdeploy(["up", "--file", file], { env })).stdout).toContain("Nothing to change");
-    await unroutePods();
+    await unrouteAll();
     await tsdeploy(["down", "--file", file, "--purge", "--yes"], { env });
     for (const machine of all) {
       await machine.sh(`docker rmi ${nextImage} >/dev/null`);
