@@ -1,3 +1,5 @@
+import { isIP } from "node:net";
+import { ApiError } from "../api/apiFault.js";
 import { KubernetesClient } from "../api/kubernetesClient.js";
 import type { Helper } from "../host/helperSession.js";
 import { TsdeployError } from "../model/errors.js";
@@ -23,8 +25,7 @@ export async function refuseEndpoint(
   signal: AbortSignal,
 ): Promise<void> {
   const { hostname } = new URL(`https://${endpoint}`);
-  const { stdout } = await helper.run(lookup, [hostname], { signal });
-  if (stdout.toString().trim() === "") {
+  if (!(await hasAddress(helper, hostname, signal))) {
     throw new TsdeployError("environment", {
       code: "ENDPOINT_UNKNOWN",
       message: `this host finds no address for the control-plane endpoint ${hostname}`,
@@ -39,6 +40,12 @@ export async function refuseEndpoint(
     message: `at the control-plane endpoint ${endpoint} ${what}`,
     hint: "Point it at this cluster's masters alone, by plain TCP: it must not end TLS itself.",
   });
+}
+
+async function hasAddress(helper: Pick<Helper, "run">, hostname: string, signal: AbortSignal): Promise<boolean> {
+  if (isIP(hostname) !== 0) return true;
+  const { stdout } = await helper.run(lookup, [hostname], { signal });
+  return stdout.toString().trim() !== "";
 }
 
 /** Whoever is elsewhere could not reach the cluster. */
@@ -74,17 +81,10 @@ async function ask(
     signal.throwIfAborted();
     // Who is nobody may be refused, by a server that has shown whose it is; the other masters' certificates may be made
     // for this endpoint yet.
-    const code = problemOf(error);
-    return isRefusal(error) || code === "ADDRESS_MISMATCH" ? undefined : code;
+    if (error instanceof ApiError && [401, 403].includes(error.status)) return undefined;
+    const code = error instanceof TsdeployError ? (error.problems[0]?.code ?? "") : "UNREACHABLE";
+    return code === "ADDRESS_MISMATCH" ? undefined : code;
   } finally {
     client.close();
   }
-}
-
-function isRefusal(error: unknown): boolean {
-  return error instanceof Error && "status" in error && [401, 403].includes(error.status as number);
-}
-
-function problemOf(error: unknown): string {
-  return error instanceof TsdeployError ? (error.problems[0]?.code ?? "") : "UNREACHABLE";
 }

@@ -7,7 +7,7 @@ import {
   refuseRemovedMember,
   shownConfigOf,
 } from "../../../src/deploy/joinMaster.js";
-import { planMasterHost, settle } from "../../../src/deploy/settleMaster.js";
+import { planMasterHost, settle, type Settled } from "../../../src/deploy/settleMaster.js";
 import { planWorkerHost } from "../../../src/deploy/settleWorker.js";
 import { bootstrapObjects, clusterConfigPath, parseClusterConfig } from "../../../src/kubernetes/bootstrapObjects.js";
 import { tokenSecret } from "../../../src/kubernetes/clusterInfo.js";
@@ -80,18 +80,17 @@ function fixtureOf(fixture: ObservedHost, { version, etcd }: Of): ObservedHost {
   };
 }
 
+function settledMaster(version: string, options: Partial<MasterOptions>, observed: ObservedHost): Settled {
+  const given = new Set(["k8sVersion", ...Object.keys(options)]);
+  return settle({ ...masterOptions, ...options, k8sVersion: version, given }, observed, `tsdeploy/hyperkube:${version}`);
+}
+
 /** `master` with these options on this host. */
 export async function masterScene(host: MemoryHost, of: MasterOf): Promise<Scene> {
   const { version, options = {} } = of;
   const features = featuresOf(version);
   const observed = await observe(host, fixtureOf(masterFixture, of));
-  const requested: MasterOptions = {
-    ...masterOptions,
-    ...options,
-    k8sVersion: version,
-    given: new Set(["k8sVersion", ...Object.keys(options)]),
-  };
-  const settled = settle(requested, observed, `tsdeploy/hyperkube:${version}`);
+  const settled = settledMaster(version, options, observed);
   const isFirstRun = observed.engine.containers.length === 0;
   const token = { id: "abcdef", secret: "0123456789abcdef" };
   const tokens = isFirstRun && features.nodeCredentials === "bootstrap-token" ? [token] : [];
@@ -114,13 +113,7 @@ export async function furtherMasterScene(host: MemoryHost, of: MasterOf): Promis
   const { version } = of;
   const options: Partial<MasterOptions> = { severalMasters: true, join: founder, ...of.options };
   const observed = await observe(host, fixtureOf(workerInput.observed, of));
-  const requested: MasterOptions = {
-    ...masterOptions,
-    ...options,
-    k8sVersion: version,
-    given: new Set(["k8sVersion", ...Object.keys(options)]),
-  };
-  const settled = settle(requested, observed, `tsdeploy/hyperkube:${version}`);
+  const settled = settledMaster(version, options, observed);
   const { signal } = new AbortController();
   const { members } = await host.etcd.at(founder).members();
   const isUp = await host.api.healthz().then(
