@@ -44,9 +44,9 @@ describe("the package", () => {
     expect(run("versions").stdout).toContain(defaultVersion);
   });
 
-  it("has a code cache that this Node.js takes", () => {
+  it.each(["--version", "--help"])("has a code cache for %s that this Node.js takes", (argument) => {
     const load = "const { runBundle } = require('./dist/runBundle.js'); console.log(runBundle().cachedDataRejected)";
-    const { stdout } = spawnSync(process.execPath, ["-e", load, "unused", "--version"], { env, encoding: "utf8" });
+    const { stdout } = spawnSync(process.execPath, ["-e", load, "unused", argument], { env, encoding: "utf8" });
     expect(stdout).toMatch(/^false$/m);
   });
 });

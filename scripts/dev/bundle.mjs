@@ -17,16 +17,18 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 const dist = join(root, "dist");
 
 /**
- * Parts of dockerode that tsdeploy does not use and that cannot be bundled: SSH (`ssh2` has native code; tsdeploy runs
- * the system's ssh) and BuildKit (its .proto files are read from beside the module).
+ * What packages load and tsdeploy does not use. Of dockerode what cannot be bundled: SSH (`ssh2` has native code;
+ * tsdeploy runs the system's ssh) and BuildKit (its .proto files are read from beside the module). Of commander
+ * subcommands that are programs of their own: to load what starts them takes longer than to print the help.
  */
 const unused = {
   name: "unused",
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^(ssh2|@grpc\/grpc-js|@grpc\/proto-loader|protobufjs)$/ }, ({ path }) => ({
-      path,
-      namespace: "unused",
-    }));
+    const isUnused = { namespace: "unused" };
+    onResolve({ filter: /^(ssh2|@grpc\/(grpc-js|proto-loader)|protobufjs)$/ }, ({ path }) => ({ path, ...isUnused }));
+    onResolve({ filter: /^node:child_process$/ }, ({ path, importer }) =>
+      importer.includes("/node_modules/commander/") ? { path, ...isUnused } : undefined,
+    );
     onLoad({ filter: /.*/, namespace: "unused" }, () => ({ contents: "module.exports = {};" }));
   },
 };

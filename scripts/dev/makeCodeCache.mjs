@@ -8,8 +8,9 @@ import { fileURLToPath } from "node:url";
 
 const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
 process.argv[1] = `${dist}cli.js`;
-const script = createRequire(dist)("./runBundle.js").runBundle();
+const { codeCacheFile, runBundle } = createRequire(dist)("./runBundle.js");
+const script = runBundle();
 
 process.on("exit", () => {
-  writeFileSync(`${dist}bundle/main.${process.arch}.cache`, script.createCachedData());
+  writeFileSync(codeCacheFile(), script.createCachedData());
 });
