@@ -17,7 +17,10 @@ clean removes it. What cannot be removed stays, and the next show prints it.
                        "ipset KUBE-OWN", "ipvs TCP 10.0.0.5:80" or "route 10.1.0.0/16 via 10.0.0.7 dev eth0"; stays
   --sysctl NAME        show its value
   --sysctl NAME=VALUE  set it
+  --set-by-us NAME=VALUE
+                       do that only if this is its value now; another one is somebody else's choice and stays
   --path PATTERN       show or delete the files and folders of this pattern
+  --record PATTERN     the same, but delete them only when nothing else of all this is left
   --keep PATH          neither show nor delete it, though a pattern matches
   --empty-folder PATH  show or delete it, if nothing is in it
   --link NAME          show or delete it, with the veths on it
@@ -31,14 +34,16 @@ case $mode in
   --help) usage && exit ;;
   *) usage >&2 && exit 2 ;;
 esac
-host=/host network='' sysctls=() patterns=() folders=() links=() routed=()
-declare -A before=() keeps=()
+host=/host network='' sysctls=() patterns=() records=() folders=() links=() routed=()
+declare -A before=() keeps=() set_by_us=()
 while (($#)); do
   case $1 in
     --network) network=$2 ;;
     --before) before[$2]=1 ;;
     --sysctl) sysctls+=("$2") ;;
+    --set-by-us) set_by_us[${2%%=*}]=${2#*=} ;;
     --path) patterns+=("$2") ;;
+    --record) records+=("$2") ;;
     --keep) keeps[$host$2]=1 ;;
     --empty-folder) folders+=("$2") ;;
     --link) links+=("$2") ;;
@@ -73,14 +78,20 @@ clean_mounts() {
 }
 
 # What an image lacks, the host may have. Images of before iptables-nft have legacy tables without saying so.
+missing=()
 for tool in {iptables,ip6tables}-{nft,legacy}-{save,restore} nft ipset ipvsadm; do
   if command -v "$tool" >/dev/null; then continue; fi
   if [[ $tool == *-legacy-* && $(iptables --version 2>/dev/null) == *v1.[0-7]* ]]; then
     eval "$tool() { ${tool/-legacy/} \"\$@\"; }"
-  elif chroot $host sh -c "command -v $tool" >/dev/null; then
-    eval "$tool() { chroot $host $tool \"\$@\"; }"
+  else
+    missing+=("$tool")
   fi
 done
+while read -r tool; do eval "$tool() { chroot $host $tool \"\$@\"; }"; done < <(
+  # shellcheck disable=SC2016
+  ((${#missing[@]} == 0)) ||
+    chroot $host sh -c 'for tool; do if command -v "$tool" >/dev/null; then echo "$tool"; fi; done' sh "${missing[@]}"
+)
 
 # Side by side: each has tables of its own.
 for_each_backend() { # FUNCTION
@@ -399,9 +410,29 @@ path_of() {
   path=/proc/sys/${path//:/.}
 }
 
+show_sysctls() {
+  local setting path value
+  for setting in "${sysctls[@]}"; do
+    path_of "${setting%%=*}"
+    if [[ -r $path ]] && read -r value <"$path"; then echo "sysctl ${setting%%=*} $value"; fi
+  done
+}
+
+# sysctls_to_restore prints the settings that are to be set and are not.
+sysctls_to_restore() {
+  local setting name path value
+  for setting in "${sysctls[@]}"; do
+    [[ $setting == *=* ]] || continue
+    name=${setting%%=*}
+    path_of "$name"
+    if [[ ! -r $path ]] || ! read -r value <"$path"; then continue; fi
+    if [[ $value != "${setting#*=}" && ${set_by_us[$name]-$value} == "$value" ]]; then echo "$setting"; fi
+  done
+}
+
 clean_sysctls() {
   local setting path
-  for setting in "${sysctls[@]}"; do
+  sysctls_to_restore | while IFS= read -r setting; do
     path_of "${setting%%=*}"
     { echo "${setting#*=}" >"$path"; } 2>/dev/null || true
   done
@@ -423,43 +454,69 @@ clean_units() {
 
 # A kubelet makes one for each pod: folders that only the kernel fills.
 cgroups() {
-  local roots=("$host"/sys/fs/cgroup/kubepods{,.slice} "$host"/sys/fs/cgroup/*/kubepods{,.slice}) root
-  for root in "${roots[@]}"; do [[ ! -d $root ]] || find "$root" -depth -type d; done
+  local root roots=()
+  for root in "$host"/sys/fs/cgroup/{,*/}kubepods{,.slice}; do [[ ! -d $root ]] || roots+=("$root"); done
+  ((${#roots[@]} == 0)) || find "${roots[@]}" -depth -type d
 }
 
 # Links to logs of containers that are no more.
 dead_logs() {
   local link target
-  for link in "$host"/var/log/pods/*/*.log "$host"/var/log/pods/*/*/*.log "$host"/var/log/containers/*.log; do
-    [[ -L $link ]] || continue
-    target=$(readlink "$link")
-    [[ -e $host$target || -L $host$target ]] || echo "$link"
-  done
+  # Bash alone would start a program for each.
+  { find $host/var/log/pods $host/var/log/containers -maxdepth 3 -type l -name '*.log' -printf '%p\0%l\0' 2>/dev/null ||
+    true; } |
+    while IFS= read -rd '' link && IFS= read -rd '' target; do
+      [[ -e $host$target || -L $host$target ]] || echo "$link"
+    done
 }
 
 # Folders of a run that was killed while it wrote files.
 staged() {
-  find $host/etc -maxdepth 1 -type d -name '.tsdeploy-new-*' 2>/dev/null || true
+  local folders=("$host"/etc/.tsdeploy-new-*)
+  ((${#folders[@]} == 0)) || printf '%s\n' "${folders[@]}"
   find $host/etc/kubernetes $host/etc/cni/net.d -maxdepth 3 -type d -name '.tsdeploy-new-*' 2>/dev/null || true
 }
 
-# matches PATTERN: what there is of it, but for what is to be kept.
-matches() {
-  local path
-  { compgen -G "$host$1" || true; } | while IFS= read -r path; do [[ ${keeps[$path]:-} ]] || printf '%s\n' "$path"; done
+# find_matches PATTERN... sets $found: what there is of them, but for what is to be kept.
+find_matches() {
+  # A pattern is one word, whatever is in it.
+  local IFS='' pattern path
+  found=()
+  for pattern; do
+    for path in $host$pattern; do
+      if [[ (-e $path || -L $path) && ! ${keeps[$path]:-} ]]; then found+=("$path"); fi
+    done
+  done
+}
+
+# clean_matches PATTERN...
+clean_matches() {
+  local found
+  find_matches "$@"
+  ((${#found[@]} == 0)) || rm -rf --one-file-system -- "${found[@]}" || true
+}
+
+show_matches() {
+  local found path
+  find_matches "$@"
+  for path in "${found[@]}"; do echo "path ${path#"$host"}"; done
+}
+
+is_empty_folder() {
+  local entries
+  [[ -d $1 ]] || return
+  entries=("$1"/* "$1"/.[!.]*)
+  ((${#entries[@]} == 0))
 }
 
 clean_paths() {
-  local pattern path folder found
+  local path found
   # What is still mounted there is not ours to delete.
   if [[ -n $(mounts /proc/self/mountinfo $host; mounts "$mountinfo" '') ]]; then
     echo "something is still mounted below /var/lib/kubelet" >&2
     return
   fi
-  for pattern in "${patterns[@]}"; do
-    mapfile -t found < <(matches "$pattern")
-    ((${#found[@]} == 0)) || rm -rf --one-file-system -- "${found[@]}" || true
-  done
+  clean_matches "${patterns[@]}"
   staged | while IFS= read -r path; do rm -rf --one-file-system -- "$path"; done
   # Those of the containers lead to those of the pods, so these first.
   for _ in 1 2; do
@@ -467,19 +524,17 @@ clean_paths() {
     ((${#found[@]} == 0)) || rm -f -- "${found[@]}"
   done
   [[ ! -d $host/var/log/pods ]] || find $host/var/log/pods -mindepth 1 -type d -empty -delete
-  for folder in "${folders[@]}"; do rmdir "$host$folder" 2>/dev/null || true; done
+  clean_folders
 }
 
+clean_folders() { ((${#folders[@]} == 0)) || rmdir "${folders[@]/#/$host}" 2>/dev/null || true; }
+
 show_paths() {
-  local pattern path folder
+  local path folder
   staged | while IFS= read -r path; do echo "path ${path#"$host"}"; done
-  for pattern in "${patterns[@]}"; do
-    matches "$pattern" | while IFS= read -r path; do echo "path ${path#"$host"}"; done
-  done
+  show_matches "${patterns[@]}"
   for folder in "${folders[@]}"; do
-    if [[ -d $host$folder && -z $(compgen -G "$host$folder/*" || compgen -G "$host$folder/.[!.]*" || true) ]]; then
-      echo "empty-folder $folder"
-    fi
+    if is_empty_folder "$host$folder"; then echo "empty-folder $folder"; fi
   done
   dead_logs | while IFS= read -r path; do echo "dead-log ${path#"$host"}"; done
 }
@@ -516,9 +571,9 @@ show_firewall() {
   show_virtual_servers
 }
 
-# The firewall beside the rest: it takes as long as all of that.
-firewall=''
-if [[ $mode == clean ]]; then
+# The firewall beside the rest, here and below: it takes as long as all of that.
+clean() {
+  local firewall='' found
   if [[ $network ]]; then clean_firewall & firewall=$!; fi
   clean_mounts
   clean_routes
@@ -530,21 +585,36 @@ if [[ $mode == clean ]]; then
   [[ -z $firewall ]] || wait "$firewall"
   clean_links
   clean_paths
-fi
+}
 
-if [[ $network ]]; then show_firewall & firewall=$!; fi
-mounts "$mountinfo" '' | while IFS= read -r path; do echo "mount $path"; done
-for link in "${links[@]}"; do [[ ! -e /sys/class/net/$link ]] || echo "link $link"; done
-show_routes
-for setting in "${sysctls[@]}"; do
-  name=${setting%%=*}
-  path_of "$name"
-  if [[ -r $path ]] && read -r value <"$path"; then echo "sysctl $name $value"; fi
-done
-cgroups | while IFS= read -r path; do echo "cgroup ${path#"$host"}"; done
-units | while IFS= read -r unit; do echo "unit $unit"; done
-show_paths
-show_kubelets
-# An undo that was cut off may have left the copy alone.
-if [[ -e $host/var/lib/etcd/member || -e $host/var/lib/etcd/member-before-upgrade ]]; then echo "etcd-data /var/lib/etcd"; fi
-[[ -z $firewall ]] || wait "$firewall"
+# All but the records.
+show() {
+  local firewall='' link
+  if [[ $network ]]; then show_firewall & firewall=$!; fi
+  mounts "$mountinfo" '' | while IFS= read -r path; do echo "mount $path"; done
+  for link in "${links[@]}"; do [[ ! -e /sys/class/net/$link ]] || echo "link $link"; done
+  show_routes
+  show_sysctls
+  cgroups | while IFS= read -r path; do echo "cgroup ${path#"$host"}"; done
+  units | while IFS= read -r unit; do echo "unit $unit"; done
+  show_paths
+  show_kubelets
+  # An undo that was cut off may have left the copy alone.
+  if [[ -e $host/var/lib/etcd/member || -e $host/var/lib/etcd/member-before-upgrade ]]; then echo "etcd-data /var/lib/etcd"; fi
+  [[ -z $firewall ]] || wait "$firewall"
+}
+
+# is_clean SHOWN: whether that is nothing that could have been removed.
+is_clean() {
+  ! grep -qvE '^((sysctl|kubelet|etcd-data|foreign-ipvs) |$)' <<<"$1" && [[ -z $(sysctls_to_restore) ]]
+}
+
+[[ $mode == show ]] || clean
+shown=$(show)
+if [[ $mode == clean ]] && is_clean "$shown"; then
+  clean_matches "${records[@]}"
+  clean_folders
+  shown+=$'\n'$(show_paths)
+fi
+printf '%s\n' "$shown"
+show_matches "${records[@]}"

@@ -1,3 +1,4 @@
+import { valueOfKubernetes } from "../kubernetes/sysctls.js";
 import type { CleanupScope } from "../model/cleanupScope.js";
 import type { Helper } from "./helperSession.js";
 
@@ -83,11 +84,17 @@ export async function cleanFootprint(helper: Helper, scope: CleanupScope): Promi
 
 function scopeArguments(scope: CleanupScope, set: boolean): string[] {
   const sysctls = Object.entries(scope.sysctls).map(([name, value]) => (set ? `${name}=${value}` : name));
+  const setByUs = Object.keys(scope.sysctls).flatMap((name) => {
+    const value = valueOfKubernetes(name);
+    return value === undefined ? [] : [`${name}=${value}`];
+  });
   const options: [string, readonly string[]][] = [
     ["--network", scope.network === undefined ? [] : [scope.network]],
     ["--before", scope.before],
     ["--sysctl", sysctls],
+    ["--set-by-us", set ? setByUs : []],
     ["--path", scope.paths],
+    ["--record", scope.records],
     ["--keep", scope.keeps],
     ["--empty-folder", scope.emptyFolders],
     ["--link", scope.links],

@@ -8,6 +8,8 @@ export interface CleanupScope {
   readonly sysctls: Readonly<Record<string, string>>;
   /** Shell patterns of files and folders, which are removed with all that is in them. */
   readonly paths: readonly string[];
+  /** The same for those by which the next teardown knows what is ours: removed only when nothing else is left. */
+  readonly records: readonly string[];
   /** Files and folders that stay though a pattern matches them: they were there before tsdeploy. */
   readonly keeps: readonly string[];
   /** Folders that are removed if nothing is in them; those below others first. */

@@ -49,7 +49,7 @@ export function ownershipOf(files: ReadonlyMap<string, ExistingFile>): Ownership
 const xtablesLock = "/run/xtables.lock";
 
 /** By which a teardown knows what is ours, so that they are removed when all the rest is gone. */
-export const recordPaths: readonly string[] = [paths.options, paths.writtenFiles, paths.hostBefore];
+const recordPaths: readonly string[] = [paths.options, paths.writtenFiles, paths.hostBefore];
 
 /** What makes the cluster the same one again. */
 export const identityPaths: readonly string[] = [paths.pki, ...recordPaths];
@@ -119,9 +119,10 @@ export function cleanupScope(ownership: Ownership, kept: Kept): CleanupScope {
       ...["results", "cache/results"].flatMap((folder) =>
         [podNetworkName, "cni-loopback"].map((network) => `${paths.cniState}/${folder}/${network}-*`),
       ),
-      ...(kept.identity ? [] : identityPaths.flatMap((path) => oursBelow(path, ownership))),
+      ...(kept.identity ? [] : oursBelow(paths.pki, ownership)),
       ...(isMaster ? (kept.etcdData ? [etcdScrap] : [etcdMember, `${etcdCopy}*`]) : []),
     ],
+    records: kept.identity ? [] : recordPaths.flatMap((path) => oursBelow(path, ownership)),
     keeps: before?.entries ?? [],
     emptyFolders: [...folders, ...(isMaster ? [paths.etcd] : [])].filter(
       (folder) => !wasThere(folder) || (folder === paths.manifests && before === undefined),

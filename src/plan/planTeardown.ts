@@ -1,4 +1,5 @@
 import type { Footprint } from "../host/footprint.js";
+import { sysctlsToRestore } from "../kubernetes/sysctls.js";
 import type { CleanupScope } from "../model/cleanupScope.js";
 import { defined } from "../model/defined.js";
 import type { ContainerSummary } from "../model/dockerObjects.js";
@@ -8,7 +9,7 @@ import { etcdScrap, labels, paths } from "../model/hostLayout.js";
 import { hasOurKubelet, isKubeletMade, isOurs } from "../model/ownership.js";
 import type { Action, EtcdMemberPlace, NamedContainer, Step, StoppedContainer } from "../model/plan.js";
 import type { TeardownPlan } from "../model/teardownPlan.js";
-import { cleanupScope, identityPaths, type Kept, type Ownership, ownershipOf, recordPaths } from "./cleanupScope.js";
+import { cleanupScope, identityPaths, type Kept, type Ownership, ownershipOf } from "./cleanupScope.js";
 
 export interface TeardownInput {
   readonly engine: EngineFacts;
@@ -46,24 +47,6 @@ const defaultPodGraceSeconds = 30;
 /** The control plane keeps nothing in memory that would have to be saved, and some of its containers ignore SIGTERM. */
 const controlPlaneGraceSeconds = 2;
 const ownGraceSeconds = 10;
-
-/** What kubelets and kube-proxies set: another value is somebody else's choice and stays. The rest they compute. */
-const fixedSysctls: Readonly<Record<string, string>> = {
-  "vm.overcommit_memory": "1",
-  "vm.panic_on_oom": "0",
-  "kernel.panic": "10",
-  "kernel.panic_on_oops": "1",
-  "kernel.keys.root_maxkeys": "1000000",
-  "kernel.keys.root_maxbytes": "25000000",
-  "net.ipv4.ip_forward": "1",
-  "net.ipv6.conf.all.forwarding": "1",
-  "net.ipv4.conf.all.route_localnet": "1",
-  "net.bridge.bridge-nf-call-iptables": "1",
-  "net.bridge.bridge-nf-call-ip6tables": "1",
-};
-
-/** Of an interface whose routers a host of IPv6 goes on listening to though it forwards. */
-const isAcceptRa = /^net\.ipv6\.conf\..+\.accept_ra$/;
 
 /** Where to look before a teardown is planned: at all that could be ours. */
 export function teardownLookout(files: ReadonlyMap<string, ExistingFile>): CleanupScope {
@@ -115,7 +98,7 @@ export function planTeardown(input: TeardownInput): TeardownPlan {
     ...(others.length === 0 ? [] : [removal("remove-containers", others.map(named), kubelets.length > 0)]),
     // The kubelet's container shows the next run whose the pods are, so it outlives them.
     ...(kubelets.length === 0 ? [] : [removal("remove-kubelet", kubelets.map(named), false)]),
-    ...cleaning(cleanup, kept),
+    { id: "clean-up", phase: "clean-up", action: { kind: "clean-host", scope: cleanup } },
   ]);
   return {
     ...(role === "master" || role === "worker" ? { role } : {}),
@@ -183,34 +166,9 @@ function removal(id: string, containers: readonly NamedContainer[], andPods: boo
   return { id, phase: "containers", action: { kind: "remove-containers", containers, andPods } };
 }
 
-/** The records at the very end: a teardown that breaks off before can be run again. */
-function cleaning(scope: CleanupScope, kept: Kept): UnorderedStep[] {
-  const clean = (id: string, cleaned: CleanupScope): UnorderedStep => ({
-    id,
-    phase: "clean-up",
-    action: { kind: "clean-host", scope: cleaned },
-  });
-  if (kept.identity) return [clean("clean-up", scope)];
-  const isRecord = (path: string): boolean => recordPaths.includes(path);
-  // Of rules nothing is left by then: without a network they are not looked for again, which takes its time.
-  const records: CleanupScope = {
-    ...scope,
-    network: undefined,
-    paths: scope.paths.filter(isRecord),
-    emptyFolders: scope.emptyFolders.filter((folder) => folder === paths.kubernetes),
-    sysctls: {},
-    links: [],
-    routes: [],
-  };
-  return [
-    clean("clean-up", { ...scope, paths: scope.paths.filter((path) => !isRecord(path)) }),
-    clean("remove-records", records),
-  ];
-}
-
 /** What lies among our files, has come since our first run, and was not written by us. */
 function foreignFiles({ before, files }: Ownership, scope: CleanupScope, keeps: readonly string[]): string[] {
-  const known = [...scope.paths, ...keeps, ...(before?.files ?? [])];
+  const known = [...scope.paths, ...scope.records, ...keeps, ...(before?.files ?? [])];
   return [...files.keys()].filter((path) => !isBelow(path, known));
 }
 
@@ -303,20 +261,6 @@ function podGraceSeconds(container: ContainerSummary): number {
   const name = "io.kubernetes.pod.terminationGracePeriod";
   const seconds = Number(container.labels[`annotation.${name}`] ?? container.labels[name] ?? Number.NaN);
   return Number.isFinite(seconds) && seconds >= 0 ? seconds : defaultPodGraceSeconds;
-}
-
-/** Those whose value now is one that Kubernetes sets, with the values to go back to. */
-export function sysctlsToRestore(
-  before: Readonly<Record<string, string>>,
-  now: Readonly<Record<string, string>>,
-): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(before).filter(([name, value]) => {
-      const current = now[name];
-      const fixed = isAcceptRa.test(name) ? "2" : fixedSysctls[name];
-      return current !== undefined && current !== value && (fixed === undefined || fixed === current);
-    }),
-  );
 }
 
 function isBelow(path: string, folders: readonly string[]): boolean {

@@ -21,7 +21,7 @@ const ofMaster = steps(
   ["etcd-data", "etcd", "api", "more-pods", "node-registered", "pod-cidr", "node-labels", "node-ready"],
 );
 const ofWorker = steps(["kubelet", "node-ready"], ["files", "proxy", "node-registered"]);
-const ofTeardown = steps(["remove-containers", "remove-records"], ["stop-kubelet", "stop-etcd", "remove-kubelet", "clean-up"]);
+const ofTeardown = steps(["remove-containers", "clean-up"], ["stop-kubelet", "stop-etcd", "remove-kubelet"]);
 
 /** Machines share a kernel: these are another machine's while a cluster runs there. */
 const kernelWide = /sysctl: (kernel|vm)\./;

@@ -343,6 +343,8 @@ describe("teardown", () => {
     const [problem] = (error as TsdeployError).problems;
     expect(problem?.code).toBe("TEARDOWN_INCOMPLETE");
     expect(problem?.message).toBe("Still there after the teardown: file or folder /var/lib/kubelet/immutable");
+    // By which the next teardown knows what is ours.
+    expect(await sh("ls /etc/kubernetes/host-before.json")).toBe("/etc/kubernetes/host-before.json");
   });
 
   it("deals with a run that broke off before anything was started", async () => {

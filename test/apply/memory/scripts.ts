@@ -147,9 +147,11 @@ function teardown(state: HostState, [mode = "", ...args]: readonly string[]): st
   const values = (option: string): string[] =>
     args.flatMap((word, index) => (word === option && index % 2 === 0 ? [args[index + 1] ?? ""] : []));
   const patterns = values("--path");
+  const records = values("--record");
   const kept = new Set(values("--keep"));
   const folders = values("--empty-folder");
-  const matches = (): string[] => patterns.flatMap((pattern) => glob(state, pattern)).filter((path) => !kept.has(path));
+  const matches = (): string[] =>
+    [...patterns, ...records].flatMap((pattern) => glob(state, pattern)).filter((path) => !kept.has(path));
   if (mode === "clean") {
     for (const path of matches()) removeAll(state, path);
     for (const folder of folders) removeIfEmpty(state, folder);
