@@ -197,13 +197,15 @@ clean_rules() { # BACKEND
 delete_table() {
   local family=ip chain input=''
   [[ $1 != ip6* ]] || family=ip6
-  for chain in PREROUTING INPUT FORWARD OUTPUT POSTROUTING; do
-    # The kernel refuses if it has rules; iptables before 1.8.8 does not ask it.
-    "$1" -w -t "$2" -X "$chain" 2>/dev/null || true
-    input+="create chain $family $2 $chain"$'\n'
-  done
-  # All or nothing: to create a chain fails if it is there or has come since. (`delete chain` would delete its rules.)
-  if command -v nft >/dev/null && nft -f - <<<"${input}delete table $family $2" 2>/dev/null; then return; fi
+  if command -v nft >/dev/null; then
+    for chain in PREROUTING INPUT FORWARD OUTPUT POSTROUTING; do
+      # The kernel refuses if it has rules; iptables before 1.8.8 does not ask it.
+      "$1" -w -t "$2" -X "$chain" 2>/dev/null || true
+      input+="create chain $family $2 $chain"$'\n'
+    done
+    # All or nothing: to create a chain fails if it is there or has come since. (`delete chain` would delete its rules.)
+    if nft -f - <<<"${input}delete table $family $2" 2>/dev/null; then return; fi
+  fi
   # Where there is no nft: to restore a table to nothing deletes it.
   if "$1-save" -t "$2" 2>/dev/null | grep -q '^-A'; then return; fi
   printf '*%s\nCOMMIT\n' "$2" | "$1-restore" || true

@@ -14,8 +14,8 @@ export interface FromKubeconfigOptions extends Pick<KubernetesClientOptions, "ti
   readonly context?: string;
   /** Default: the one that the kubeconfig names. */
   readonly server?: string;
-  /** Reads files that the kubeconfig names, such as a kubelet's rotated certificate. */
-  readonly readFile: (path: string) => Promise<string>;
+  /** Reads files that the kubeconfig names, such as a kubelet's rotated certificate; told where `connect` will lead. */
+  readonly readFile: (path: string, host: string, port: number) => Promise<string>;
 }
 
 /**
@@ -27,16 +27,18 @@ export async function fromKubeconfig(options: FromKubeconfigOptions): Promise<Ku
   try {
     const { ca, certificate, key, token, ...view } = readKubeconfig(options.text, options.context);
     const server = options.server ?? view.server;
+    const url = new URL(server);
+    const host = url.hostname;
+    const port = url.port === "" ? 443 : Number(url.port);
     const read = async (value: DataOrFile | undefined): Promise<string | undefined> => {
       if (value === undefined) return undefined;
-      return "data" in value ? value.data : options.readFile(value.file);
+      return "data" in value ? value.data : options.readFile(value.file, host, port);
     };
     const [caPem, certPem, keyPem, tokenText] = await Promise.all([ca, certificate, key, token].map(read));
     if (caPem === undefined) throw new Error("names no CA");
-    const { hostname, port } = new URL(server);
     return new KubernetesClient({
       server,
-      connect: () => options.connect(hostname, port === "" ? 443 : Number(port)),
+      connect: () => options.connect(host, port),
       caPem,
       ...defined({ timeoutMs: options.timeoutMs }),
       ...credentialsOf(certPem, keyPem, tokenText),

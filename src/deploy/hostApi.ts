@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import { fromKubeconfig, type FromKubeconfigOptions } from "../api/fromKubeconfig.js";
 import { KubernetesClient } from "../api/kubernetesClient.js";
 import type { Helper } from "../host/helperSession.js";
@@ -57,18 +58,36 @@ export async function apiByKubeconfig(
     const { stdout } = await helper.run(readThroughLinks, [name]);
     return stdout.toString();
   };
-  return fromKubeconfig({
-    ...more,
-    path: `${path} on the host`,
-    text: file.content,
-    connect: (host, port) => helper.openTcp(host, port),
-    // The kubelet's own certificate lies outside /etc/kubernetes and is replaced by itself.
-    readFile: async (name) => {
-      const content = read.get(name) ?? readFile(name);
-      read.set(name, content);
-      return content;
-    },
-  });
+  let early: Promise<Duplex> | undefined;
+  try {
+    return await fromKubeconfig({
+      ...more,
+      path: `${path} on the host`,
+      text: file.content,
+      connect: async (host, port) => {
+        const first = early;
+        early = undefined;
+        return first ?? helper.openTcp(host, port);
+      },
+      // The kubelet's own certificate lies outside /etc/kubernetes and is replaced by itself.
+      readFile: async (name, host, port) => {
+        // Reading takes as long as connecting.
+        if (read.size === 0) {
+          early = helper.openTcp(host, port);
+          early.catch(() => undefined);
+        }
+        const content = read.get(name) ?? readFile(name);
+        read.set(name, content);
+        return content;
+      },
+    });
+  } catch (error) {
+    void early?.then(
+      (stream) => stream.destroy(),
+      () => undefined,
+    );
+    throw error;
+  }
 }
 
 /**

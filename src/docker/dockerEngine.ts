@@ -85,7 +85,9 @@ export async function openDockerEngine(connection: EngineConnection): Promise<Co
 
 function makeAgent({ address }: EngineConnection): HttpAgent {
   const options = { keepAlive: true, keepAliveMsecs: 10_000 };
-  const agent = "tls" in address ? new HttpsAgent({ ...options, ...tlsOptions(address.tls) }) : new HttpAgent(options);
+  // Without TLS no name is of use; Node.js would take five milliseconds to find one.
+  const noName = { ...options, servername: "" };
+  const agent = "tls" in address ? new HttpsAgent({ ...options, ...tlsOptions(address.tls) }) : new HttpAgent(noName);
   // For a line of its debug log, docker-modem inspects all options of each request to the last detail, even when it
   // logs nothing: ten milliseconds a request with the sockets in an agent.
   return Object.assign(agent, { [inspect.custom]: () => "Agent" });
