@@ -121,17 +121,18 @@ export function planWorker(input: WorkerPlanInput): Plan {
       // Which API server theirs is, programs read when they start.
       restartsWith: [...when(bootstraps, paths.bootstrapKubeletConf), paths.kubeletConf],
     }),
-    step("proxy", "containers", ["files"], {
+    step("node-registered", "node", ["kubelet"], { kind: "wait", probe: { kind: "node-registered", node: nodeName } }),
+    // It asks for its node, and for the kubelet's certificate: before, it would only take the kubelet's time.
+    step("proxy", "node", ["node-registered"], {
       kind: "run-container",
       container: proxy,
       health: { port: 10256 },
       restartsWith: [paths.kubeletConf],
     }),
-    step("node-registered", "node", ["kubelet"], { kind: "wait", probe: { kind: "node-registered", node: nodeName } }),
     ...(isNodeFirst ? [] : network),
     ...when(
       podNetworkOf(config).makesNodesReady,
-      step("node-ready", "node", ["node-registered", "proxy", ...network.map(({ id }) => id)], {
+      step("node-ready", "node", ["node-registered", ...network.map(({ id }) => id)], {
         kind: "wait",
         probe: { kind: "node-ready", node: nodeName },
       }),
@@ -140,7 +141,7 @@ export function planWorker(input: WorkerPlanInput): Plan {
     // Last: by it the node's programs have reached the masters until now.
     ...when(
       former.length > 0,
-      step("haproxy-gone", "containers", ["proxy", "node-registered", ...when(podNetworkOf(config).makesNodesReady, "node-ready")], {
+      step("haproxy-gone", "containers", ["proxy", ...when(podNetworkOf(config).makesNodesReady, "node-ready")], {
         kind: "remove-containers",
         containers: former,
         andPods: false,

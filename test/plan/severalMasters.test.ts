@@ -131,7 +131,7 @@ describe("a worker of several masters", () => {
     const moved = planWorker({ ...input, masters: ["10.0.0.5"] });
     expect(containersOf(moved).map(({ component }) => component)).not.toContain("haproxy");
     expect(filesOf(moved).map(({ path }) => path)).not.toContain(paths.mastersList);
-    expect(needsOf(moved, "haproxy-gone")).toEqual(["proxy", "node-registered", "node-ready"]);
+    expect(needsOf(moved, "haproxy-gone")).toEqual(["proxy", "node-ready"]);
     expect(moved.steps.find(({ id }) => id === "haproxy-gone")?.action).toMatchObject({ kind: "remove-containers" });
   });
 
