@@ -53,6 +53,7 @@ const masterSchema = z.object({
   network: z.enum(networkNames),
   networkBackend: z.enum(networkBackends).default("vxlan"),
   networkMtu: z.number().optional(),
+  networkDirectRouting: z.boolean().default(false),
   insecureApi: z.boolean().default(false),
   proxyMode: z.enum(["iptables", "ipvs", "nftables"]).default("iptables"),
   // A cluster of an earlier release has none until it is requested.
@@ -87,6 +88,7 @@ type ClusterKeys =
   | "network"
   | "networkBackend"
   | "networkMtu"
+  | "networkDirectRouting"
   | "insecureApi"
   | "proxyMode"
   | "dns"

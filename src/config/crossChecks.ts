@@ -1,8 +1,9 @@
 import { type FamilyOptions, familyProblems } from "../kubernetes/dualStack.js";
-import { maskSizeProblems, type PodRanges } from "../kubernetes/networks.js";
+import { checkDirectRouting, maskSizeProblems, type PodRanges } from "../kubernetes/networks.js";
 import { checkProxyMode } from "../kubernetes/proxyConfiguration.js";
 import { checkInsecureApi, checkSeveralMasters, featuresOf } from "../kubernetes/versions.js";
 import type { ProxyMode } from "../model/options.js";
+import type { NetworkBackend, NetworkName } from "../model/podNetwork.js";
 import { contains, overlap } from "./networkReaders.js";
 import type { CommandName } from "./optionTable.js";
 import { type Complaint, ownProblems } from "./reader.js";
@@ -25,7 +26,7 @@ export interface CrossComplaint extends Complaint {
 
 /** What is wrong between options that are right one by one. Pure. */
 export function crossChecks(options: ReadOptions): CrossComplaint[] {
-  const ofRanges = [rangesOverlap, addressInRange, families, partsOfRanges];
+  const ofRanges = [rangesOverlap, addressInRange, families, partsOfRanges, directRouting];
   const checks = [...ofRanges, restrictedLabels, foreignArgs, ofVersion, ofJoining, impossiblePairs, missing];
   return checks.flatMap((check) => check(options));
 }
@@ -87,6 +88,23 @@ function partsOfRanges({ get, sourceOf }: ReadOptions): CrossComplaint[] {
   // Read as such.
   const ranges = { podCidr, nodeCidrMaskSize: sizes } as unknown as PodRanges;
   return maskSizeProblems(ranges).map((problem) => ({ key: "nodeCidrMaskSize", ...problem }));
+}
+
+/** Of what the person gave: what an earlier run has accepted is looked at when that is known. */
+function directRouting({ get, sourceOf }: ReadOptions): CrossComplaint[] {
+  if (sourceOf("networkDirectRouting") === undefined) return [];
+  const given = (key: string, otherwise: string): unknown => (sourceOf(key) === undefined ? otherwise : get(key));
+  const complaints: CrossComplaint[] = [];
+  const use = (): void => {
+    checkDirectRouting({
+      networkDirectRouting: get("networkDirectRouting") === true,
+      // Read as choices.
+      network: given("network", "flannel") as NetworkName,
+      networkBackend: given("networkBackend", "vxlan") as NetworkBackend,
+    });
+  };
+  ownProblems(use, (complaint) => complaints.push({ key: "networkDirectRouting", ...complaint }));
+  return complaints;
 }
 
 function restrictedLabels({ get }: ReadOptions): CrossComplaint[] {
@@ -217,6 +235,7 @@ const clusterWide: readonly string[] = [
   "network",
   "networkBackend",
   "networkMtu",
+  "networkDirectRouting",
   "proxyMode",
   "insecureApi",
   "dns",

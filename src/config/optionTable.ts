@@ -389,6 +389,18 @@ export const optionTable: readonly OptionRow[] = [
     inFile: true,
   },
   {
+    key: "networkDirectRouting",
+    flag: "--network-direct-routing",
+    type: "boolean",
+    hasNegative: true,
+    description:
+      "with `vxlan`, nodes on one Ethernet reach each other's pods by routes, as with `host-gw`, and only others by " +
+      "vxlan; `--no-network-direct-routing` ends that",
+    commands: onMaster,
+    group: "Cluster",
+    inFile: true,
+  },
+  {
     key: "proxyMode",
     flag: "--proxy-mode",
     argument: "MODE",

@@ -12,7 +12,7 @@ import { ownCoredns } from "../image/corednsVersion.js";
 import { etcdToRun } from "../image/etcdVersion.js";
 import { checkFamilies } from "../kubernetes/dualStack.js";
 import { firstWithLearners } from "../kubernetes/etcdVersions.js";
-import { addressAt, checkMaskSizes } from "../kubernetes/networks.js";
+import { addressAt, checkDirectRouting, checkMaskSizes } from "../kubernetes/networks.js";
 import { checkProxyMode } from "../kubernetes/proxyConfiguration.js";
 import {
   checkInsecureApi,
@@ -91,6 +91,7 @@ export function settle(requested: MasterOptions, observed: ObservedHost, image: 
     network: options.network,
     networkBackend: options.networkBackend,
     ...defined({ networkMtu: options.networkMtu }),
+    ...(options.networkDirectRouting && { networkDirectRouting: true }),
     insecureApi: options.insecureApi,
     proxyMode: options.proxyMode,
     addons: addonsOf(options),
@@ -98,6 +99,7 @@ export function settle(requested: MasterOptions, observed: ObservedHost, image: 
     extraArgs: { ...(kubelet && { kubelet }), ...(proxy && { proxy }) },
     ...(options.severalMasters && { severalMasters: true }),
   };
+  checkDirectRouting(config);
   checkProxyMode(config.proxyMode, features);
   checkInsecureApi(config, features);
   checkSeveralMasters(config, features);

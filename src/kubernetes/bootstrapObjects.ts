@@ -139,6 +139,7 @@ const clusterConfigSchema: z.ZodType<ClusterConfig> = z.object({
   // Clusters of earlier releases of tsdeploy do not say.
   networkBackend: z.enum(networkBackends).default("vxlan"),
   networkMtu: z.number().int().exactOptional(),
+  networkDirectRouting: z.boolean().exactOptional(),
   insecureApi: z.boolean().default(false),
   proxyMode: z.enum(["iptables", "ipvs", "nftables"]).default("iptables"),
   addons: z.array(z.enum(addonNames)).default([]),

@@ -127,3 +127,17 @@ export function apiserverOf(role: "master" | "worker", config: ClusterConfig): s
 
 /** The API server's port without TLS. */
 export const insecurePort = 8080;
+
+/** @throws TsdeployError of kind usage, `OPTION_CONFLICT`, for networks that have no choice between routes and vxlan */
+export function checkDirectRouting({
+  network,
+  networkBackend,
+  networkDirectRouting,
+}: Pick<ClusterConfig, "network" | "networkBackend" | "networkDirectRouting">): void {
+  if (networkDirectRouting !== true || (network === "flannel" && networkBackend === "vxlan")) return;
+  throw new TsdeployError("usage", {
+    code: "OPTION_CONFLICT",
+    message: `direct routing is for flannel's vxlan, not for ${network === "flannel" ? networkBackend : network}`,
+    hint: "Leave out --network-direct-routing; if an earlier run had it, write --no-network-direct-routing.",
+  });
+}

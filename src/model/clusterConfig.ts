@@ -26,6 +26,8 @@ export interface ClusterConfig {
   readonly networkBackend: NetworkBackend;
   /** Bytes of a pod's largest packet, where the owner has chosen it; else it comes from each node's interface. */
   readonly networkMtu?: number;
+  /** Whether its backend `vxlan` is to take routes where these do. */
+  readonly networkDirectRouting?: boolean;
   /** Whether anybody may do anything through port 8080, as with docker-multinode. */
   readonly insecureApi: boolean;
   readonly proxyMode: "iptables" | "ipvs" | "nftables";

@@ -118,6 +118,8 @@ export interface MasterOptions extends CommonOptions, NodeOptions {
   readonly networkBackend: NetworkBackend;
   /** Bytes of a pod's largest packet. Default: what each node's interface leaves. */
   readonly networkMtu?: number;
+  /** With `vxlan`: routes between nodes of one Ethernet. */
+  readonly networkDirectRouting: boolean;
   /** Whether the cluster has CoreDNS. */
   readonly dns: boolean;
   /** Other add-ons, by `tsdeploy addon enable`: no option, but followed by later runs. */

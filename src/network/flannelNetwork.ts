@@ -64,8 +64,9 @@ function podMtu({ config, observed, nodeIp, networkInterface }: NetworkNode): nu
 
 /** flanneld's configuration. The type is always written: without one its documents and its code differ. */
 function flannelConfiguration(node: NetworkNode): HostFile {
-  const { podCidr, networkBackend } = node.config;
-  const port = networkBackend === "vxlan" ? { VNI: 1, Port: 8472 } : {};
+  const { podCidr, networkBackend, networkDirectRouting = false } = node.config;
+  const direct = networkDirectRouting ? { DirectRouting: true } : {};
+  const port = networkBackend === "vxlan" ? { VNI: 1, Port: 8472, ...direct } : {};
   const [inner, outer] = [podMtu(node), interfaceMtu(node.observed.host, node)];
   // flannel's own is of the packets that it sends, from which it takes its overhead, that of IPv4, for what pods send.
   const sent = inner === undefined ? undefined : inner + overheads[networkBackend];

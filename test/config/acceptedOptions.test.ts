@@ -63,7 +63,7 @@ describe("what a master accepted", () => {
   } as const;
 
   test("comes back from its file as it was", () => {
-    const added = { networkBackend: "host-gw", registryMirrors, mirror: mirror ?? "", insecureApi: true, proxyMode: "nftables", dns: true, enabledAddons: ["metrics-server"], severalMasters: true, join: "10.0.0.5", addons: [{ name: "a.yaml", content: "a" }] } as const;
+    const added = { networkBackend: "vxlan", networkDirectRouting: true, registryMirrors, mirror: mirror ?? "", insecureApi: true, proxyMode: "nftables", dns: true, enabledAddons: ["metrics-server"], severalMasters: true, join: "10.0.0.5", addons: [{ name: "a.yaml", content: "a" }] } as const;
     const full = { ...master, ...added, etcdVersion: "3.6.8" };
     expect(parseAcceptedOptions(acceptedOptionsFile(full).content)).toEqual(full);
   });
@@ -75,7 +75,7 @@ describe("what a master accepted", () => {
       serviceCidr: ["10.96.0.0/16", "fd00:10:96::/112"],
     } as const;
     const added = { registryMirrors, insecureApi: false, proxyMode: "iptables", dns: true, addons: [], severalMasters: false } as const;
-    const file = acceptedOptionsFile({ ...master, ...added, networkBackend: "vxlan", ...families });
+    const file = acceptedOptionsFile({ ...master, ...added, networkBackend: "vxlan", networkDirectRouting: false, ...families });
     expect(file.content).toContain("podCidr: 10.244.0.0/16,fd00:10:244::/56\n");
     expect(parseAcceptedOptions(file.content)).toMatchObject(families);
   });
@@ -88,7 +88,7 @@ describe("what a master accepted", () => {
 
   test("may be of a time when there was less to say", () => {
     const file = Object.entries(master).map(([key, value]) => `${key}: ${JSON.stringify(value)}\n`).join("");
-    const added = { networkBackend: "vxlan", registryMirrors: {}, insecureApi: false, proxyMode: "iptables", dns: false, enabledAddons: [], addons: [], severalMasters: false };
+    const added = { networkBackend: "vxlan", networkDirectRouting: false, registryMirrors: {}, insecureApi: false, proxyMode: "iptables", dns: false, enabledAddons: [], addons: [], severalMasters: false };
     expect(parseAcceptedOptions(file)).toEqual({ ...master, ...added });
   });
 });

@@ -367,6 +367,16 @@ describe("what is wrong", () => {
     expect(inRange.join()).toContain("fd00:10:244::5 is one of the pod addresses fd00:10:244::/56");
   });
 
+  it("includes direct routing with a network that has nothing else", async () => {
+    for (const flags of [{ networkBackend: "host-gw" }, { network: "bridge" }]) {
+      const [complaint] = await messages("master", { flags: { ...flags, networkDirectRouting: true } });
+      expect(complaint).toMatch(/^--network-direct-routing: direct routing is for flannel's vxlan/);
+    }
+    const said = await load("master", { flags: { networkDirectRouting: true } });
+    expect(said.networkDirectRouting).toBe(true);
+    expect((await load("master", { flags: {} })).networkDirectRouting).toBe(false);
+  });
+
   it("includes ranges that overlap, whoever gave them", async () => {
     const list = await messages("master", { flags: { podCidr: "10.96.0.0/16" } });
     expect(list).toEqual([expect.stringMatching(/^--pod-cidr: .*10\.96\.0\.0\/16.*10\.96\.0\.0\/12.*default/)]);

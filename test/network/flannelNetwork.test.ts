@@ -70,6 +70,13 @@ describe("a pod's largest packet", () => {
   });
 });
 
+test("vxlan takes routes between nodes of one Ethernet where the owner wants that, as flannel knows it", () => {
+  const backend = (more: Partial<NetworkNode["config"]>): unknown =>
+    (JSON.parse(flannelNetwork.files(node(more))[0]?.content ?? "") as { Backend: unknown }).Backend;
+  expect(backend({ networkDirectRouting: true })).toEqual({ Type: "vxlan", VNI: 1, Port: 8472, DirectRouting: true });
+  expect(backend({})).toEqual({ Type: "vxlan", VNI: 1, Port: 8472 });
+});
+
 test.each(networkBackends)("the type %s is always written: without one flannel takes udp", (networkBackend) => {
   const files = flannelNetwork.files(node({ networkBackend }));
   expect(JSON.parse(files[0]?.content ?? "")).toMatchObject({ Network: clusterConfig.podCidr[0], Backend: { Type: networkBackend } });

@@ -52,6 +52,7 @@ export const masterOptions: MasterOptions = {
   severalMasters: false,
   network: "bridge",
   networkBackend: "vxlan",
+  networkDirectRouting: false,
   insecureApi: false,
   proxyMode: "iptables",
   dns: true,
