@@ -9,9 +9,13 @@ class InOrder extends BaseSequencer {
 }
 
 /** Four machines, of which some are lost: by themselves, as `npm run test:masters`. */
-const masters = ["test/e2e/13-several-masters.test.ts", "test/e2e/15-masters-of-a-file.test.ts"];
+const masters = ["13-several-masters", "15-masters-of-a-file", "17-endpoint-of-masters"].map(chapter);
 /** Three machines, and four, and a Kubernetes of another version: by themselves, as `npm run test:upgrade`. */
-const upgrade = ["test/e2e/14-upgrade.test.ts", "test/e2e/16-upgrade-of-masters.test.ts"];
+const upgrade = ["14-upgrade", "16-upgrade-of-masters"].map(chapter);
+
+function chapter(name: string): string {
+  return `test/e2e/${name}.test.ts`;
+}
 
 const endToEnd = { globalSetup: ["test/e2e/support/setup.ts"], testTimeout: 300_000, hookTimeout: 600_000 };
 

@@ -79,6 +79,7 @@ export async function prepareTestbed(options, home) {
   const backends = await backendsOf(machines[0]);
   const hasBare = semver.gte(version, "1.20.0");
   return {
+    clusterName,
     machines,
     version,
     features,
