@@ -612,11 +612,12 @@ is_clean() {
 }
 
 [[ $mode == show ]] || clean
-shown=$(show)
+# Of which `set -e` would not be part otherwise: what could not be looked at is no sign that it is gone.
+shown=$(set -e; show)
 if [[ $mode == clean ]] && is_clean "$shown"; then
   clean_matches "${records[@]}"
   clean_folders
-  shown+=$'\n'$(show_paths)
+  shown+=$'\n'$(set -e; show_paths)
 fi
 printf '%s\n' "$shown"
 show_matches "${records[@]}"
