@@ -43,5 +43,6 @@ function clusterFile({ clusterName, version, image, machines, env }) {
     dockerHost: env(n).DOCKER_HOST,
     role: place === 0 ? "master" : "worker",
   }));
-  return JSON.stringify({ clusterName, k8sVersion: version, image, hosts });
+  // A file says all: `up` does not look at the variables that the other commands have their network from here.
+  return JSON.stringify({ clusterName, k8sVersion: version, image, network: "bridge", dns: false, hosts });
 }
