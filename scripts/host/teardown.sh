@@ -15,10 +15,9 @@ clean removes it. What cannot be removed stays, and the next show prints it.
   --network NAME       of the CNI rules that are ours; without it no rules are looked for, of any kind
   --before TEXT        what was there before, such as "iptables-nft nat KUBE-MARK", "nft ip kube-proxy",
                        "ipset KUBE-OWN", "ipvs TCP 10.0.0.5:80" or "route 10.1.0.0/16 via 10.0.0.7 dev eth0"; stays
-  --sysctl NAME        show its value
-  --sysctl NAME=VALUE  set it
+  --sysctl NAME=VALUE  show what it is now, or set it, if that is another value
   --set-by-us NAME=VALUE
-                       do that only if this is its value now; another one is somebody else's choice and stays
+                       do that only if it is this one now; any other is somebody else's choice and stays
   --path PATTERN       show or delete the files and folders of this pattern
   --record PATTERN     the same, but delete them only when nothing else of all this is left
   --keep PATH          neither show nor delete it, though a pattern matches
@@ -34,13 +33,13 @@ case $mode in
   --help) usage && exit ;;
   *) usage >&2 && exit 2 ;;
 esac
-host=/host network='' sysctls=() patterns=() records=() folders=() links=() routed=()
-declare -A before=() keeps=() set_by_us=()
+host=/host network='' patterns=() records=() folders=() links=() routed=()
+declare -A before=() keeps=() sysctls=() set_by_us=()
 while (($#)); do
   case $1 in
     --network) network=$2 ;;
     --before) before[$2]=1 ;;
-    --sysctl) sysctls+=("$2") ;;
+    --sysctl) sysctls[${2%%=*}]=${2#*=} ;;
     --set-by-us) set_by_us[${2%%=*}]=${2#*=} ;;
     --path) patterns+=("$2") ;;
     --record) records+=("$2") ;;
@@ -413,30 +412,19 @@ path_of() {
 }
 
 show_sysctls() {
-  local setting path value
-  for setting in "${sysctls[@]}"; do
-    path_of "${setting%%=*}"
-    if [[ -r $path ]] && read -r value <"$path"; then echo "sysctl ${setting%%=*} $value"; fi
-  done
-}
-
-# sysctls_to_restore prints the settings that are to be set and are not.
-sysctls_to_restore() {
-  local setting name path value
-  for setting in "${sysctls[@]}"; do
-    [[ $setting == *=* ]] || continue
-    name=${setting%%=*}
+  local name path value
+  for name in "${!sysctls[@]}"; do
     path_of "$name"
     if [[ ! -r $path ]] || ! read -r value <"$path"; then continue; fi
-    if [[ $value != "${setting#*=}" && ${set_by_us[$name]-$value} == "$value" ]]; then echo "$setting"; fi
+    if [[ $value != "${sysctls[$name]}" && ${set_by_us[$name]-$value} == "$value" ]]; then echo "sysctl $name $value"; fi
   done
 }
 
 clean_sysctls() {
-  local setting path
-  sysctls_to_restore | while IFS= read -r setting; do
-    path_of "${setting%%=*}"
-    { echo "${setting#*=}" >"$path"; } 2>/dev/null || true
+  local name path
+  show_sysctls | while read -r _ name _; do
+    path_of "$name"
+    { echo "${sysctls[$name]}" >"$path"; } 2>/dev/null || true
   done
 }
 
@@ -608,11 +596,11 @@ show() {
 
 # is_clean SHOWN: whether that is nothing that could have been removed.
 is_clean() {
-  ! grep -qvE '^((sysctl|kubelet|etcd-data|foreign-ipvs) |$)' <<<"$1" && [[ -z $(sysctls_to_restore) ]]
+  ! grep -qvE '^((kubelet|etcd-data|foreign-ipvs) |$)' <<<"$1"
 }
 
 [[ $mode == show ]] || clean
-# Of which `set -e` would not be part otherwise: what could not be looked at is no sign that it is gone.
+# $(…) forgets `set -e`: what could not be looked at would pass for gone.
 shown=$(set -e; show)
 if [[ $mode == clean ]] && is_clean "$shown"; then
   clean_matches "${records[@]}"

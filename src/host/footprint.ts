@@ -21,7 +21,7 @@ export interface Footprint {
   readonly links: readonly string[];
   /** To other nodes' pods: `10.244.1.0/24 via 10.0.0.7 dev eth0`. */
   readonly routes: readonly string[];
-  /** Values now. */
+  /** Values now, of those that are not as they were before because Kubernetes has set them. */
   readonly sysctls: Readonly<Record<string, string>>;
   /** The kubelet's cgroups. */
   readonly cgroups: readonly string[];
@@ -72,18 +72,17 @@ export function parseFootprint(output: string): Footprint {
 
 /** Looks at the host; changes nothing. */
 export async function showFootprint(helper: Helper, scope: CleanupScope): Promise<Footprint> {
-  const { stdout } = await helper.runHostScript("teardown", ["show", ...scopeArguments(scope, false)]);
+  const { stdout } = await helper.runHostScript("teardown", ["show", ...scopeArguments(scope)]);
   return parseFootprint(stdout.toString());
 }
 
 /** Removes from the host what is in the scope, and looks again: what it could not remove is still in the answer. */
 export async function cleanFootprint(helper: Helper, scope: CleanupScope): Promise<Footprint> {
-  const { stdout } = await helper.runHostScript("teardown", ["clean", ...scopeArguments(scope, true)]);
+  const { stdout } = await helper.runHostScript("teardown", ["clean", ...scopeArguments(scope)]);
   return parseFootprint(stdout.toString());
 }
 
-function scopeArguments(scope: CleanupScope, set: boolean): string[] {
-  const sysctls = Object.entries(scope.sysctls).map(([name, value]) => (set ? `${name}=${value}` : name));
+function scopeArguments(scope: CleanupScope): string[] {
   const setByUs = Object.keys(scope.sysctls).flatMap((name) => {
     const value = valueOfKubernetes(name);
     return value === undefined ? [] : [`${name}=${value}`];
@@ -91,8 +90,8 @@ function scopeArguments(scope: CleanupScope, set: boolean): string[] {
   const options: [string, readonly string[]][] = [
     ["--network", scope.network === undefined ? [] : [scope.network]],
     ["--before", scope.before],
-    ["--sysctl", sysctls],
-    ["--set-by-us", set ? setByUs : []],
+    ["--sysctl", Object.entries(scope.sysctls).map(([name, value]) => `${name}=${value}`)],
+    ["--set-by-us", setByUs],
     ["--path", scope.paths],
     ["--record", scope.records],
     ["--keep", scope.keeps],

@@ -20,17 +20,3 @@ const isAcceptRa = /^net\.ipv6\.conf\..+\.accept_ra$/;
 export function valueOfKubernetes(sysctl: string): string | undefined {
   return isAcceptRa.test(sysctl) ? "2" : fixedSysctls[sysctl];
 }
-
-/** Those whose value now is one that Kubernetes sets, with the values to go back to. */
-export function sysctlsToRestore(
-  before: Readonly<Record<string, string>>,
-  now: Readonly<Record<string, string>>,
-): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(before).filter(([name, value]) => {
-      const current = now[name];
-      const fixed = valueOfKubernetes(name);
-      return current !== undefined && current !== value && (fixed === undefined || fixed === current);
-    }),
-  );
-}

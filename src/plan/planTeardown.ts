@@ -1,5 +1,4 @@
 import type { Footprint } from "../host/footprint.js";
-import { sysctlsToRestore } from "../kubernetes/sysctls.js";
 import type { CleanupScope } from "../model/cleanupScope.js";
 import { defined } from "../model/defined.js";
 import type { ContainerSummary } from "../model/dockerObjects.js";
@@ -188,8 +187,8 @@ export function describeFootprint(footprint: Footprint, { sysctls }: CleanupScop
     ...footprint.nftTables.map((table) => `nft table ${table}`),
     ...footprint.ipsets.map((name) => `ipset ${name}`),
     ...footprint.virtualServers.map((server) => `IPVS virtual server ${server}`),
-    ...Object.entries(sysctlsToRestore(sysctls, footprint.sysctls)).map(
-      ([name, value]) => `sysctl ${name} from ${footprint.sysctls[name] ?? "?"} back to ${value}`,
+    ...Object.entries(footprint.sysctls).map(
+      ([name, value]) => `sysctl ${name} from ${value} back to ${sysctls[name] ?? "?"}`,
     ),
     ...footprint.cgroups.filter((path) => /\/kubepods(\.slice)?$/.test(path)).map((path) => `cgroup ${path}`),
     // The same again, while their folders are there.

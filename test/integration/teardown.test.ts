@@ -393,6 +393,25 @@ describe("teardown", () => {
     ]);
   });
 
+  it("puts back sysctls that Kubernetes has set, and leaves what somebody has chosen since", async () => {
+    const encoded = Buffer.from(await readFile("scripts/host/teardown.sh", "utf8")).toString("base64");
+    const [computed, chosen, set] = ["all.arp_ignore", "all.arp_announce", "default.arp_announce"].map((name) => `net.ipv4.conf.${name}`);
+    const scope = [
+      ...[computed, chosen, set].map((name) => `--sysctl ${name}=0`),
+      ...[chosen, set].map((name) => `--set-by-us ${name}=2`),
+    ].join(" ");
+    // In a network namespace of its own, which has these by itself.
+    const said = await sh(`
+      docker run --rm -i --privileged ${hyperkube} bash -eu <<'END'
+sysctl -qw ${computed}=1 ${chosen}=1 ${set}=2
+script=$(echo ${encoded} | base64 -d)
+bash -c "$script" teardown show ${scope} </dev/null | grep ^sysctl | sort
+bash -c "$script" teardown clean ${scope} </dev/null | { grep ^sysctl || true; }
+sysctl -n ${computed} ${chosen} ${set}
+END`);
+    expect(said.trim().split("\n")).toEqual([`sysctl ${computed} 1`, `sysctl ${set} 2`, "0", "1", "0"]);
+  });
+
   it("has systemd take back the units that it made for pods, and no others", async () => {
     // A machine has no systemd: its systemctl here is one that knows units by files.
     await sh(fakeSystemd);
