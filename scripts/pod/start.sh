@@ -155,6 +155,15 @@ keep_rules() { # WRITER...
   done
 }
 
+# guard_rules ends the program if rules cannot be written, as is seen if that fails before it starts.
+guard_rules() {
+  local writer
+  trap '[[ $? -eq 0 ]] || kill -KILL $$' EXIT
+  # shellcheck disable=SC2086
+  for writer in "${late_writers[@]}"; do $writer; done
+  keep_rules "${writers[@]}" "${late_writers[@]}"
+}
+
 # Nobody knows while iptables cannot tell.
 has_jump() { # IPTABLES TABLE CHAIN OUR_CHAIN
   local listed
@@ -256,13 +265,14 @@ plugins() { # DIR
   ln -sfnT "$1" /opt/cni/bin
 }
 
-files=() tcp=() api=() sockets=() writers=()
+# What has to be closed is closed before the program starts. What is let through is for its pods, which come later.
+files=() tcp=() api=() sockets=() writers=() late_writers=()
 # Those that our rules consist of once they are written: "IPTABLES TABLE CHAIN OUR_CHAIN".
 declare -A jumps=()
 while [[ $# -gt 0 ]]; do
   case $1 in
     --iptables) use_iptables "$2" ;;
-    --forward) writers+=("forward $2") ;;
+    --forward) late_writers+=("forward $2") ;;
     --close-kubelet) writers+=("close_kubelet $2") ;;
     --close-loopback) writers+=("close_loopback $2") ;;
     --plugins) plugins "$2" ;;
@@ -294,6 +304,7 @@ done
 
 # shellcheck disable=SC2086
 for writer in "${writers[@]}"; do $writer; done
+if ((${#writers[@]} + ${#late_writers[@]})); then guard_rules & fi
 
 for file in "${files[@]}"; do poll has_content "$file"; done
 for address in "${tcp[@]}"; do poll accepts "$address"; done
@@ -303,7 +314,6 @@ for socket in "${sockets[@]}"; do
   first=$(identity "$socket")
   kill_without "$socket" "$first" &
 done
-((${#jumps[@]} == 0)) || keep_rules "${writers[@]}" &
 raise_open_files
 trap - TERM INT
 exec "$@"

@@ -233,6 +233,25 @@ esac
     ]);
   });
 
+  test("lets pods through while the program starts, and ends a program whose pods nobody would let through", async () => {
+    // It waits for the program.
+    const restore = `#!/bin/sh
+folder=$(dirname "$0")
+until [ -e "$folder/started" ]; do sleep 0.05; done
+[ ! -e "$folder/refuses" ] || { echo "no such table" >&2; exit 1; }
+sed "s/^/rule: /" >>"$folder/log"
+`;
+    const bin = await programs({ ...all, "iptables-restore": restore });
+    const script = `touch ${bin}/started; until grep -q "rule: -A TSDEPLOY-FORWARD" ${bin}/log; do sleep 0.05; done; echo ran`;
+    const forward = ["--forward", "10.244.0.0/16", "--"];
+    expect(await startScript("start", [...forward, "bash", "-c", script], bin).done).toMatchObject({ code: 0, stdout: "ran\n" });
+
+    await writeFile(join(bin, "refuses"), "");
+    const { child, done } = startScript("start", [...forward, "sleep", "60"], bin);
+    expect((await done).stderr).toContain("no such table");
+    expect(child.signalCode).toBe("SIGKILL");
+  }, 60_000);
+
   test("writes its rules again when a firewall that was loaded anew has flushed them", async () => {
     const jump = "-P INPUT ACCEPT\n-A INPUT -j TSDEPLOY-LOOPBACK\n";
     const bin = await programs({ ...all, rules: jump });
