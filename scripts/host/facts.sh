@@ -4,55 +4,70 @@ set -euo pipefail
 
 usage() {
   cat <<END
-usage: facts.sh DOCKER_ROOT [CNI_DIR [VERSION]]
+usage: facts.sh DOCKER_ROOT CNI_DIR [PROGRAM[=VERSION]...]
 
 Run in the helper container: host network, host PIDs, privileged, the host's / at /host. CNI_DIR is where the image says
-its CNI plugins are, VERSION what Kubernetes it says it holds; one that does not say is asked. Changes nothing.
+its CNI plugins are, or empty. PROGRAM is kubelet, etcd, cri-dockerd or coredns: if the image has it, its version is
+printed, and it is asked for it unless the image says its VERSION. Changes nothing.
 END
 }
 [[ ${1:-} != --help ]] || { usage && exit; }
-[[ $# -ge 1 ]] || { usage >&2 && exit 2; }
-docker_root=$1 cni_dir=${2:-} said_version=${3:-}
+[[ $# -ge 2 ]] || { usage >&2 && exit 2; }
+docker_root=$1 cni_dir=$2
+shift 2
 host=/host
 
-# What the image has. Asking for versions is slow (20 to 80 ms), so beside the rest. Some images have only the single
-# programs, some only hyperkube.
-programs() {
-  local path version=''
-  while read -r path; do echo "program ${path##*/} $path"; done < <(
-    command -v kubelet kube-proxy kube-apiserver kube-controller-manager kube-scheduler kubectl cri-dockerd etcd flanneld \
-      coredns haproxy ip ipset iptables mount nft nsenter socat || true
-    PATH=/:$PATH
-    command -v hyperkube pause || true
-  )
-  PATH=/:$PATH
-  if [[ $said_version ]] && command -v hyperkube kubelet >/dev/null; then
-    version=$said_version
-  else
-    version=$(hyperkube kubelet --version 2>/dev/null || kubelet --version 2>/dev/null) || true
-  fi
-  echo "imageVersion ${version##* }"
-}
-other_programs() {
-  local version=''
-  if version=$(etcd --version 2>/dev/null); then version=${version%%$'\n'*} && echo "imageEtcdVersion ${version##* }"; fi
-  if version=$(cri-dockerd --version 2>/dev/null); then
+# ask PROGRAM sets $version, empty if it is not there. Some images have only the single programs, some only hyperkube.
+ask() {
+  case $1 in
+    kubelet) version=$(PATH=/:$PATH && { hyperkube kubelet --version || kubelet --version; } 2>/dev/null) || version='' ;;
+    *) version=$("$1" --version 2>/dev/null) || version='' ;;
+  esac
+  version=${version%%$'\n'*}
+  case $1 in
     # cri-dockerd 0.4.3 (1a2b3c4d)
-    version=${version#* } && echo "imageCriDockerdVersion ${version%% *}"
-  fi
-  if version=$(coredns --version 2>/dev/null); then version=${version%%$'\n'*} && echo "imageCorednsVersion ${version##*-}"; fi
+    cri-dockerd) version=${version#* } && version=${version%% *} ;;
+    coredns) version=${version##*-} ;;
+    # Kubernetes v1.20.2, etcd Version: 3.4.23
+    *) version=${version##* } ;;
+  esac
 }
-exec {programs_fd}< <(programs) {other_programs_fd}< <(other_programs)
+declare -A version_keys=([kubelet]=imageVersion [etcd]=imageEtcdVersion [cri-dockerd]=imageCriDockerdVersion
+  [coredns]=imageCorednsVersion)
+versions() {
+  local program version
+  for program; do
+    if [[ $program == *=* ]] && hash "${program%%=*}" 2>/dev/null; then version=${program#*=}; else ask "${program%%=*}"; fi
+    [[ ! $version ]] || echo "${version_keys[${program%%=*}]} $version"
+  done
+}
+# Asking is slow (20 to 80 ms each), so beside the rest.
+exec {versions_fd}< <(versions "$@")
+
+# What the image has.
+for program in kubelet kube-proxy kube-apiserver kube-controller-manager kube-scheduler kubectl cri-dockerd etcd flanneld \
+  coredns haproxy ip ipset iptables mount nft nsenter socat hyperkube pause; do
+  if hash "$program" 2>/dev/null; then echo "program $program ${BASH_CMDS[$program]}"; fi
+done
+for program in hyperkube pause; do
+  if [[ -f /$program && -x /$program ]]; then echo "program $program /$program"; fi
+done
 
 # What an image lacks, the host may have. Images of before iptables-nft have legacy tables without saying so.
+lacking=()
 for tool in ip ss {iptables,ip6tables}-{nft,legacy}-save nft ipset ipvsadm; do
   if command -v "$tool" >/dev/null; then continue; fi
   if [[ $tool == *-legacy-* && $(iptables --version 2>/dev/null) == *v1.[0-7]* ]]; then
     eval "$tool() { ${tool/-legacy/} \"\$@\"; }"
-  elif chroot $host sh -c "command -v $tool" >/dev/null; then
-    eval "$tool() { chroot $host $tool \"\$@\"; }"
+  else
+    lacking+=("$tool")
   fi
 done
+if ((${#lacking[@]})); then
+  while read -r tool; do eval "$tool() { chroot $host $tool \"\$@\"; }"; done < <(
+    chroot $host sh -c 'for tool; do ! command -v "$tool" >/dev/null || echo "$tool"; done' sh "${lacking[@]}"
+  )
+fi
 
 # nearest PATH sets $nearest to it or its first existing parent, on the host.
 nearest() {
@@ -87,6 +102,79 @@ resolve() {
 # one_line TEXT: a name can hold a line break, what is printed here cannot.
 one_line() { printf '%s\n' "${1//$'\n'/?}"; }
 
+# sources: the addresses and networks in a firewall's rules, comma-separated.
+sources() {
+  local ipv4='\b([0-9]{1,3}\.){3}[0-9]{1,3}(/[0-9]{1,2})?\b' ipv6='\b[0-9a-fA-F]{1,4}:[0-9a-fA-F:]*:[0-9a-fA-F]*(/[0-9]{1,3})?'
+  { grep -oE "$ipv4|$ipv6" || true; } | sort -u | paste -sd,
+}
+
+# Iptables, nftables and what kube-proxy has besides.
+packet_filters() {
+  local family backend save table line legacy=no nft=no closed='' rules name nft_tables='' kind option server
+  # Legacy first looks whether the kernel has such tables: listing one by name would load it.
+  for family in iptables ip6tables; do
+    for backend in nft legacy; do
+      save=$family-$backend-save
+      command -v "$save" >/dev/null || continue
+      if [[ $backend == legacy && -z $(cat "/proc/net/${family/tables/_tables}_names" 2>/dev/null) ]]; then continue; fi
+      table=''
+      while read -r line; do
+        case $line in
+          '*'*) table=${line#?} && echo "iptables $family-$backend $table" ;;
+          ':DOCKER '*) declare "$backend=yes" ;;
+          ':INPUT DROP '*) if [[ $family == iptables && $table == filter ]]; then closed=$save; fi ;;
+          ':KUBE-'* | ':CNI-'* | ':TSDEPLOY-'*) line=${line#:} && echo "iptables $family-$backend $table ${line%% *}" ;;
+        esac
+      done < <("$save" 2>/dev/null || true)
+    done
+  done
+
+  # Firewalls of the owner's. What iptables drops in FORWARD a chain of ours comes before.
+  if [[ $closed ]]; then
+    rules=$("$closed" -t filter)
+    if [[ $rules == *:ufw-* ]]; then name=ufw; else name=iptables_INPUT; fi
+    echo "firewall $name $(grep -E '^-A (INPUT|ufw-user-input) .*-s .*-j ACCEPT' <<<"$rules" | sources)"
+  fi
+  if command -v nft >/dev/null; then nft_tables=$(nft list tables 2>/dev/null) || nft_tables=''; fi
+  if [[ $nft_tables ]]; then
+    while read -r _ family name; do
+      # Those of iptables, kube-proxy and container engines.
+      case $name in filter | nat | mangle | raw | security) [[ $family != ip && $family != ip6 ]] || continue ;; esac
+      case $name in kube-proxy | docker-bridges | netavark | f2b-table | libvirt_network) continue ;; esac
+      case $family in ip | inet) ;; *) continue ;; esac
+      rules=$(nft list table "$family" "$name" 2>/dev/null) || continue
+      if [[ $name == firewalld ]]; then
+        echo "firewall firewalld $(sources <<<"$rules")"
+      elif grep -qE 'hook (input|forward) .*policy drop' <<<"$rules"; then
+        echo "firewall nft_${family}_$name $(sources <<<"$rules")"
+      fi
+    done <<<"$nft_tables"
+  fi
+
+  # What kube-proxy has besides, in the form that teardown.sh takes. Not to load a module where it is not.
+  while read -r _ family name; do
+    [[ $name != kube-proxy ]] || echo "kubeProxy nft $family $name"
+  done <<<"$nft_tables"
+  if [[ -e /sys/module/ip_set ]] && command -v ipset >/dev/null; then
+    while read -r name; do
+      [[ $name != KUBE-* ]] || echo "kubeProxy ipset $name"
+    done < <(ipset list -name 2>/dev/null || true)
+  fi
+  if [[ -e /proc/net/ip_vs ]] && command -v ipvsadm >/dev/null; then
+    while read -r kind option server _; do
+      case $kind$option in
+        -A-t) echo "kubeProxy ipvs TCP $server" ;;
+        -A-u) echo "kubeProxy ipvs UDP $server" ;;
+        -A--sctp-service) echo "kubeProxy ipvs SCTP $server" ;;
+      esac
+    done < <(ipvsadm -Sn 2>/dev/null || true)
+  fi
+  # Last, so that nobody takes it for whole if it is not.
+  if [[ $legacy == yes && $nft == no ]]; then echo "iptablesBackend legacy"; else echo "iptablesBackend nft"; fi
+}
+# They take as long as all the rest.
+exec {filters_fd}< <(packet_filters)
+
 read -r hostname </proc/sys/kernel/hostname
 echo "hostname $hostname"
 echo "cpus $(nproc)"
@@ -118,27 +206,29 @@ else
   echo "etcdData false"
 fi
 
-ip -4 -o addr show scope global | while read -r _ interface _ address _; do echo "address $interface $address"; done
-ip -4 route show | while read -r line; do echo "route $line"; done
-
-# addresses6 KIND: those that last, set by hand or not. A kernel without IPv6 has none.
-addresses6() {
-  local line interface address
-  { ip -6 -o addr show scope global 2>/dev/null || true; } | while read -r line; do
-    case " $line " in *' temporary '* | *' deprecated '* | *' tentative '* | *' dadfailed '*) continue ;; esac
-    if [[ " $line " == *' dynamic '* ]]; then [[ $1 == dynamic ]] || continue; else [[ $1 == permanent ]] || continue; fi
-    read -r _ interface _ address _ <<<"$line"
-    echo "address6 $interface $address"
-  done
-}
-addresses6 permanent
-addresses6 dynamic
-{ ip -6 route show 2>/dev/null || true; } | while read -r line; do echo "route6 $line"; done
+# Of IPv6 those addresses that last; what was set by hand comes first. A kernel without IPv6 has none.
+dynamic=()
+addresses=$(ip -o addr show scope global)
+while read -r _ interface family address rest; do
+  case "$family $rest " in
+    inet' '*) echo "address $interface $address" ;;
+    *' temporary '* | *' deprecated '* | *' tentative '* | *' dadfailed '*) ;;
+    *' dynamic '*) dynamic+=("address6 $interface $address") ;;
+    inet6' '*) echo "address6 $interface $address" ;;
+  esac
+done <<<"$addresses"
+((${#dynamic[@]} == 0)) || printf '%s\n' "${dynamic[@]}"
+routes=$(ip -4 route show)
+while read -r line; do echo "route $line"; done <<<"$routes"
+while read -r line; do echo "route6 $line"; done < <(ip -6 route show 2>/dev/null || true)
 for link in /sys/class/net/*; do
   echo "link ${link##*/}"
   # What is a file there is no interface: `bonding_masters`.
   if [[ -r $link/mtu ]] && read -r mtu <"$link/mtu"; then echo "mtu ${link##*/} $mtu"; fi
 done
+
+read -r release </proc/sys/kernel/osrelease
+modules=$host/lib/modules/$release
 
 # makes LINK_TYPE: whether the kernel makes such an interface, tried in a network namespace that is gone at once. It loads
 # the module, as flannel would.
@@ -148,8 +238,7 @@ makes() {
 
 # has_driver MODULE [COMMAND...]: loaded, built in or there to be loaded; where nothing says so, by trying.
 has_driver() {
-  local name=$1 modules
-  modules=$host/lib/modules/$(uname -r)
+  local name=$1
   shift
   [[ ! -e /sys/module/$name ]] || return 0
   if grep -qs "/$name\.ko" "$modules/modules.dep" "$modules/modules.builtin"; then return 0; fi
@@ -231,74 +320,6 @@ else
   listeners "$listening"
 fi
 
-# sources: the addresses and networks in a firewall's rules, comma-separated.
-sources() {
-  local ipv4='\b([0-9]{1,3}\.){3}[0-9]{1,3}(/[0-9]{1,2})?\b' ipv6='\b[0-9a-fA-F]{1,4}:[0-9a-fA-F:]*:[0-9a-fA-F]*(/[0-9]{1,3})?'
-  { grep -oE "$ipv4|$ipv6" || true; } | sort -u | paste -sd,
-}
-
-# Legacy first looks whether the kernel has such tables: listing one by name would load it.
-legacy=no nft=no closed=
-for family in iptables ip6tables; do
-  for backend in nft legacy; do
-    save=$family-$backend-save
-    command -v "$save" >/dev/null || continue
-    if [[ $backend == legacy && -z $(cat "/proc/net/${family/tables/_tables}_names" 2>/dev/null) ]]; then continue; fi
-    table=''
-    while read -r line; do
-      case $line in
-        '*'*) table=${line#?} && echo "iptables $family-$backend $table" ;;
-        ':DOCKER '*) declare "$backend=yes" ;;
-        ':INPUT DROP '*) if [[ $family == iptables && $table == filter ]]; then closed=$save; fi ;;
-        ':KUBE-'* | ':CNI-'* | ':TSDEPLOY-'*) line=${line#:} && echo "iptables $family-$backend $table ${line%% *}" ;;
-      esac
-    done < <("$save" 2>/dev/null || true)
-  done
-done
-if [[ $legacy == yes && $nft == no ]]; then echo "iptablesBackend legacy"; else echo "iptablesBackend nft"; fi
-
-# Firewalls of the owner's. What iptables drops in FORWARD a chain of ours comes before.
-if [[ $closed ]]; then
-  rules=$("$closed" -t filter)
-  if [[ $rules == *:ufw-* ]]; then name=ufw; else name=iptables_INPUT; fi
-  echo "firewall $name $(grep -E '^-A (INPUT|ufw-user-input) .*-s .*-j ACCEPT' <<<"$rules" | sources)"
-fi
-if command -v nft >/dev/null; then
-  while read -r _ family name; do
-    # Those of iptables, kube-proxy and container engines.
-    case $name in filter | nat | mangle | raw | security) [[ $family != ip && $family != ip6 ]] || continue ;; esac
-    case $name in kube-proxy | docker-bridges | netavark | f2b-table | libvirt_network) continue ;; esac
-    case $family in ip | inet) ;; *) continue ;; esac
-    rules=$(nft list table "$family" "$name" 2>/dev/null) || continue
-    if [[ $name == firewalld ]]; then
-      echo "firewall firewalld $(sources <<<"$rules")"
-    elif grep -qE 'hook (input|forward) .*policy drop' <<<"$rules"; then
-      echo "firewall nft_${family}_$name $(sources <<<"$rules")"
-    fi
-  done < <(nft list tables 2>/dev/null || true)
-fi
-
-# What kube-proxy has besides, in the form that teardown.sh takes. Not to load a module where it is not.
-if command -v nft >/dev/null; then
-  while read -r _ family name; do
-    [[ $name != kube-proxy ]] || echo "kubeProxy nft $family $name"
-  done < <(nft list tables 2>/dev/null || true)
-fi
-if [[ -e /sys/module/ip_set ]] && command -v ipset >/dev/null; then
-  while read -r name; do
-    [[ $name != KUBE-* ]] || echo "kubeProxy ipset $name"
-  done < <(ipset list -name 2>/dev/null || true)
-fi
-if [[ -e /proc/net/ip_vs ]] && command -v ipvsadm >/dev/null; then
-  while read -r kind option server _; do
-    case $kind$option in
-      -A-t) echo "kubeProxy ipvs TCP $server" ;;
-      -A-u) echo "kubeProxy ipvs UDP $server" ;;
-      -A--sctp-service) echo "kubeProxy ipvs SCTP $server" ;;
-    esac
-  done < <(ipvsadm -Sn 2>/dev/null || true)
-fi
-
 # servers FILE: the nameservers that it names. FILE may be an absolute link.
 servers() {
   local key value
@@ -329,15 +350,20 @@ while read -r _ _ _ _ _ _ rest; do
     image_root=${image_root%%/io.containerd.snapshotter.*} image_root=${image_root/%\/overlay2\/*//overlay2}
   fi
 done < <(grep -E '^([^ ]+ ){4}/ ' /proc/self/mountinfo)
-device() { stat -c %d "$host$1"; }
-if [[ ! -d $host$image_root || $(device "$image_root") == $(device "$docker_root") ]]; then image_root=''; fi
-[[ -z $image_root ]] || one_line "imageRoot $image_root"
+if [[ $image_root && -d $host$image_root && $(stat -c %d "$host$image_root" "$host$docker_root" | uniq) == *$'\n'* ]]; then
+  one_line "imageRoot $image_root"
+else
+  image_root=''
+fi
 
-for path in "$docker_root" ${image_root:+"$image_root"} /var/lib/kubelet /var/lib/etcd /etc; do
+paths=("$docker_root" ${image_root:+"$image_root"} /var/lib/kubelet /var/lib/etcd /etc) existing=()
+for path in "${paths[@]}"; do
   nearest "$path"
   [[ -w $nearest ]] || echo "readOnly $path"
-  echo "free $(stat -f -c '%a %S' "$nearest") $path"
+  existing+=("$nearest")
 done
+free=$(stat -f -c '%a %S' "${existing[@]}")
+for path in "${paths[@]}"; do read -r blocks && echo "free $blocks $path"; done <<<"$free"
 
 # The same value goes back: only a network namespace that is not the first refuses.
 max=/proc/sys/net/netfilter/nf_conntrack_max
@@ -348,7 +374,7 @@ else
 fi
 
 # There already, or a module that kube-proxy can load.
-if [[ -e /proc/net/ip_vs ]] || grep -qs '/ip_vs\.ko' "$host/lib/modules/$(uname -r)/modules.dep"; then
+if [[ -e /proc/net/ip_vs ]] || grep -qs '/ip_vs\.ko' "$modules/modules.dep"; then
   echo "ipvs true"
 else
   echo "ipvs false"
@@ -393,6 +419,6 @@ for dir in "$cni_dir" /opt/cni/bin /usr/lib/cni /usr/libexec/cni; do
   if [[ -n $dir && -x $dir/loopback ]]; then echo "imageCniDir $dir" && break; fi
 done
 
-cat <&"$programs_fd"
-cat <&"$other_programs_fd"
+cat <&"$versions_fd"
+cat <&"$filters_fd"
 echo "clock ${EPOCHREALTIME:-$(date +%s.%N)}"

@@ -10,11 +10,9 @@ import { helperImage } from "../image/helperImage.js";
 import { clusterConfigPath, parseClusterConfig } from "../kubernetes/bootstrapObjects.js";
 import { featuresOf } from "../kubernetes/versions.js";
 import { type AddonName, addonNames } from "../model/addonNames.js";
-import { defined } from "../model/defined.js";
 import { TsdeployError } from "../model/errors.js";
 import type { ExistingFile, ObservedHost } from "../model/hostFacts.js";
 import { paths } from "../model/hostLayout.js";
-import { imageLabels } from "../model/imageLabels.js";
 import type { AddonListOptions, AddonSwitchOptions } from "../model/options.js";
 import { isOurs } from "../model/ownership.js";
 import { refuseForeignFiles } from "../plan/foreignFiles.js";
@@ -151,9 +149,8 @@ async function carryOut(change: Change): Promise<void> {
 async function observe({ engine, helper, files, image: id, context }: Change): Promise<ObservedHost> {
   const [engineFacts, image] = await Promise.all([collectEngineFacts(engine), engine.inspectImage(id)]);
   if (!image) throw nothingHere(engine);
-  const imageCniDir = image.labels[imageLabels.cni];
   const { dockerRootDir } = engineFacts.info;
-  const host = await helper.collectFacts({ dockerRootDir, ...defined({ imageCniDir }), signal: context.signal });
+  const host = await helper.collectFacts({ dockerRootDir, imageLabels: image.labels, signal: context.signal });
   return { engine: engineFacts, host, image, files };
 }
 

@@ -4,12 +4,10 @@ import { collectEngineFacts } from "../host/engineFacts.js";
 import { type Helper, openHelper } from "../host/helperSession.js";
 import type { ImageChoice } from "../image/chooseImage.js";
 import { ensureImage } from "../image/ensureImage.js";
-import { labelledVersion } from "../image/imageVersion.js";
 import { defined } from "../model/defined.js";
 import type { ImageDetails } from "../model/dockerObjects.js";
 import { TsdeployError } from "../model/errors.js";
 import type { EngineFacts, ObservedHost } from "../model/hostFacts.js";
-import { imageLabels } from "../model/imageLabels.js";
 import type { NodeOptions } from "../model/options.js";
 import { isOurs } from "../model/ownership.js";
 import type { Present } from "../plan/diff.js";
@@ -88,15 +86,13 @@ export async function observeHost({
   readonly image: ImageDetails;
   readonly check: (facts: EngineFacts) => void;
 }): Promise<ObservedHost> {
-  const imageCniDir = image.labels[imageLabels.cni];
-  const imageVersion = labelledVersion(image.labels);
   const { dockerRootDir } = before.info;
   const [engineFacts, host, files] = await Promise.all([
     collectEngineFacts(engine).then((facts) => {
       check(facts);
       return facts;
     }),
-    helper.collectFacts({ dockerRootDir, ...defined({ imageCniDir, imageVersion }), signal: context.signal }),
+    helper.collectFacts({ dockerRootDir, imageLabels: image.labels, signal: context.signal }),
     helper.readFiles(),
   ]);
   // One that was listed before the host was looked at may have been removed since.

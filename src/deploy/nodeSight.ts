@@ -60,13 +60,12 @@ async function look({ role, options }: ClusterHost, context: RunContext): Promis
     if (found !== role) throw otherRole(engine.endpoint, found ?? "?", role);
     const image = await engine.inspectImage(kubelet.imageId);
     if (!image) throw new Error(`Docker has no image of the container ${kubelet.name}`);
-    const imageCniDir = image.labels[imageLabels.cni];
     const helper = await openHelper(engine, kubelet.imageId, { report: context.report });
     try {
       const { dockerRootDir } = engineFacts.info;
       const { signal } = context;
       const [host, files, images, namedVersion] = await Promise.all([
-        helper.collectFacts({ dockerRootDir, signal, ...(imageCniDir !== undefined && { imageCniDir }) }),
+        helper.collectFacts({ dockerRootDir, imageLabels: image.labels, signal }),
         helper.readFiles(),
         engine.listImages([imageLabels.pause]),
         options.image === undefined ? undefined : saidVersion(engine, options.image, options.registryMirrors),

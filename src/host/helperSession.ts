@@ -11,10 +11,12 @@ import {
 } from "../docker/containerEngine.js";
 import type { ContainerSpec } from "../model/containerSpec.js";
 import { defined } from "../model/defined.js";
+import type { ImageDetails } from "../model/dockerObjects.js";
 import { messageOf, TsdeployError } from "../model/errors.js";
 import type { ExistingFile, HostFacts, InterfaceAddress } from "../model/hostFacts.js";
 import type { HostFile } from "../model/hostFile.js";
 import { cniConfigFiles, containerName, helperHostRoot, labels, lockName, paths } from "../model/hostLayout.js";
+import { imageLabels, labelledVersions } from "../model/imageLabels.js";
 import type { Report } from "../report/events.js";
 import { type HostLock, lockLabels, takeLock } from "./hostLock.js";
 import { hostScript, type HostScript } from "./hostScript.js";
@@ -65,10 +67,8 @@ export interface HelperRunOptions {
 
 export interface CollectFactsOptions {
   readonly dockerRootDir: string;
-  /** The image's label `io.tsdeploy.image.cni`. */
-  readonly imageCniDir?: string;
-  /** As the label of an image of ours says. Otherwise its kubelet is asked, which takes a tenth of a second. */
-  readonly imageVersion?: string;
+  /** Of the image that the helper runs from. What they do not say its programs are asked, 20 to 80 ms each. */
+  readonly imageLabels?: ImageDetails["labels"];
   readonly signal?: AbortSignal;
 }
 
@@ -152,8 +152,10 @@ class HelperSession implements Helper {
   }
 
   async collectFacts(options: CollectFactsOptions): Promise<HostFacts> {
-    const { dockerRootDir, imageCniDir = "", imageVersion = "", signal } = options;
-    const args = [dockerRootDir, imageCniDir, imageVersion];
+    const { dockerRootDir, imageLabels: labels = {}, signal } = options;
+    const versions = Object.entries(labelledVersions(labels));
+    const programs = versions.map(([program, version]) => (version === undefined ? program : `${program}=${version}`));
+    const args = [dockerRootDir, labels[imageLabels.cni] ?? "", ...programs];
     const [{ stdout }, container] = await Promise.all([
       this.runHostScript("facts", args, signal === undefined ? {} : { signal }),
       this.#surviving(async () => {

@@ -12,3 +12,23 @@ export const imageLabels = {
   flannel: "io.tsdeploy.image.flannel",
   coredns: "io.tsdeploy.image.coredns",
 } as const;
+
+/** Those programs of a hyperkube image whose version matters. */
+type VersionedProgram = "kubelet" | "etcd" | "cri-dockerd" | "coredns";
+
+/**
+ * Their versions, such as `v1.20.2` and `3.4.23`, as the labels of an image of ours say; undefined where they do not.
+ * Another image's label is its own version, or that of the distribution below it.
+ */
+export function labelledVersions(
+  labels: Readonly<Record<string, string>>,
+): Readonly<Record<VersionedProgram, string | undefined>> {
+  const isOurs = labels[imageLabels.pause] !== undefined;
+  const said = (label: string): string | undefined => (isOurs ? labels[label] : undefined);
+  return {
+    kubelet: said(imageLabels.version),
+    etcd: said(imageLabels.etcd),
+    "cri-dockerd": said(imageLabels.criDockerd),
+    coredns: said(imageLabels.coredns),
+  };
+}

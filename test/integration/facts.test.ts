@@ -32,7 +32,8 @@ describe("facts", () => {
   });
 
   it("of the host are what a shell on it sees", async () => {
-    const facts = await helper.collectFacts({ dockerRootDir: "/var/lib/docker", imageCniDir: "/usr/lib/cni" });
+    const imageLabels = (await engine.inspectImage(hyperkube))?.labels ?? {};
+    const facts = await helper.collectFacts({ dockerRootDir: "/var/lib/docker", imageLabels });
     expect(facts).toMatchObject({
       hostname: machineName,
       defaultAddress: machineAddress,
