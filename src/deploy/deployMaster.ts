@@ -134,11 +134,16 @@ export async function deployMasterOn(
     const [planned] = await Promise.all([planUnknown(requested, engineFacts, version, context), seeing]);
     return planned;
   }
+  let released: Promise<void> | undefined;
+  const release = (): Promise<void> => {
+    const seen = Promise.resolve(seeing).catch(() => undefined);
+    released ??= seen.then(() => opened.session.helper.close());
+    return released;
+  };
   try {
-    return await deploy(opened, requested, context, { ...extras, spare, handedOver });
+    return await deploy(opened, requested, context, { ...extras, spare, handedOver, release });
   } finally {
-    await seeing?.catch(() => undefined);
-    await opened.session.helper.close();
+    await release();
   }
 }
 
@@ -175,7 +180,13 @@ async function deploy(
     joinToken = true,
     spare,
     handedOver,
-  }: MasterExtras & { readonly spare: SpareIdentity | undefined; readonly handedOver: HandedOver | undefined },
+    release,
+  }: MasterExtras & {
+    readonly spare: SpareIdentity | undefined;
+    readonly handedOver: HandedOver | undefined;
+    /** Ends the helper, for what needs it no more. Never throws. */
+    readonly release: () => Promise<void>;
+  },
 ): Promise<DeployedMaster | PlannedMaster> {
   const { helper, observed } = session;
   const settled = settle(requested, observed, image);
@@ -183,6 +194,8 @@ async function deploy(
   checkTier(runPreflight("host", observed, wantedWhenFollowed(settled)), context);
 
   if (options.dryRun && !observed.files.has(`${paths.pki}/ca.key`) && !handedOver) {
+    // Docker takes as long to remove the helper as the plan takes to make.
+    void release();
     return planWithoutIdentity(settled, observed, context);
   }
   const made = await makeIdentity({
