@@ -26,6 +26,7 @@ const roomRules = rooms.map((room, index) => ({
     "no-restricted-imports": [
       "error",
       {
+        paths: [{ name: "zod", message: "src/model/zod.ts has it, with settings." }],
         patterns: [
           {
             group: ["**/main.js", "**/program.js", ...rooms.slice(0, index).map((above) => `**/${above}/*`)],

@@ -1,9 +1,9 @@
 import type { Duplex } from "node:stream";
-import * as z from "zod";
 import type { EtcdMember } from "../kubernetes/etcdMembers.js";
 import { messageOf, TsdeployError } from "../model/errors.js";
 import { etcdPort } from "../model/hostLayout.js";
 import type { KeyPair } from "../model/identity.js";
+import * as z from "../model/zod.js";
 import { ApiError, KubernetesClient, type RequestOptions } from "./kubernetesClient.js";
 
 export interface EtcdClientOptions {

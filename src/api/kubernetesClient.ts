@@ -1,8 +1,8 @@
 import { Agent, type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
-import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
 import { isDeepStrictEqual } from "node:util";
 import { connect as tlsConnect, type TLSSocket } from "node:tls";
+import { isAddress } from "../model/addressRanges.js";
 import { defined } from "../model/defined.js";
 import { TsdeployError } from "../model/errors.js";
 import type { KeyPair } from "../model/identity.js";
@@ -356,7 +356,7 @@ class TlsAgent extends Agent {
       socket: stream,
       host,
       // SNI knows no addresses (RFC 6066).
-      ...(isIP(host) === 0 && { servername: host }),
+      ...(!isAddress(host) && { servername: host }),
       ...(caPem === undefined ? { rejectUnauthorized: false } : { ca: caPem }),
       ...(keyPair && { cert: keyPair.certificate, key: keyPair.privateKey }),
     });

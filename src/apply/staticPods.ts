@@ -1,8 +1,8 @@
-import * as z from "zod";
 import type { ContainerEngine } from "../docker/containerEngine.js";
 import type { HostFile } from "../model/hostFile.js";
 import { paths } from "../model/hostLayout.js";
 import { kubeletLabels, sandboxName } from "../model/kubeletLabels.js";
+import * as z from "../model/zod.js";
 import type { Sight } from "./waitFor.js";
 
 const manifest = z.object({

@@ -1,5 +1,4 @@
 import { parse, stringify } from "yaml";
-import * as z from "zod";
 import { addonNames } from "../model/addonNames.js";
 import { familiesOf, familiesText, type OnePerFamily } from "../model/addressRanges.js";
 import { messageOf, TsdeployError } from "../model/errors.js";
@@ -7,6 +6,7 @@ import type { HostFile } from "../model/hostFile.js";
 import { paths } from "../model/hostLayout.js";
 import type { MasterOptions, WorkerOptions } from "../model/options.js";
 import { networkBackends, networkNames } from "../model/podNetwork.js";
+import * as z from "../model/zod.js";
 
 /** Text in the file, as it is for an option. */
 const onePerFamily = z.union([z.string().transform(familiesOf), z.custom<OnePerFamily>(Array.isArray)]);

@@ -1,7 +1,7 @@
-import { isIP } from "node:net";
 import { ApiError } from "../api/apiFault.js";
 import { KubernetesClient } from "../api/kubernetesClient.js";
 import type { Helper } from "../host/helperSession.js";
+import { isAddress } from "../model/addressRanges.js";
 import { TsdeployError } from "../model/errors.js";
 import type { RunContext } from "../report/runContext.js";
 
@@ -43,7 +43,7 @@ export async function refuseEndpoint(
 }
 
 async function hasAddress(helper: Pick<Helper, "run">, hostname: string, signal: AbortSignal): Promise<boolean> {
-  if (isIP(hostname) !== 0) return true;
+  if (isAddress(hostname)) return true;
   const { stdout } = await helper.run(lookup, [hostname], { signal });
   return stdout.toString().trim() !== "";
 }

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import * as z from "zod";
 import { messageOf, TsdeployError } from "../model/errors.js";
+import * as z from "../model/zod.js";
 
 const schema = z.object({
   currentContext: z.string().optional(),

@@ -1,4 +1,3 @@
-import * as z from "zod";
 import { defined } from "../model/defined.js";
 import type {
   ContainerDetails,
@@ -7,6 +6,7 @@ import type {
   EngineVersion,
   ImageDetails,
 } from "../model/dockerObjects.js";
+import * as z from "../model/zod.js";
 
 /** The daemon's JSON in our own types. Go leaves empty lists and maps out, or says null. */
 const strings = z

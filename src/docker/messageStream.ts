@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import * as z from "zod";
+import * as z from "../model/zod.js";
 import { EngineError } from "./containerEngine.js";
 
 const messageSchema = z.object({

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
-import * as z from "zod";
 import { messageOf } from "../model/errors.js";
+import * as z from "../model/zod.js";
 import { type DockerConfigFile, readDockerConfigFile } from "./dockerConfigFile.js";
 
 /** The content of Docker's `X-Registry-Auth` header. */

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import * as z from "zod";
 import { messageOf, TsdeployError } from "../model/errors.js";
+import * as z from "../model/zod.js";
 import { readDockerConfigFile } from "./dockerConfigFile.js";
 import { defaultSocketPath, type DockerEndpoint, type EndpointTls, parseDockerEndpoint } from "./dockerEndpoint.js";
 

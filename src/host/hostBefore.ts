@@ -1,7 +1,7 @@
-import * as z from "zod";
 import type { ExistingFile, HostFacts, Route } from "../model/hostFacts.js";
 import type { HostFile } from "../model/hostFile.js";
 import { paths } from "../model/hostLayout.js";
+import * as z from "../model/zod.js";
 
 const schema = z.object({
   sysctls: z.record(z.string(), z.string()),

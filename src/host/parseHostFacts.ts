@@ -1,8 +1,8 @@
 import ipaddr from "ipaddr.js";
-import * as z from "zod";
 import { isIpv6 } from "../model/addressRanges.js";
 import { defined } from "../model/defined.js";
 import type { Firewall, HostFacts, InterfaceAddress, ListeningPort, Route, Symlink } from "../model/hostFacts.js";
+import * as z from "../model/zod.js";
 
 const schema = z.object({
   hostname: z.string().min(1),

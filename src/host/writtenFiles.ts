@@ -1,8 +1,8 @@
-import * as z from "zod";
 import type { ExistingFile } from "../model/hostFacts.js";
 import type { HostFile } from "../model/hostFile.js";
 import { paths } from "../model/hostLayout.js";
 import { sha256 } from "../model/specDigest.js";
+import * as z from "../model/zod.js";
 
 const schema = z.record(z.string(), z.array(z.string()));
 

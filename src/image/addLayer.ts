@@ -4,8 +4,8 @@ import type { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { extract, pack, type Pack } from "tar-stream";
-import * as z from "zod";
 import { messageOf, TsdeployError } from "../model/errors.js";
+import * as z from "../model/zod.js";
 import { addToConfig, type BaseConfig, type ImageAddition, parseBaseConfig } from "./imageConfig.js";
 import { asReadable, type Layer, writeEntry } from "./layer.js";
 

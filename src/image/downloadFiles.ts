@@ -2,9 +2,9 @@ import { mkdir, readFile, rename, rm, stat, statfs, writeFile } from "node:fs/pr
 import { basename, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { nanoid } from "nanoid";
-import * as z from "zod";
 import { defined } from "../model/defined.js";
 import { type Problem, TsdeployError } from "../model/errors.js";
+import * as z from "../model/zod.js";
 import type { Artifact, Checksum, ChecksumSource } from "./artifacts.js";
 import { diskFault, noSpace } from "./diskFault.js";
 import { fetchFile, sumOfFile } from "./fetchFile.js";

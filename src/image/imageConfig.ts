@@ -1,5 +1,5 @@
-import * as z from "zod";
 import { defined } from "../model/defined.js";
+import * as z from "../model/zod.js";
 import { imagePath } from "./imageContents.js";
 
 const historyEntry = z.looseObject({ empty_layer: z.boolean().optional() });

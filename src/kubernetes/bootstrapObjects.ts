@@ -1,4 +1,3 @@
-import * as z from "zod";
 import { addonNames } from "../model/addonNames.js";
 import { familiesText } from "../model/addressRanges.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
@@ -7,6 +6,7 @@ import type { JoinToken } from "../model/identity.js";
 import { publicApiserver } from "./networks.js";
 import type { KubernetesObject } from "../model/kubernetesObject.js";
 import { networkBackends, networkNames } from "../model/podNetwork.js";
+import * as z from "../model/zod.js";
 import { bootstrapGroup, clusterInfo } from "./clusterInfo.js";
 import { configurationMapNames, configurationMaps } from "./configurationMaps.js";
 import { type RbacObjects, rbacObjects, type Subject } from "./rbacObjects.js";

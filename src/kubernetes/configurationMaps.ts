@@ -1,10 +1,10 @@
 import { parse, stringify } from "yaml";
-import * as z from "zod";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import { TsdeployError } from "../model/errors.js";
 import { labels } from "../model/hostLayout.js";
 import type { KubernetesObject } from "../model/kubernetesObject.js";
 import { specDigest } from "../model/specDigest.js";
+import * as z from "../model/zod.js";
 import type { ConfigurationDocument } from "./fieldValues.js";
 import { clusterKubeletConfiguration } from "./kubeletConfiguration.js";
 import { clusterProxyConfiguration } from "./proxyConfiguration.js";

@@ -1,6 +1,6 @@
 import { parse, parseDocument, stringify } from "yaml";
-import * as z from "zod";
 import type { KeyPair } from "../model/identity.js";
+import * as z from "../model/zod.js";
 
 /** How a user proves who he is. Files are named as the program that reads the kubeconfig sees them. */
 export type Credentials =

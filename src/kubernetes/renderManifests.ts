@@ -1,11 +1,10 @@
-import { isIP } from "node:net";
-import * as z from "zod";
-import { familiesText, isDualStack } from "../model/addressRanges.js";
+import { familiesText, isAddress, isDualStack } from "../model/addressRanges.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import { TsdeployError } from "../model/errors.js";
 import { apiserverPort, labels } from "../model/hostLayout.js";
 import type { ExtraArgs, Patch, PatchableComponent } from "../model/options.js";
 import { specDigest } from "../model/specDigest.js";
+import * as z from "../model/zod.js";
 import { applyPatch } from "./applyPatch.js";
 import { fillText, type Flags, fromArguments, toArguments, versionFlags } from "./commandFlags.js";
 import { apiserverOf, nodeCidrMaskFlags } from "./networks.js";
@@ -189,7 +188,7 @@ export function checkPatchTargets(patches: readonly Patch[]): void {
 
 /** Names in openssl's form: `DNS:localhost,IP:127.0.0.1`. */
 function opensslNames(names: readonly string[]): string {
-  return names.map((name) => (isIP(name) ? `IP:${name}` : `DNS:${name}`)).join(",");
+  return names.map((name) => (isAddress(name) ? `IP:${name}` : `DNS:${name}`)).join(",");
 }
 
 /**

@@ -1,3 +1,5 @@
+import { isIPv4 } from "node:net";
+
 /** One, or one of each address family, the cluster's primary family first. */
 export type OnePerFamily = readonly [string, ...string[]];
 
@@ -17,6 +19,11 @@ export function familiesOf(text: string): OnePerFamily {
 /** Whether an address or a network is one of IPv6. */
 export function isIpv6(text: string): boolean {
   return text.includes(":");
+}
+
+/** Whether it is an IP address and not a name. `isIP` of node:net compiles a long pattern for IPv6 first. */
+export function isAddress(text: string): boolean {
+  return isIpv6(text) || isIPv4(text);
 }
 
 /** Whether pods and Services of a cluster have addresses of both families. */

@@ -1,4 +1,3 @@
-import * as z from "zod";
 import { apiserverOf } from "../kubernetes/networks.js";
 import { rbacObjects } from "../kubernetes/rbacObjects.js";
 import type { VersionFeatures } from "../kubernetes/versions.js";
@@ -8,6 +7,7 @@ import type { HostFile } from "../model/hostFile.js";
 import { paths } from "../model/hostLayout.js";
 import type { KubernetesObject } from "../model/kubernetesObject.js";
 import type { NetworkBackend } from "../model/podNetwork.js";
+import * as z from "../model/zod.js";
 import { backendDriver } from "./backendDriver.js";
 import { bridgeNetworkFile } from "./bridgeNetwork.js";
 import { flannelFindings } from "./flannelFindings.js";

@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import * as z from "zod";
 import { TsdeployError } from "../model/errors.js";
 import { paths } from "../model/hostLayout.js";
+import * as z from "../model/zod.js";
 import type { MasterToken } from "./joinToken.js";
 import { authorities } from "./wantedCertificates.js";
 

@@ -14,7 +14,7 @@ import {
   X509Certificate,
   X509CertificateGenerator,
 } from "@peculiar/x509";
-import { isIP } from "node:net";
+import { isAddress } from "../model/addressRanges.js";
 import type { KeyPair } from "../model/identity.js";
 
 export interface CertificateRequest {
@@ -104,7 +104,7 @@ function leafExtensions(request: CertificateRequest, key: KeyObject, issuer: X50
   const issuerKeyId = issuer.getExtension(SubjectKeyIdentifierExtension)?.keyId;
   if (issuerKeyId !== undefined) extensions.push(new AuthorityKeyIdentifierExtension(issuerKeyId));
   if (request.names.length > 0) {
-    const names = request.names.map((value) => ({ type: isIP(value) ? ("ip" as const) : ("dns" as const), value }));
+    const names = request.names.map((value) => ({ type: isAddress(value) ? ("ip" as const) : ("dns" as const), value }));
     extensions.push(new SubjectAlternativeNameExtension(names));
   }
   return extensions;
