@@ -97,9 +97,9 @@ async function runCommand<Name extends CommandName>(
       ...(stdout.isTTY && { redraw: async (text: string) => writer(stdout)(`\x1b[H\x1b[J${text}`) }),
     });
   } catch (error) {
-    const { TsdeployError } = await import("./model/errors.js");
+    const { aborted, TsdeployError } = await import("./model/errors.js");
     if (!signal.aborted || error instanceof TsdeployError) throw error;
-    throw new TsdeployError("aborted", { code: "ABORTED", message: "stopped by a signal" }, { cause: error });
+    throw aborted({ cause: error });
   }
 }
 

@@ -141,7 +141,9 @@ function refusal(who: string, status: number, reason: string, message: string): 
     {
       code: refused ? "API_REFUSED" : "API_ERROR",
       message: `${who} answered ${answer}: ${message}`,
-      ...(refused && { hint: "Check the credentials; the master's /etc/kubernetes/admin.conf has an administrator's." }),
+      hint: refused
+        ? "Check the credentials; the master's /etc/kubernetes/admin.conf has an administrator's."
+        : "If this does not say why, look at the API server's log: `tsdeploy logs apiserver` on the master.",
     },
   ];
 }

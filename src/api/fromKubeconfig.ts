@@ -44,11 +44,9 @@ export async function fromKubeconfig(options: FromKubeconfigOptions): Promise<Ku
       ...credentialsOf(certPem, keyPem, tokenText),
     });
   } catch (error) {
-    throw new TsdeployError(
-      "environment",
-      { code: "KUBECONFIG_BROKEN", message: `${options.path} ${messageOf(error)}` },
-      { cause: error },
-    );
+    const message = `${options.path} ${messageOf(error)}`;
+    const hint = "Correct that file, or put one from a backup in its place.";
+    throw new TsdeployError("environment", { code: "KUBECONFIG_BROKEN", message, hint }, { cause: error });
   }
 }
 

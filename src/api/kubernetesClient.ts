@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import { connect as tlsConnect, type TLSSocket } from "node:tls";
 import { isAddress } from "../model/addressRanges.js";
 import { defined } from "../model/defined.js";
-import { TsdeployError } from "../model/errors.js";
+import { aborted, TsdeployError } from "../model/errors.js";
 import type { KeyPair } from "../model/identity.js";
 import type { KubernetesObject } from "../model/kubernetesObject.js";
 import { ApiError, clockFault, connectionFault, isClockFault, notKubernetes } from "./apiFault.js";
@@ -189,7 +189,7 @@ export class KubernetesClient {
       } catch (error) {
         if (error instanceof ApiError) throw error;
         if (options.signal?.aborted && !isTimeout(options.signal.reason)) {
-          throw new TsdeployError("aborted", { code: "ABORTED", message: "stopped by a signal" });
+          throw aborted();
         }
         if (timeout.aborted) throw connectionFault(this.server, new Error(`no answer within ${timeoutMs / 1000} s`));
         if (signal.aborted) throw connectionFault(this.server, new Error("no answer in time"));

@@ -1,4 +1,4 @@
-import { TsdeployError } from "../model/errors.js";
+import { aborted } from "../model/errors.js";
 import { throwIfAborted } from "./waitFor.js";
 
 /** What is under way goes on unheard when the signal aborts. @throws TsdeployError of kind `aborted` */
@@ -7,14 +7,14 @@ export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Pr
   work.catch(() => undefined);
   throwIfAborted(signal);
   let stop = (): void => undefined;
-  const aborted = new Promise<never>((_, reject) => {
+  const stopped = new Promise<never>((_, reject) => {
     stop = () => {
-      reject(new TsdeployError("aborted", { code: "ABORTED", message: "stopped by a signal" }));
+      reject(aborted());
     };
     signal.addEventListener("abort", stop, { once: true });
   });
   try {
-    return await Promise.race([work, aborted]);
+    return await Promise.race([work, stopped]);
   } finally {
     signal.removeEventListener("abort", stop);
   }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { TsdeployError } from "../model/errors.js";
+import { aborted } from "../model/errors.js";
 
 /** What a probe saw: `done`, or a few words on how far it is. */
 export type Sight =
@@ -67,5 +67,5 @@ export async function waitFor(probe: (signal: AbortSignal) => Promise<Sight>, op
 
 /** @throws TsdeployError of kind `aborted` if the person pressed Ctrl-C. */
 export function throwIfAborted(signal: AbortSignal): void {
-  if (signal.aborted) throw new TsdeployError("aborted", { code: "ABORTED", message: "stopped by a signal" });
+  if (signal.aborted) throw aborted();
 }

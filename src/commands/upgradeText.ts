@@ -74,6 +74,6 @@ function imageTable({ images }: Upgrade): string {
 
 function blockerLines({ host, code, message, hint, unless }: Blocker): string[] {
   const where = host === undefined ? "" : `${host}: `;
-  const way = [hint, unless === "--continue" ? "Or go on without it by --continue." : ""].filter(Boolean).join(" ");
-  return [`  ${code}: ${where}${message}`, ...(way === "" ? [] : [`    → ${way}`])];
+  const way = unless === "--continue" ? `${hint} Or go on without it by --continue.` : hint;
+  return [`  ${code}: ${where}${message}`, `    → ${way}`];
 }

@@ -24,7 +24,8 @@ export async function readConfigFile(path: string, resolved: string, flag = "--c
   const broken = (problems: Problem[]): ConfigFile => ({ path, values: new Map(), problems, locate: () => path });
   const text = await readFile(resolved, "utf8").catch((error: unknown) => error);
   if (typeof text !== "string") {
-    return broken([{ code: "CONFIG_UNREADABLE", message: `${flag}: ${path} cannot be read: ${messageOf(text)}` }]);
+    const message = `${flag}: ${path} cannot be read: ${messageOf(text)}`;
+    return broken([{ code: "CONFIG_UNREADABLE", message, hint: "Name a YAML file that you may read." }]);
   }
   const yaml = await import("./yaml.js");
   const lines = new yaml.LineCounter();
@@ -34,12 +35,14 @@ export async function readConfigFile(path: string, resolved: string, flag = "--c
       document.errors.map(({ message, pos }) => ({
         code: "CONFIG_SYNTAX",
         message: `${place(path, lines, pos[0])}: ${message}`,
+        hint: "Correct the YAML there; text with `: ` or ` #` in it needs quotes.",
       })),
     );
   }
   const root = document.contents;
   if (root !== null && !yaml.isMap(root) && !(yaml.isScalar(root) && root.value === "")) {
-    return broken([{ code: "CONFIG_SYNTAX", message: `${path}: is not a map of options (key: value)` }]);
+    const hint = "Write each key on a line of its own, such as `timeout: 5m`.";
+    return broken([{ code: "CONFIG_SYNTAX", message: `${path}: is not a map of options (key: value)`, hint }]);
   }
   const pairs = yaml.isMap(root) ? (root.items as Pair<Node, Node | null>[]) : [];
   const values = new Map<string, RawValue>();

@@ -43,7 +43,8 @@ async function loadFile(file: string, name: string, complain: Complain): Promise
   } catch (error) {
     problems.push(messageOf(error).split("\n")[0] ?? "");
   }
-  for (const problem of problems) complain({ code: "ADDON_INVALID", message: `${file}: ${problem}` });
+  const hint = "Write Kubernetes objects into the file, or move it out of the folder.";
+  for (const problem of problems) complain({ code: "ADDON_INVALID", message: `${file}: ${problem}`, hint });
   return problems.length === 0 ? [{ name, content }] : [];
 }
 

@@ -289,5 +289,5 @@ function displayOf(dockerHost: string): string {
 /** What is wrong beside `hosts` is found once a host. */
 function unique(problems: readonly Problem[]): Problem[] {
   const seen = new Map(problems.map((problem) => [`${problem.code} ${problem.message}`, problem]));
-  return [...seen.values()].map(({ code, message, hint }) => ({ code, message, ...defined({ hint }) }));
+  return [...seen.values()].map(({ code, message, hint }) => ({ code, message, hint }));
 }

@@ -198,7 +198,7 @@ class Loader {
       this.#problems.push({
         code,
         message: `${this.#placeOf(row, path, aboutKey)}: ${message}`,
-        ...defined({ hint }),
+        hint,
       });
     };
   }
@@ -301,7 +301,8 @@ class Loader {
     const path = this.#pathOf("tokenFile");
     if (path === undefined) return undefined;
     return readFile(path, "utf8").catch((error: unknown) => {
-      complain({ code: "TOKEN_UNREADABLE", message: messageOf(error) });
+      const hint = "Name a file that you may read, with the token in it, or - for standard input.";
+      complain({ code: "TOKEN_UNREADABLE", message: messageOf(error), hint });
       return undefined;
     });
   }
@@ -381,9 +382,10 @@ function unusableKey(key: string, row: OptionRow | undefined, place: string): Pr
     return { code: "OPTION_NOT_IN_FILE", message: `${place}: ${key} cannot be set in a file`, hint };
   }
   const guess = nearest(key, optionTable.filter(({ inFile }) => inFile).map((known) => known.key));
+  const names = "Write podCidr for --pod-cidr, and so on: `tsdeploy master --help` lists the options.";
   return {
     code: "OPTION_UNKNOWN",
     message: `${place}: there is no option ${JSON.stringify(key)}`,
-    ...(guess === undefined ? {} : { hint: `Did you mean ${guess}?` }),
+    hint: guess === undefined ? names : `Did you mean ${guess}?`,
   };
 }

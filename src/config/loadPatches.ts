@@ -40,7 +40,8 @@ export async function loadPatches(folder: string, complain: Complain): Promise<P
 async function loadFile(file: string, name: string, complain: Complain): Promise<Patch[]> {
   const [, stem = "", type = "strategic", extension] = /^([^+]*)(?:\+(.*))?\.(json|ya?ml)$/.exec(name) ?? [];
   if (extension === "yml") {
-    complain({ code: "PATCH_NAME", message: `${file}: patches end in .yaml or .json` });
+    const hint = `Rename it to ${name.replace(/yml$/, "yaml")}.`;
+    complain({ code: "PATCH_NAME", message: `${file}: patches end in .yaml or .json`, hint });
     return [];
   }
   if (!isType(type)) {
@@ -59,7 +60,8 @@ async function loadFile(file: string, name: string, complain: Complain): Promise
     return bodies.map((body) => ({ target, type, body, file }));
   } catch (error) {
     const [reason] = messageOf(error).split("\n");
-    complain({ code: "PATCH_UNREADABLE", message: `${file}: ${reason ?? ""}` });
+    const hint = "Correct the file, or move it out of the folder.";
+    complain({ code: "PATCH_UNREADABLE", message: `${file}: ${reason ?? ""}`, hint });
     return [];
   }
 }

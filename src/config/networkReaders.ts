@@ -7,7 +7,8 @@ import { isSubdomain } from "./names.js";
 interface Family {
   readonly name: string;
   readonly bits: number;
-  readonly example: string;
+  /** Ranges as one would write them. */
+  readonly examples: { readonly podCidr: string; readonly serviceCidr: string };
   /** Ranges that are no node's or pod's. */
   readonly reserved: readonly { readonly cidr: string; readonly what: string }[];
   isAddress(text: string): boolean;
@@ -18,7 +19,7 @@ interface Family {
 const ipv4: Family = {
   name: "IPv4",
   bits: 32,
-  example: "10.244.0.0/16",
+  examples: { podCidr: "10.244.0.0/16", serviceCidr: "10.96.0.0/12" },
   reserved: [
     { cidr: "0.0.0.0/8", what: "addresses of no host" },
     { cidr: "127.0.0.0/8", what: "loopback addresses" },
@@ -32,7 +33,7 @@ const ipv4: Family = {
 const ipv6: Family = {
   name: "IPv6",
   bits: 128,
-  example: "fd00:10:244::/56",
+  examples: { podCidr: "fd00:10:244::/56", serviceCidr: "fd00:10:96::/112" },
   reserved: [
     { cidr: "::/8", what: "loopback addresses, and those that stand for IPv4's" },
     { cidr: "fe80::/10", what: "link-local addresses" },
@@ -52,22 +53,29 @@ const narrowestPodBits = 8;
 
 /** Networks with room for what they are for: one of IPv4, or one of each family. */
 export const readRanges: Reader = (raw, complain, row) => {
+  const [one, other] = [exampleOf(ipv4, row), exampleOf(ipv6, row)];
+  const hint = `Write it as ${one}, or ${one},${other}.`;
   const ranges = listItems(raw).map(({ item, path }) => {
     const text = within(complain, path);
     if (typeof item === "string") return readRange(item, text, row);
-    text({ message: "takes networks, not a list or a map of lists" });
+    text({ message: "takes networks, not a list or a map of lists", hint });
     return undefined;
   });
-  return onePerFamily(ranges, complain, "Write it as 10.244.0.0/16, or 10.244.0.0/16,fd00:10:244::/56.");
+  return onePerFamily(ranges, complain, hint);
 };
 
-function readRange(text: string, complain: Complain, { key }: OptionRow): string | undefined {
+function exampleOf({ examples }: Family, { key }: OptionRow): string {
+  return key === "serviceCidr" ? examples.serviceCidr : examples.podCidr;
+}
+
+function readRange(text: string, complain: Complain, row: OptionRow): string | undefined {
+  const { key } = row;
   const family = isIpv6(text) ? ipv6 : ipv4;
   const { name, bits, reserved } = family;
   const [address = "", prefixText = ""] = text.split("/");
   const prefix = Number(prefixText);
   if (!/^[^/]+\/\d{1,3}$/.test(text) || prefix > bits || !family.isAddress(address)) {
-    complain({ message: `${quote(text)} is not an ${name} network`, hint: `Write it as ${family.example}.` });
+    complain({ message: `${quote(text)} is not an ${name} network`, hint: `Write it as ${exampleOf(family, row)}.` });
     return undefined;
   }
   const network = `${family.networkOf(text)}/${prefix}`;
@@ -79,18 +87,32 @@ function readRange(text: string, complain: Complain, { key }: OptionRow): string
     return undefined;
   }
   const clash = reserved.find(({ cidr }) => overlap(cidr, network));
-  if (clash) complain({ message: `${text} has ${clash.what} (${clash.cidr})` });
+  if (clash) {
+    const hint = `Choose a private range, such as ${exampleOf(family, row)}.`;
+    complain({ message: `${text} has ${clash.what} (${clash.cidr})`, hint });
+  }
   const roomBits = bits - prefix;
+  const withPrefix = (other: number): string => `${family.networkOf(`${address}/${other}`)}/${other}`;
   if (key === "serviceCidr" && roomBits > widestServiceBits) {
     const most = bits - widestServiceBits;
-    complain({ message: `${text} is too large: the API server takes at most a /${most} for Services` });
+    complain({
+      message: `${text} is too large: the API server takes at most a /${most} for Services`,
+      hint: `Give a part of it, such as ${withPrefix(most)}.`,
+    });
   }
   if (key === "serviceCidr" && roomBits < narrowestServiceBits) {
-    complain({ message: `${text} is too small: Services need at least a /${bits - narrowestServiceBits}` });
+    const least = bits - narrowestServiceBits;
+    complain({
+      message: `${text} is too small: Services need at least a /${least}`,
+      hint: `Choose a larger one, such as ${withPrefix(least)}.`,
+    });
   }
   if (key === "podCidr" && roomBits < narrowestPodBits) {
     const least = bits - narrowestPodBits;
-    complain({ message: `${text} is too small: nodes get parts of it, so it has to be at least a /${least}` });
+    complain({
+      message: `${text} is too small: nodes get parts of it, so it has to be at least a /${least}`,
+      hint: `Choose a larger one, such as ${withPrefix(least)}.`,
+    });
   }
   return network;
 }
@@ -109,23 +131,28 @@ export const readMaskSizes: Reader = (raw, complain) => {
   return undefined;
 };
 
+const usualAddresses = "Write it as 10.0.0.5, or 10.0.0.5,fd00::5.";
+
 /** Addresses that a node can have: one of IPv4, or one of each family. */
 export const readAddresses: Reader = (raw, complain) => {
   const addresses = listItems(raw).map(({ item, path }) => readAddress(item, within(complain, path)));
-  return onePerFamily(addresses, complain, "Write it as 10.0.0.5, or 10.0.0.5,fd00::5.");
+  return onePerFamily(addresses, complain, usualAddresses);
 };
 
 function readAddress(item: RawValue, complain: Complain): string | undefined {
   const text = typeof item === "string" ? item : JSON.stringify(item);
   const family = isIpv6(text) ? ipv6 : ipv4;
   if (!family.isAddress(text)) {
-    complain({ message: `${quote(text)} is not an IP address` });
+    complain({ message: `${quote(text)} is not an IP address`, hint: usualAddresses });
     return undefined;
   }
   const address = ipaddr.parse(text).toString();
   const clash = family.reserved.find(({ cidr }) => contains(cidr, address));
   if (!clash) return address;
-  complain({ message: `${text} cannot be a node's address: ${clash.cidr} are ${clash.what}` });
+  complain({
+    message: `${text} cannot be a node's address: ${clash.cidr} are ${clash.what}`,
+    hint: "Give one by which other nodes reach this one: `ip address` on the host lists its addresses.",
+  });
   return undefined;
 }
 
@@ -180,6 +207,7 @@ export const readApiserver: Reader = textReader((text, complain) => {
 export const readInterface: Reader = patternReader(
   /^(?!\.{1,2}$)[^\s/:]{1,15}$/,
   "the name of a network interface, such as eth0",
+  "Give one that `ip link` lists on the host.",
 );
 
 /** Names and addresses for a certificate. */
@@ -188,7 +216,11 @@ export const readNames: Reader = (raw, complain) =>
     const isName =
       typeof item === "string" && (ipaddr.isValid(item) || isSubdomain(item.toLowerCase().replace(/^\*\./, "")));
     if (isName) return [item];
-    complain({ path, message: `${quoteAny(item)} is neither an address nor a DNS name` });
+    complain({
+      path,
+      message: `${quoteAny(item)} is neither an address nor a DNS name`,
+      hint: "Write it as 10.0.0.5 or api.example.com: no https://, no port.",
+    });
     return [];
   });
 

@@ -15,23 +15,33 @@ import {
 
 /** A Node's name that can also be the value of its hostname label. */
 export const readNodeName: Reader = textReader((text, complain) => {
-  if (isSubdomain(text) && text.length <= 63) return text;
-  const lower = text.toLowerCase();
+  if (isShortName(text)) return text;
   complain({
     message: `${quote(text)} cannot be a node's name: at most 63 of a-z, 0-9, - and ., a letter or digit at both ends`,
-    ...(lower !== text && isSubdomain(lower) ? { hint: `Did you mean ${lower}?` } : {}),
+    hint: lowerOr(text, "Write it as worker-1 or worker-1.example.com."),
   });
   return undefined;
 });
 
 /** What is good for labels, certificates and contexts alike. */
 export const readClusterName: Reader = textReader((text, complain) => {
-  if (isSubdomain(text) && text.length <= 63) return text;
+  if (isShortName(text)) return text;
   complain({
     message: `${quote(text)} cannot be a cluster's name: at most 63 of a-z, 0-9, - and ., a letter or digit at both ends`,
+    hint: lowerOr(text, "Write it as production or site-2."),
   });
   return undefined;
 });
+
+function isShortName(text: string): boolean {
+  return isSubdomain(text) && text.length <= 63;
+}
+
+/** The name in lower case, if that is all it needs. */
+function lowerOr(text: string, otherwise: string): string {
+  const lower = text.toLowerCase();
+  return isShortName(lower) ? `Did you mean ${lower}?` : otherwise;
+}
 
 /** A DNS domain without dot at its end. */
 export const readDomain: Reader = textReader((text, complain) => {
@@ -44,13 +54,16 @@ export const readDomain: Reader = textReader((text, complain) => {
   return undefined;
 });
 
+const leaveOut = "Leave one of them out.";
+
 /** `key=value`, repeated or with commas; a map in YAML. @returns a map */
 export const readLabels: Reader = (raw, complain) => {
   const labels = new Map<string, string>();
   const add = (key: string, value: RawValue, path: readonly (string | number)[]): void => {
     const at = within(complain, path);
-    if (typeof value !== "string") at({ message: `the value of ${quote(key)} has to be text` });
-    else if (labels.has(key)) at({ message: `label ${quote(key)} is given twice`, aboutKey: true });
+    if (typeof value !== "string") {
+      at({ message: `the value of ${quote(key)} has to be text`, hint: "Write one value behind it, such as disk: ssd." });
+    } else if (labels.has(key)) at({ message: `label ${quote(key)} is given twice`, hint: leaveOut, aboutKey: true });
     else if (checkLabelKey(key, "label", at) && checkLabelValue(value, at)) labels.set(key, value);
   };
   if (isMap(raw)) {
@@ -85,15 +98,16 @@ export const readTaints: Reader = (raw, complain) => {
     }
     if (!checkLabelKey(taint.key, "taint", at) || !checkLabelValue(taint.value ?? "", at)) continue;
     if (!isEffect(taint.effect)) {
+      const guess = nearest(taint.effect, effects);
       at({
         message: `${quote(taint.effect)} is not an effect of a taint`,
-        hint: `${nearest(taint.effect, effects) ?? effects.join(", ")} is.`,
+        hint: guess === undefined ? `Write one of ${effects.join(", ")}.` : `Did you mean ${guess}?`,
       });
       continue;
     }
     const { key, value, effect } = taint;
     if (taints.some((other) => other.key === key && other.effect === effect)) {
-      at({ message: `taint ${key}:${effect} is given twice` });
+      at({ message: `taint ${key}:${effect} is given twice`, hint: leaveOut });
     }
     taints.push(value === undefined ? { key, effect } : { key, value, effect });
   }
@@ -158,10 +172,11 @@ export const readExtraArgs: Reader = (raw, complain) => {
       at({
         message: `${quote(flag)} is not the name of a flag`,
         aboutKey: true,
-        ...(bare === flag ? {} : { hint: `Write it without dashes: ${bare}.` }),
+        hint: bare === flag ? "Use letters, digits, - and dots alone, such as feature-gates." : `Write it without dashes: ${bare}.`,
       });
     } else if (typeof value !== "string") {
-      at({ message: `the value of ${quote(flag)} has to be text` });
+      const hint = "Write one value behind it; several go into it with commas, such as feature-gates: A=true,B=false.";
+      at({ message: `the value of ${quote(flag)} has to be text`, hint });
     } else {
       args[name] = { ...args[name], [flag]: value };
     }
@@ -174,7 +189,8 @@ function argsOfMap(raw: Readonly<Record<string, RawValue>>, complain: Complain):
     if (isMap(flags)) {
       return Object.entries(flags).map(([flag, value]) => ({ component, flag, value, path: [component, flag] }));
     }
-    complain({ path: [component], message: `the flags of ${quote(component)} have to be a map of flag: value` });
+    const hint = "Write each flag on a line below it, such as feature-gates: A=true.";
+    complain({ path: [component], message: `the flags of ${quote(component)} have to be a map of flag: value`, hint });
     return [];
   });
 }
@@ -210,6 +226,7 @@ function checkLabelKey(key: string, what: "label" | "taint", complain: Complain)
   complain({
     message: `${quote(key)} cannot be the key of a ${what}: [prefix/]name, the prefix a DNS domain, ` +
       "the name at most 63 of A-Z, a-z, 0-9, -, _ and ., a letter or digit at both ends",
+    hint: "Write it as disk or example.com/disk.",
     aboutKey: true,
   });
   return false;
@@ -220,6 +237,7 @@ function checkLabelValue(value: string, complain: Complain): boolean {
   complain({
     message: `${quote(value)} cannot be the value of a label or taint: ` +
       "at most 63 of A-Z, a-z, 0-9, -, _ and ., a letter or digit at both ends",
+    hint: "Write it as ssd or eu-west-1.",
   });
   return false;
 }

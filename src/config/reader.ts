@@ -1,4 +1,3 @@
-import { defined } from "../model/defined.js";
 import { TsdeployError } from "../model/errors.js";
 import type { OptionRow } from "./optionTable.js";
 
@@ -8,7 +7,7 @@ export type RawValue = string | readonly RawValue[] | { readonly [key: string]: 
 /** What is wrong with a value. */
 export interface Complaint {
   readonly message: string;
-  readonly hint?: string;
+  readonly hint: string;
   /** Default: OPTION_INVALID. */
   readonly code?: string;
   /** Which part of a list or map it is about. */
@@ -31,16 +30,17 @@ export function quote(text: string): string {
 export function textReader(read: (text: string, complain: Complain, row: OptionRow) => unknown): Reader {
   return (raw, complain, row) => {
     if (typeof raw === "string") return read(raw.trim(), complain, row);
-    complain({ message: `takes one value, not a ${Array.isArray(raw) ? "list" : "map"}` });
+    const hint = "Write one value behind the key, on the same line.";
+    complain({ message: `takes one value, not a ${Array.isArray(raw) ? "list" : "map"}`, hint });
     return undefined;
   };
 }
 
 /** A reader of text of a certain form. @param form completes "… is not" */
-export function patternReader(pattern: RegExp, form: string, hint?: string): Reader {
+export function patternReader(pattern: RegExp, form: string, hint: string): Reader {
   return textReader((text, complain) => {
     if (pattern.test(text)) return text;
-    complain({ message: `${quote(text)} is not ${form}`, ...defined({ hint }) });
+    complain({ message: `${quote(text)} is not ${form}`, hint });
     return undefined;
   });
 }

@@ -8,17 +8,20 @@ const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h
 /** So that no date and no timer overflows: ten years, as long as the CA lives. */
 const maxDurationMs = 3650 * 86_400_000;
 
+const usualDurations = "Write it as 90s, 5m or 1h30m.";
+
 /** `90s`, `1h30m` -> milliseconds. */
 export const readDuration: Reader = textReader((text, complain) => {
   const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)];
   if (parts.length === 0 || parts.map(([part]) => part).join("") !== text) {
-    const hint = /^\d+$/.test(text) ? `Say the unit: ${text}s, ${text}m or ${text}h.` : "Write it as 90s, 5m or 1h30m.";
+    const hint = /^\d+$/.test(text) ? `Say the unit: ${text}s, ${text}m or ${text}h.` : usualDurations;
     complain({ message: `${quote(text)} is not a duration`, hint });
     return undefined;
   }
   const durationMs = parts.reduce((sum, [, number, unit = ""]) => sum + Number(number) * (unitsMs[unit] ?? 0), 0);
   if (durationMs > 0 && durationMs <= maxDurationMs) return Math.ceil(durationMs);
-  complain({ message: `${quote(text)} is ${durationMs > 0 ? "more than ten years" : "no time at all"}` });
+  const [what, hint] = durationMs > 0 ? ["more than ten years", "Write 3650d or less."] : ["no time at all", usualDurations];
+  complain({ message: `${quote(text)} is ${what}`, hint });
   return undefined;
 });
 
@@ -32,14 +35,14 @@ export function booleanOf(text: string): boolean | undefined {
 export const readBoolean: Reader = textReader((text, complain) => {
   const known = booleanOf(text);
   if (known !== undefined) return known;
-  complain({ message: `${quote(text)} is neither true nor false` });
+  complain({ message: `${quote(text)} is neither true nor false`, hint: "Write true or false." });
   return undefined;
 });
 
 /** A number of things. */
 export const readCount: Reader = textReader((text, complain) => {
   if (/^\d{1,9}$/.test(text)) return Number(text);
-  complain({ message: `${quote(text)} is not a whole number` });
+  complain({ message: `${quote(text)} is not a whole number`, hint: "Write digits alone, such as 10." });
   return undefined;
 });
 
@@ -52,12 +55,13 @@ export const readMtu: Reader = textReader((text, complain) => {
 });
 
 /** One of the row's choices. */
-export const readChoice: Reader = textReader((text, complain, { choices = [] }) => {
+export const readChoice: Reader = textReader((text, complain, { choices = [], default: otherwise }) => {
   if (choices.includes(text)) return text;
   const guess = nearest(text, choices);
+  const any = otherwise === undefined ? "Write one of these." : `Write one of these; the default is ${otherwise}.`;
   complain({
     message: `${quote(text)} is not one of ${choices.join(", ")}`,
-    ...(guess === undefined ? {} : { hint: `Did you mean ${guess}?` }),
+    hint: guess === undefined ? any : `Did you mean ${guess}?`,
   });
   return undefined;
 });
@@ -69,7 +73,7 @@ export const readChoices: Reader = (raw, complain, row) => {
 };
 
 /** Any text but none. */
-export const readText: Reader = patternReader(/\S/, "a value: it is empty");
+export const readText: Reader = patternReader(/\S/, "a value: it is empty", "Give a value, or leave the option out.");
 
 /** Any texts. Words are taken as they are; else there may be commas. */
 export const readTexts: Reader = (raw, _complain, { type }) => {

@@ -37,7 +37,8 @@ export async function downCluster(
   const isAny = planned.some(({ outcome }) => outcome === "planned");
   if (options.dryRun || !isAny) return planned;
   if (!(await confirm(planned))) {
-    throw new TsdeployError("aborted", { code: "ABORTED", message: "nothing was removed" });
+    const hint = "Leave out --purge to keep the data, or answer y.";
+    throw new TsdeployError("aborted", { code: "ABORTED", message: "nothing was removed", hint });
   }
   const done = await inPool(workers, parallel, (host) => removed(host, planned, options, context));
   for (const host of inTurn) {

@@ -1,5 +1,5 @@
 import type { ClusterHost } from "../model/clusterHosts.js";
-import { messageOf, type Problem, TsdeployError } from "../model/errors.js";
+import { aborted, messageOf, type Problem, TsdeployError } from "../model/errors.js";
 import { onHost } from "../report/onHost.js";
 import type { RunContext } from "../report/runContext.js";
 
@@ -36,8 +36,9 @@ export async function inPool<Item, Result>(
 /** What a host failed with; a bug on one host is no reason to leave the others half-way. */
 export function failureOf(error: unknown, signal: AbortSignal): HostFailure {
   if (error instanceof TsdeployError) return { exitCode: error.exitCode, problems: error.problems };
-  if (signal.aborted) return { exitCode: 130, problems: [{ code: "ABORTED", message: "stopped by a signal" }] };
-  return { exitCode: 1, problems: [{ code: "INTERNAL", message: messageOf(error) }] };
+  if (signal.aborted) return failureOf(aborted(), signal);
+  const hint = "This is a bug in tsdeploy: please report it.";
+  return { exitCode: 1, problems: [{ code: "INTERNAL", message: messageOf(error), hint }] };
 }
 
 /** Works on one host, says when it begins and ends, and never throws. @returns what it failed with, if it did */

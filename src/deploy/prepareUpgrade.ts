@@ -292,7 +292,7 @@ function etcdBlockers({ there }: NodeSight<MasterHost>, { images }: FirstMaster,
   for (const stop of plan.stops) {
     const to = images.find((image) => image.version === stop.version)?.etcd;
     const refusal = from !== undefined && to !== undefined ? unsafeEtcdChange(from, to, version) : undefined;
-    if (refusal) found.push({ code: refusal.code, message: refusal.message, hint: refusal.hint ?? "", exitCode: 4 });
+    if (refusal) found.push({ code: refusal.code, message: refusal.message, hint: refusal.hint, exitCode: 4 });
     from = to ?? from;
     version = stop.version;
   }

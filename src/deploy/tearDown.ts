@@ -82,7 +82,8 @@ async function tearDownHost(
     if (isNothingToDo(plan)) return { kind: "nothing", endpoint: engine.endpoint, keeps: plan.keeps, blind: false };
     if (options.dryRun) return { kind: "planned", plan };
     if (!(await confirm(plan))) {
-      throw new TsdeployError("aborted", { code: "ABORTED", message: "nothing was removed" });
+      const hint = "Leave out --purge to keep the data, or answer y.";
+      throw new TsdeployError("aborted", { code: "ABORTED", message: "nothing was removed", hint });
     }
     const { timeoutMs } = options;
     const times = await applyPlan(plan, {

@@ -83,7 +83,8 @@ export async function upCluster(
 const asUp = { upgraded: "changed", left: "same", failed: "failed", skipped: "skipped" } as const;
 
 function notConfirmed(): TsdeployError {
-  return new TsdeployError("aborted", { code: "ABORTED", message: "nothing was changed" });
+  const hint = "Leave out --prune to keep those nodes, or answer y.";
+  return new TsdeployError("aborted", { code: "ABORTED", message: "nothing was changed", hint });
 }
 
 /** Whether the file has a host run another version than it does: that is an upgrade, for which there is one way. */

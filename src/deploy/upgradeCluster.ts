@@ -51,9 +51,8 @@ export function refuseUpgrade(
 }
 
 function problemOf({ host, code, message, hint, unless }: Blocker): Problem {
-  const without = unless === "--continue" ? "Or go on without it by --continue." : "";
-  const text = [hint, without].filter(Boolean).join(" ");
-  return { code, message: host === undefined ? message : `${host}: ${message}`, ...(text !== "" && { hint: text }) };
+  const way = unless === "--continue" ? `${hint} Or go on without it by --continue.` : hint;
+  return { code, message: host === undefined ? message : `${host}: ${message}`, hint: way };
 }
 
 /**

@@ -1,5 +1,5 @@
 import pRetry from "p-retry";
-import { TsdeployError } from "../model/errors.js";
+import { aborted, TsdeployError } from "../model/errors.js";
 import type { Report } from "../report/events.js";
 import { formatDuration } from "../report/formatDuration.js";
 import { type ContainerEngine, EngineError } from "./containerEngine.js";
@@ -271,8 +271,4 @@ function hung(endpoint: string, call: string, withinMs: number): TsdeployError {
     message: `Docker at ${endpoint} has not answered within ${formatDuration(withinMs)}: \`${call}\``,
     hint: "Look whether it answers there (`docker ps`) and at its log; --timeout gives a slow machine more time.",
   });
-}
-
-function aborted(): TsdeployError {
-  return new TsdeployError("aborted", { code: "ABORTED", message: "stopped by a signal" });
 }

@@ -1,7 +1,7 @@
 import pRetry from "p-retry";
 import { defined } from "../model/defined.js";
 import type { PullProgress } from "../model/dockerObjects.js";
-import { messageOf, TsdeployError } from "../model/errors.js";
+import { aborted, messageOf } from "../model/errors.js";
 import { type ContainerEngine, EngineError } from "./containerEngine.js";
 import { type PullFailure, pullFailure, pullTimeout } from "./pullFailure.js";
 
@@ -59,7 +59,7 @@ export async function pullWithRetry(engine: ContainerEngine, reference: string, 
     });
   } catch (error) {
     if (options.signal.aborted) {
-      throw new TsdeployError("aborted", { code: "ABORTED", message: "stopped by a signal" });
+      throw aborted();
     }
     if (deadline.aborted) {
       throw pullTimeout(reference, timeoutMs);

@@ -103,13 +103,13 @@ function withWayOut(error: unknown, version: string): unknown {
   if (!(error instanceof TsdeployError)) return error;
   const build = `\`tsdeploy image build --k8s-version ${version}`;
   const problems = error.problems.map((problem) => {
-    const { code, hint = "" } = problem;
-    if (hopeless.includes(code)) return { ...problem, hint: `Build one: ${build}\`. ${hint}`.trim() };
+    const { code, hint } = problem;
+    if (hopeless.includes(code)) return { ...problem, hint: `Build one: ${build}\`. ${hint}` };
     if (!cutOff.includes(code)) return problem;
     const elsewhere =
       `Without a network: \`tsdeploy image save FILE --k8s-version ${version}\` where there is one and ` +
       `\`tsdeploy image load FILE\` here, or ${build} --binaries DIR --base IMAGE\`.`;
-    return { ...problem, hint: `${hint}\n${elsewhere}`.trim() };
+    return { ...problem, hint: `${hint}\n${elsewhere}` };
   });
   return new TsdeployError(error.kind, problems, { cause: error.cause });
 }

@@ -21,21 +21,26 @@ const mergeKeys: Readonly<Record<string, string>> = {
  * @throws TsdeployError of kind usage, code `PATCH_FAILED`, naming the patch's file
  */
 export function applyPatch(document: unknown, patch: Patch): unknown {
-  const fail = (message: string, cause?: unknown): never => {
-    throw new TsdeployError("usage", { code: "PATCH_FAILED", message: `${patch.file}: ${message}` }, { cause });
+  const fail = (message: string, hint: string, cause?: unknown): never => {
+    throw new TsdeployError("usage", { code: "PATCH_FAILED", message: `${patch.file}: ${message}`, hint }, { cause });
   };
   switch (patch.type) {
     case "strategic":
     case "merge":
-      if (!isObject(patch.body)) return fail("the patch has to be an object");
+      if (!isObject(patch.body)) {
+        return fail("the patch has to be an object", "Write the fields to change, or end a JSON patch's name in +json.");
+      }
       return mergeObjects(document, patch.body, patch.type === "strategic");
     case "json": {
-      if (!Array.isArray(patch.body)) return fail("a JSON patch has to be a list of operations");
+      if (!Array.isArray(patch.body)) {
+        return fail("a JSON patch has to be a list of operations", "Write a list, or leave +json out of the file's name.");
+      }
       try {
         const operations = patch.body as jsonPatch.Operation[];
         return jsonPatch.applyPatch(structuredClone(document), operations, true).newDocument;
       } catch (error) {
-        return fail(messageOf(error).split("\n")[0] ?? "", error);
+        const hint = "Correct this operation; its path has to be there in what is patched.";
+        return fail(messageOf(error).split("\n")[0] ?? "", hint, error);
       }
     }
     default:

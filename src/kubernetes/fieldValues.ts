@@ -11,10 +11,11 @@ export type ConfigurationDocument = Readonly<Record<string, unknown>>;
  * @throws TsdeployError of kind usage, `EXTRA_ARG_VALUE`
  */
 export function fieldValue(who: string, flag: string, text: string, type: FieldType): unknown {
-  const refuse = (wanted: string): never => {
+  const refuse = (wanted: string, example: string): never => {
     throw new TsdeployError("usage", {
       code: "EXTRA_ARG_VALUE",
       message: `extraArgs.${who}: --${flag} wants ${wanted}, not ${JSON.stringify(text)}`,
+      hint: `Write it as --extra-arg ${who}:${flag}=${example}.`,
     });
   };
   switch (type) {
@@ -23,14 +24,14 @@ export function fieldValue(who: string, flag: string, text: string, type: FieldT
     case "list":
       return text.split(",").filter(Boolean);
     case "number":
-      return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : refuse("a number");
+      return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : refuse("a number", "10");
     case "boolean":
-      return text === "true" || text === "false" ? text === "true" : refuse("true or false");
+      return text === "true" || text === "false" ? text === "true" : refuse("true or false", "true");
     case "switches":
       return Object.fromEntries(
         text.split(",").map((pair) => {
           const [key, value] = pair.split("=");
-          if (!key || (value !== "true" && value !== "false")) return refuse("Name=true,Other=false");
+          if (!key || (value !== "true" && value !== "false")) return refuse("Name=true,Other=false", "Name=true,Other=false");
           return [key, value === "true"];
         }),
       );

@@ -139,6 +139,7 @@ function withExtraFields(
         message:
           `extraArgs.proxy: kube-proxy's configuration file has no field for --${flag} in ${features.version}, ` +
           "and silences the flag",
+        hint: "Leave it out, or set what you mean by a patch of that file, proxy.yaml, in the folder of --patches.",
       })),
     );
   }

@@ -343,6 +343,7 @@ function patched(pod: Pod, patches: readonly Patch[]): Pod {
     message:
       `${mine.map(({ file }) => file).join(", ")}: pod ${pod.metadata.name} is no longer itself: ` +
       (issue ? `${issue.path.join(".")}: ${issue.message}` : "its name may not change"),
+    hint: "Take that change out of the patch.",
   });
 }
 

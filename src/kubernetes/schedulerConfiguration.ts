@@ -21,6 +21,7 @@ export function schedulerConfiguration(features: VersionFeatures, extraArgs: Fla
       silenced.map((flag) => ({
         code: "EXTRA_ARG_SILENCED",
         message: `extraArgs.scheduler: the scheduler's configuration file has no field for --${flag}, and silences the flag`,
+        hint: "Leave it out.",
       })),
     );
   }

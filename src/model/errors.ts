@@ -24,7 +24,7 @@ export interface Problem {
   /** One sentence with the facts. Never a secret. */
   readonly message: string;
   /** The next step, an imperative sentence or a command. */
-  readonly hint?: string;
+  readonly hint: string;
 }
 
 /** Every failure that a user can cause or meet; anything else is a bug and shows its stack. */
@@ -44,6 +44,12 @@ export class TsdeployError extends Error {
   get exitCode(): number {
     return exitCodes[this.kind];
   }
+}
+
+/** What a run ends with that was stopped by a signal. */
+export function aborted(options?: { cause?: unknown }): TsdeployError {
+  const hint = "Run the same command again to go on.";
+  return new TsdeployError("aborted", { code: "ABORTED", message: "stopped by a signal", hint }, options);
 }
 
 /** For the default branch of an exhaustive `switch`. */

@@ -122,7 +122,7 @@ function refusalsOf(input: UpgradePlanInput, oldest: string, newest: string, pat
 }
 
 function hintOf({ code, hint }: Problem, newest: string): string {
-  return code === "DOWNGRADE" ? `Say --to ${newest} or later.` : (hint ?? "");
+  return code === "DOWNGRADE" ? `Say --to ${newest} or later.` : hint;
 }
 
 function isDone({ name, isWhole }: UpgradeHost, moved: ReadonlyMap<string, string>): boolean {

@@ -1,4 +1,3 @@
-import { defined } from "../model/defined.js";
 import { type Problem, TsdeployError } from "../model/errors.js";
 import type { Finding } from "../model/finding.js";
 import type { Check, Tier, TierFacts, Wanted } from "./check.js";
@@ -28,7 +27,7 @@ export function runPreflight<T extends Tier>(tier: T, facts: TierFacts[T], wante
     errors: findings.filter((finding) => finding.kind !== "warning"),
     warnings: findings
       .filter((finding) => finding.kind === "warning")
-      .map(({ message, hint }) => (hint === undefined ? message : `${message}. ${hint}`)),
+      .map(({ message, hint }) => `${message}. ${hint}`),
   };
 }
 
@@ -41,10 +40,6 @@ export function preflightError(errors: readonly Finding[]): TsdeployError | unde
     return undefined;
   }
   const kind = errors.some((finding) => finding.kind === "environment") ? "environment" : "conflict";
-  const problems: Problem[] = errors.map(({ code, message, hint }) => ({
-    code,
-    message,
-    ...defined({ hint }),
-  }));
+  const problems: Problem[] = errors.map(({ code, message, hint }) => ({ code, message, hint }));
   return new TsdeployError(kind, problems);
 }

@@ -300,6 +300,7 @@ export const systemChecks: readonly Check<ObservedHost>[] = [
             kind: "warning",
             code: "FEW_RESOURCES",
             message: `${has}; a control plane wants ${recommendedCpus} and ${recommendedMemoryBytes / mebibyte} MiB`,
+            hint: "Give the machine more, or make a larger one the master.",
           }
         : undefined;
     },

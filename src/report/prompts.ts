@@ -1,6 +1,6 @@
 import { createInterface, type Interface } from "node:readline/promises";
 import { Writable } from "node:stream";
-import { TsdeployError } from "../model/errors.js";
+import { aborted, TsdeployError } from "../model/errors.js";
 
 export interface PromptOptions {
   readonly input: NodeJS.ReadableStream;
@@ -38,7 +38,7 @@ export function createPrompts(options: PromptOptions): Prompts {
       return (await reader.question(question, { signal: options.signal })).trim();
     } catch (error) {
       if (!options.signal.aborted) throw error;
-      throw new TsdeployError("aborted", { code: "ABORTED", message: "stopped by a signal" });
+      throw aborted();
     } finally {
       reader.close();
       if (isSecret) options.output.write("\n");

@@ -18,9 +18,8 @@ export function renderProblems(problems: readonly Problem[], style: Style): stri
   return problems
     .map(({ code, message, hint }) => {
       const [first = "", ...more] = message.split("\n");
-      const lines = [`${style.red("error:")} ${code}: ${first}`, ...more.map((line) => `  ${line}`)];
-      if (hint !== undefined) lines.push(`  → ${hint.split("\n").join("\n    ")}`);
-      return `${lines.join("\n")}\n`;
+      const next = `  → ${hint.split("\n").join("\n    ")}`;
+      return [`${style.red("error:")} ${code}: ${first}`, ...more.map((line) => `  ${line}`), next, ""].join("\n");
     })
     .join("");
 }

@@ -144,7 +144,7 @@ describe.each(Object.entries(kinds))("%s", (_name, make) => {
   it("leaves the host as it was, whichever step fails at its end or is stopped by a person", async () => {
     const found: string[] = [];
     for (const { id } of scene.plan.steps) {
-      const failure = new TsdeployError("failed", { code: "INJECTED", message: id });
+      const failure = new TsdeployError("failed", { code: "INJECTED", message: id, hint: "Look." });
       const ended = kind.host.copy();
       const onEnd: TrialOptions["onEvent"] = (event) => {
         if (event.kind === "step-finished" && event.step === id) throw failure;

@@ -31,7 +31,7 @@ vi.mock("../../src/deploy/withEngine.js", () => ({
     try {
       const engine = world.engines.get(dockerHost);
       if (engine === undefined) {
-        throw new TsdeployError("unreachable", { code: "DOCKER_UNREACHABLE", message: "nobody answers" });
+        throw new TsdeployError("unreachable", { code: "DOCKER_UNREACHABLE", message: "nobody answers", hint: "Look." });
       }
       return await use(engine);
     } finally {

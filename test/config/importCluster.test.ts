@@ -49,7 +49,7 @@ async function validated(text: string): Promise<ConfigOptions> {
 async function refusal(yaml: string): Promise<string> {
   const error: unknown = await imported(yaml).then(() => undefined, (thrown: unknown) => thrown);
   if (!(error instanceof TsdeployError) || error.kind !== "usage") throw new Error("it was not refused");
-  return error.problems.map(({ code, message, hint }) => `${code} ${message} ${hint ?? ""}`).join("\n");
+  return error.problems.map(({ code, message, hint }) => `${code} ${message} ${hint}`).join("\n");
 }
 
 const simpleRke = `kubernetes_version: v1.20.15-rancher1-1

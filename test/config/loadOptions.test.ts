@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type CommandOptions, loadOptions, type OptionSources } from "../../src/config/loadOptions.js";
-import type { CommandName } from "../../src/config/optionTable.js";
+import { type CommandName, type OptionType, optionTable } from "../../src/config/optionTable.js";
 import { defaultVersion } from "../../src/kubernetes/versions.js";
 import { type Problem, TsdeployError } from "../../src/model/errors.js";
 
@@ -50,10 +50,50 @@ async function messages(command: CommandName, input: Input): Promise<string[]> {
   return (await problems(command, input)).map(({ message }) => message);
 }
 
+/** Values that no option of a type takes, one for each thing that can be wrong with it. */
+const wrongValues: Readonly<Record<OptionType, readonly (string | readonly string[])[]>> = {
+  boolean: ["maybe"],
+  text: [" "],
+  choice: ["zzzzzzzz"],
+  choices: [["zzzzzzzz"]],
+  count: ["some", "-1"],
+  mtu: ["some", "70000"],
+  maskSizes: ["some", ",", "24,64,64"],
+  interface: ["a/b"],
+  duration: ["30", "soon", "0s", "5000d"],
+  ranges: ["here", "10.1.2.3/16", "127.0.0.0/16", ",", "10.0.0.0/16,10.1.0.0/16", "fd00::/64", "fd00::/64,10.0.0.0/16"],
+  addresses: ["here", "127.0.0.1", ",", "10.0.0.5,10.0.0.6", "fd00::5", "fd00::5,10.0.0.5"],
+  apiserver: ["https://here"],
+  dockerHost: ["banana://x", "ssh://"],
+  nodeName: ["Node_1", "Node-1", "n".repeat(64)],
+  clusterName: ["My_cluster", "Mine", "c".repeat(64)],
+  domain: ["a b", "Cluster.Local."],
+  version: ["latest", "v9.9.9"],
+  image: ["https://x/y"],
+  registry: ["https://x"],
+  registryMirrors: [["a.b"], ["a.b=https://x"], ["a.b=c.d", "a.b=e.f"]],
+  url: ["here", "https://me:word@x"],
+  names: [["a b"]],
+  labels: [["a"], ["-a=b"], ["a=b c"], ["a=1", "a=2"]],
+  taints: [["a"], ["-a:NoExecute"], ["a=b c:NoExecute"], ["a:Never"], ["a:NoExecute", "a:NoExecute"]],
+  extraArgs: [["a"], ["zzzzzzzz:v=1"], ["kubelet:--v=1"], ["kubelet:a_b=1"]],
+  path: [" "],
+  folder: [" "],
+  patches: [" ", "none"],
+  addons: [" ", "none"],
+  optionalPath: [" "],
+  component: [" "],
+  secret: [" ", "no token"],
+  tokenId: ["no token"],
+  // Any text will do.
+  hosts: [],
+  words: [],
+};
+
 /** What is said about one flag of master, hints included. */
 async function said(flag: string, value: string | readonly string[]): Promise<string> {
   const list = await problems("master", { flags: { [flag]: value } });
-  return list.map(({ message, hint }) => `${message} ${hint ?? ""}`).join("\n");
+  return list.map(({ message, hint }) => `${message} ${hint}`).join("\n");
 }
 
 describe("where options come from", () => {
@@ -232,6 +272,29 @@ describe("what is wrong", () => {
     ["nodeLabels: {a: [b]}\n", /^cluster\.yaml:1:17: nodeLabels: the value of "a" has to be text/],
   ])("of the YAML %j has line and column", async (yaml, expected) => {
     expect(await messages("master", { yaml })).toEqual([expect.stringMatching(expected)]);
+  });
+
+  it.each(
+    optionTable.flatMap(({ key, flag, argument, type, commands: [command = "master"] }) =>
+      wrongValues[type].map((value) => [command, flag ?? argument ?? key, value, key] as const),
+    ),
+  )("has a next step: %s, %s %j", async (command, name, value, key) => {
+    const list = await problems(command, { flags: { [key]: value } });
+    expect(list.map(({ message }) => message).join("\n")).toContain(name);
+    for (const { hint, message } of list) expect(hint, message).toMatch(/\w.*[.?]$/);
+  });
+
+  it.each(
+    optionTable
+      .filter(({ inFile }) => inFile)
+      .flatMap(({ key, commands: [command = "master"] }) => [
+        [command, `${key}: {a: {b: c}}`],
+        [command, `${key}: [{a: b}]`],
+      ] as const),
+  )("has a next step in a file as well: %s, %s", async (command, yaml) => {
+    const list = await problems(command, { yaml });
+    expect(list.map(({ message }) => message).join("\n")).toContain("cluster.yaml:1:");
+    for (const { hint, message } of list) expect(hint, message).toMatch(/\w.*[.?]$/);
   });
 
   it("includes a file that is not there", async () => {

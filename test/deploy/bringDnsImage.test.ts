@@ -42,7 +42,7 @@ test.each([
 });
 
 test("without it a worker is one all the same, and its owner is told", async () => {
-  const missing = new TsdeployError("environment", { code: "IMAGE_NOT_FOUND", message: "the registry has none" });
+  const missing = new TsdeployError("environment", { code: "IMAGE_NOT_FOUND", message: "the registry has none", hint: "Look." });
   const { warnings } = await bring({}, true, { registry: { [reference]: missing } });
   expect(warnings.at(-1)).toContain(`its pods run from ${reference}`);
   expect(warnings.at(-1)).toContain("image copy");

@@ -14,13 +14,13 @@ const world = vi.hoisted(() => ({
 
 vi.mock("../../src/deploy/tearDown.js", () => ({
   tearDown: async ({ dockerHost: host = "", dryRun }: { dockerHost?: string; dryRun: boolean }) => {
-    if (world.away.has(host)) throw new TsdeployError("unreachable", { code: "DOCKER_UNREACHABLE", message: "nobody" });
+    if (world.away.has(host)) throw new TsdeployError("unreachable", { code: "DOCKER_UNREACHABLE", message: "nobody", hint: "Look." });
     if (dryRun) return { kind: "planned", plan: {} };
     world.now++;
     await new Promise((resolve) => setImmediate(resolve));
     world.done.push(`${host} beside ${world.now - 1}`);
     world.now--;
-    if (world.refusing.has(host)) throw new TsdeployError("conflict", { code: "ETCD_QUORUM", message: "no" });
+    if (world.refusing.has(host)) throw new TsdeployError("conflict", { code: "ETCD_QUORUM", message: "no", hint: "Look." });
     return { kind: "removed" };
   },
 }));

@@ -11,7 +11,7 @@ vi.mock("../../src/deploy/withEngine.js", () => ({
     world.mostOpen = Math.max(world.mostOpen, ++world.open);
     await new Promise((resolve) => setImmediate(resolve));
     world.open--;
-    throw new TsdeployError("unreachable", { code: "DOCKER_UNREACHABLE", message: "nobody answers" });
+    throw new TsdeployError("unreachable", { code: "DOCKER_UNREACHABLE", message: "nobody answers", hint: "Look." });
   },
 }));
 

@@ -25,7 +25,7 @@ const world = vi.hoisted(() => ({
 vi.mock("../../src/deploy/withEngine.js", () => ({
   withEngine: ({ dockerHost = "" }: { dockerHost?: string }, _: unknown, use: (engine: unknown) => unknown) => {
     if (world.away.has(dockerHost)) {
-      throw new TsdeployError("unreachable", { code: "DOCKER_UNREACHABLE", message: "nobody answers" });
+      throw new TsdeployError("unreachable", { code: "DOCKER_UNREACHABLE", message: "nobody answers", hint: "Look." });
     }
     const role = world.role.get(dockerHost);
     const made = { [labels.cluster]: "c", [labels.component]: "kubelet", [labels.role]: role, [labels.version]: "v1.20.2" };

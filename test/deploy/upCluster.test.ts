@@ -195,7 +195,7 @@ describe("up", () => {
   it("a worker that fails stops no other; the exit code is its own", async () => {
     world.joinWorker = (options) =>
       (options as WorkerOptions).nodeName === "a"
-        ? Promise.reject(new TsdeployError("failed", { code: "KUBELET_DEAD", message: "it died" }))
+        ? Promise.reject(new TsdeployError("failed", { code: "KUBELET_DEAD", message: "it died", hint: "Look." }))
         : Promise.resolve();
     const { outcomes, exitCode } = await run(seen(same, { a: fresh, b: fresh }));
     expect(outcomes).toEqual({ m: "same", a: "failed", b: "joined" });
@@ -205,7 +205,7 @@ describe("up", () => {
   });
 
   it("no worker is touched when the master fails", async () => {
-    world.deployMaster = () => Promise.reject(new TsdeployError("failed", { code: "ETCD_DEAD", message: "it died" }));
+    world.deployMaster = () => Promise.reject(new TsdeployError("failed", { code: "ETCD_DEAD", message: "it died", hint: "Look." }));
     const { outcomes, exitCode } = await run(seen(fresh, { a: fresh }));
     expect(outcomes).toEqual({ m: "failed", a: "skipped" });
     expect([exitCode, world.done]).toEqual([6, ["master"]]);
@@ -245,7 +245,7 @@ describe("up", () => {
   it("after a master that fails no other one is touched, nor a worker", async () => {
     world.deployMaster = (name) =>
       name === "b"
-        ? Promise.reject(new TsdeployError("failed", { code: "ETCD_DEAD", message: "it died" }))
+        ? Promise.reject(new TsdeployError("failed", { code: "ETCD_DEAD", message: "it died", hint: "Look." }))
         : Promise.resolve({ kind: "changed" });
     const { outcomes, exitCode } = await run(seen({ a: fresh, b: fresh, c: fresh }, { w: fresh }));
     expect([outcomes, exitCode]).toEqual([{ a: "made", b: "failed", c: "skipped", w: "skipped" }, 6]);
@@ -281,7 +281,7 @@ describe("up", () => {
   });
 
   it("a worker that cannot be drained is left as it was, and takes pods again", async () => {
-    world.drain = () => Promise.reject(new TsdeployError("failed", { code: "DRAIN_TIMEOUT", message: "late" }));
+    world.drain = () => Promise.reject(new TsdeployError("failed", { code: "DRAIN_TIMEOUT", message: "late", hint: "Look." }));
     const { outcomes } = await run(seen(same, { a: different(true) }));
     expect(outcomes).toEqual({ m: "same", a: "failed" });
     expect(world.done).toEqual(["drain a", "uncordon a"]);
@@ -311,7 +311,7 @@ describe("up", () => {
   });
 
   it("a node that cannot be drained stays in the cluster, cordoned only if it was so before; the exit code says so", async () => {
-    world.drain = () => Promise.reject(new TsdeployError("failed", { code: "DRAIN_TIMEOUT", message: "late" }));
+    world.drain = () => Promise.reject(new TsdeployError("failed", { code: "DRAIN_TIMEOUT", message: "late", hint: "Look." }));
     world.cordoned.add("old");
     const { pruned, exitCode } = await run(seen(same, {}, ["m", "old", "older"]), { prune: true });
     expect([pruned, exitCode]).toEqual([[], 6]);

@@ -106,7 +106,7 @@ async function run(target: string, blockers: readonly Blocker[] = []): Promise<U
 
 function failAt(pattern: RegExp): void {
   world.before = (what) => {
-    if (pattern.test(what)) throw new TsdeployError("failed", { code: "BROKEN", message: what });
+    if (pattern.test(what)) throw new TsdeployError("failed", { code: "BROKEN", message: what, hint: "Look." });
   };
 }
 
@@ -157,7 +157,7 @@ describe("an upgrade", () => {
   });
 
   it("goes on without a worker that a check stands against, if that was said", async () => {
-    const blocker: Blocker = { host: "w", code: "SWAP_ON", message: "swap is on", exitCode: 3, unless: "--continue" };
+    const blocker: Blocker = { host: "w", code: "SWAP_ON", message: "swap is on", hint: "Look.", exitCode: 3, unless: "--continue" };
     expect(() => {
       refuseUpgrade({ blockers: [blocker] }, { continue: false, force: true });
     }).toThrow("SWAP_ON: w: swap is on");
@@ -168,8 +168,8 @@ describe("an upgrade", () => {
 
   it("says all that stands against it at once", () => {
     const blockers: Blocker[] = [
-      { code: "API_REMOVED", message: "no ingresses", exitCode: 4, unless: "--force" },
-      { host: "x", code: "DOCKER_UNREACHABLE", message: "no answer", exitCode: 5, unless: "--continue" },
+      { code: "API_REMOVED", message: "no ingresses", hint: "Look.", exitCode: 4, unless: "--force" },
+      { host: "x", code: "DOCKER_UNREACHABLE", message: "no answer", hint: "Look.", exitCode: 5, unless: "--continue" },
     ];
     const refuse = (options: { continue: boolean; force: boolean }) => () => {
       refuseUpgrade({ blockers }, options);

@@ -6,7 +6,7 @@ import { copyImages, isSameImage } from "../../src/docker/copyImages.js";
 import { TsdeployError } from "../../src/model/errors.js";
 import { fakeImage } from "./fakeEngine.js";
 
-const gone = new TsdeployError("unreachable", { code: "DOCKER_UNREACHABLE", message: "gone" });
+const gone = new TsdeployError("unreachable", { code: "DOCKER_UNREACHABLE", message: "gone", hint: "Look." });
 
 function copy(
   from: Partial<ContainerEngine>,

@@ -14,7 +14,7 @@ afterEach(() => {
 const endpoint = "unix:///fake.sock";
 const never = async (): Promise<never> => new Promise(() => undefined);
 const away = async (): Promise<never> =>
-  Promise.reject(new TsdeployError("unreachable", { code: "DOCKER_UNREACHABLE", message: "nothing listens there" }));
+  Promise.reject(new TsdeployError("unreachable", { code: "DOCKER_UNREACHABLE", message: "nothing listens there", hint: "Look." }));
 const info = async (): Promise<never> => Promise.resolve({} as never);
 
 function patient(inner: Partial<ContainerEngine>) {
@@ -188,7 +188,7 @@ describe("a daemon that is restarted", () => {
 
   it("is not touched any more when the host is another run's by then", async () => {
     const { engine, state } = restarting();
-    const locked = new TsdeployError("conflict", { code: "HOST_LOCKED", message: "somebody else's" });
+    const locked = new TsdeployError("conflict", { code: "HOST_LOCKED", message: "somebody else's", hint: "Look." });
     engine.outages?.onReturn(async () => Promise.reject(locked));
     const call = engine.startContainer("x");
     await after(1_000, call);
@@ -205,7 +205,7 @@ describe("an engine that is closed", () => {
     const { engine, events } = patient({ stopContainer, close: () => Promise.resolve() });
     const call = engine.stopContainer("x", 10);
     await engine.close();
-    cut(new TsdeployError("unreachable", { code: "DOCKER_UNREACHABLE", message: "the connection was closed" }));
+    cut(new TsdeployError("unreachable", { code: "DOCKER_UNREACHABLE", message: "the connection was closed", hint: "Look." }));
     expect(await after(1_000, call)).toBe("DOCKER_UNREACHABLE");
     expect(events).toEqual([]);
   });

@@ -11,7 +11,7 @@ const known: Readonly<Record<string, RegistryAuth | Error>> = {
   "registry.k8s.io": login("registry.k8s.io"),
   "token.lab": { serveraddress: "token.lab", identitytoken: "secret" },
   "locked.lab": new Error("the keychain is locked"),
-  "broken.lab": new TsdeployError("usage", { code: "DOCKER_CONFIG_INVALID", message: "no JSON" }),
+  "broken.lab": new TsdeployError("usage", { code: "DOCKER_CONFIG_INVALID", message: "no JSON", hint: "Look." }),
 };
 
 async function logins(images: readonly string[], registry?: string, registryMirrors: Record<string, string> = {}) {

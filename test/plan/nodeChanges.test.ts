@@ -21,7 +21,7 @@ function refusals(options: Partial<typeof workerInput.options>): string[] {
     return [];
   } catch (error) {
     if (!(error instanceof TsdeployError)) throw error;
-    return error.problems.map(({ code, hint = "" }) => `${code} ${hint.replace(/^.*, (and run: )?/, "")}`);
+    return error.problems.map(({ code, hint }) => `${code} ${hint.replace(/^.*, (and run: )?/, "")}`);
   }
 }
 

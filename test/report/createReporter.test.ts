@@ -28,7 +28,7 @@ const downloads: readonly ReportEvent[] = [
 
 const twoProblems = new TsdeployError("conflict", [
   { code: "PORT_TAKEN", message: "port 6443 is taken", hint: "Stop it." },
-  { code: "SWAP_ON", message: "swap is on" },
+  { code: "SWAP_ON", message: "swap is on", hint: "Look." },
 ]);
 
 interface Said {
@@ -288,7 +288,7 @@ describe("errors", () => {
   it("are told with their codes and hints, all of them", async () => {
     const { error, err } = await reporter();
     error(twoProblems);
-    expect(err()).toBe("error: PORT_TAKEN: port 6443 is taken\n  → Stop it.\nerror: SWAP_ON: swap is on\n");
+    expect(err()).toBe("error: PORT_TAKEN: port 6443 is taken\n  → Stop it.\nerror: SWAP_ON: swap is on\n  → Look.\n");
   });
 
   it("show a stack only if nobody foresaw them", async () => {
@@ -301,7 +301,7 @@ describe("errors", () => {
   });
 
   it("show what lies behind with --verbose", async () => {
-    const failure = new TsdeployError("failed", { code: "X", message: "x" }, { cause: new Error("behind") });
+    const failure = new TsdeployError("failed", { code: "X", message: "x", hint: "Look." }, { cause: new Error("behind") });
     const quiet = await reporter();
     quiet.error(failure);
     expect(quiet.err()).not.toContain("behind");

@@ -16,9 +16,13 @@ export function importCluster(file: ConfigFile): ImportedCluster {
   const foreign = new ForeignFile(file);
   const imported = importerOf(file)(foreign);
   const hosts = imported.from === "RKE" ? foreign.items(["nodes"]) : foreign.items(["spec", "hosts"]);
+  const example = imported.from === "RKE" ? "{address: 10.0.0.5, role: [worker]}" : "{role: worker, ssh: {address: 10.0.0.5}}";
   const problems = hosts
     .filter((path) => !isMap(foreign.at(path) ?? ""))
-    .map((path) => problem("IMPORT_INVALID", `${foreign.place(path, false)}: is not a host (a map of its keys)`));
+    .map((path): Problem => {
+      const message = `${foreign.place(path, false)}: is not a host (a map of its keys)`;
+      return { code: "IMPORT_INVALID", message, hint: `Write it as ${example}.` };
+    });
   if (problems.length > 0) throw new TsdeployError("usage", problems);
   return imported;
 }
@@ -35,15 +39,12 @@ function importerOf(file: ConfigFile): (file: ForeignFile) => ImportedCluster {
     "What can be read is RKE's cluster.yml, with a list `nodes`, and k0sctl's file, with apiVersion " +
     "k0sctl.k0sproject.io/v1beta1 and a list `hosts` below spec.";
   throw new TsdeployError("usage", {
-    ...problem("IMPORT_UNKNOWN", `${file.path}: is neither RKE's nor k0sctl's`),
+    code: "IMPORT_UNKNOWN",
+    message: `${file.path}: is neither RKE's nor k0sctl's`,
     hint: isOurs ? `It looks like tsdeploy's own: run \`tsdeploy config validate -f ${file.path}\`.` : expected,
   });
 }
 
 function hasHosts(spec: RawValue | undefined): boolean {
   return spec !== undefined && isMap(spec) && Array.isArray(spec["hosts"]);
-}
-
-function problem(code: string, message: string): Problem {
-  return { code, message };
 }

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { ApiError, type ApplyOptions, type KubernetesClient } from "../../../src/api/kubernetesClient.js";
 import { mergeObject } from "../../../src/api/mergeObject.js";
 import { collectionOf, pathOf } from "../../../src/api/pathOf.js";
-import { TsdeployError } from "../../../src/model/errors.js";
+import { aborted, TsdeployError } from "../../../src/model/errors.js";
 import { paths } from "../../../src/model/hostLayout.js";
 import type { KubernetesObject } from "../../../src/model/kubernetesObject.js";
 import type { Faults } from "./faults.js";
@@ -23,10 +23,10 @@ interface Options {
 export function memoryApi(state: HostState, faults: Faults, answers = apiAnswers): KubernetesClient {
   const request = <T>(method: string, path: string, options: Options | undefined, effect: () => T): Promise<T> =>
     faults.around(`${method} ${path}`, () => {
-      if (options?.signal?.aborted) throw new TsdeployError("aborted", { code: "ABORTED", message: "stopped by a signal" });
+      if (options?.signal?.aborted) throw aborted();
       settle(state);
       if (!answers(state)) {
-        throw new TsdeployError("unreachable", { code: "API_UNREACHABLE", message: "the API server cannot be reached" });
+        throw new TsdeployError("unreachable", { code: "API_UNREACHABLE", message: "the API server cannot be reached", hint: "Look." });
       }
       return structuredClone(effect());
     });

@@ -94,5 +94,5 @@ export function memoryEtcd(cluster: EtcdCluster, { faults, here, lives }: EtcdSu
 }
 
 function fault(code: string, message: string): TsdeployError {
-  return new TsdeployError("failed", { code, message });
+  return new TsdeployError("failed", { code, message, hint: "Look." });
 }

@@ -65,7 +65,7 @@ export class Faults {
     if (armed?.step !== step || armed.what !== what) return effect();
     this.#armed = undefined;
     if (armed.kind === "lost") await effect();
-    this.#error = new TsdeployError("failed", { code: "INJECTED", message: `${what} of step ${step} failed` });
+    this.#error = new TsdeployError("failed", { code: "INJECTED", message: `${what} of step ${step} failed`, hint: "Look." });
     throw this.#error;
   }
 }

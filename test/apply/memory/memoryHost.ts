@@ -4,7 +4,7 @@ import type { EtcdAccess } from "../../../src/apply/applyContext.js";
 import { type ContainerEngine, EngineError } from "../../../src/docker/containerEngine.js";
 import type { ContainerSpec } from "../../../src/model/containerSpec.js";
 import type { ContainerDetails, ContainerSummary, ImageDetails } from "../../../src/model/dockerObjects.js";
-import { TsdeployError } from "../../../src/model/errors.js";
+import { aborted } from "../../../src/model/errors.js";
 import type { ExistingFile } from "../../../src/model/hostFacts.js";
 import { etcdMember, labels } from "../../../src/model/hostLayout.js";
 import { kubeletLabels } from "../../../src/model/kubeletLabels.js";
@@ -251,7 +251,7 @@ function memoryEngine(state: HostState, faults: Faults): ContainerEngine {
       }),
     exec: (id, argv, options = {}) =>
       faults.around(execText(argv), async () => {
-        if (options.signal?.aborted) throw new TsdeployError("aborted", { code: "ABORTED", message: "stopped by a signal" });
+        if (options.signal?.aborted) throw aborted();
         if (!isRunning(there(id))) throw new EngineError(409, `Container ${id} is not running`);
         settle(state);
         const { exitCode, stdout = Buffer.alloc(0), stderr = "" } = await runInHelper(state, argv, options);
@@ -273,7 +273,7 @@ function memoryEngine(state: HostState, faults: Faults): ContainerEngine {
       ),
     pullImage: (reference, { signal }) =>
       faults.around(`pull ${reference}`, () => {
-        if (signal.aborted) throw new TsdeployError("aborted", { code: "ABORTED", message: "stopped by a signal" });
+        if (signal.aborted) throw aborted();
         const image = state.registry.get(reference);
         if (!image) throw new EngineError(404, `manifest for ${reference} not found`);
         for (const name of [image.details.id, reference]) state.images.set(name, image);

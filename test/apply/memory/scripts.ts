@@ -1,7 +1,7 @@
 import { buffer, text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { extract, pack } from "tar-stream";
-import { TsdeployError } from "../../../src/model/errors.js";
+import { aborted } from "../../../src/model/errors.js";
 import { cniConfigFiles, criSocket, etcdMember, helperHostRoot, labels, paths } from "../../../src/model/hostLayout.js";
 import { componentsOf, isRunning, listens, settle } from "./kubernetes.js";
 import { copyAll, glob, type HostState, isBelow, isEmptyFolder, makeFolders, parentOf, removeAll } from "./state.js";
@@ -96,7 +96,7 @@ async function untilListening(state: HostState, port: number, signal?: AbortSign
   for (;;) {
     settle(state);
     if (listens(state, port)) return done;
-    if (signal?.aborted) throw new TsdeployError("aborted", { code: "ABORTED", message: "stopped by a signal" });
+    if (signal?.aborted) throw aborted();
     await delay(2);
   }
 }
