@@ -62,7 +62,10 @@ async function runCommand<Name extends CommandName>(
   const { stdin } = process;
   const { loadOptions } = await import("./config/loadOptions.js");
   const { text } = await import("node:stream/consumers");
-  const options = await loadOptions(command, { flags, env, problems, readStdin: () => text(stdin) });
+  const warn = (message: string): void => {
+    reporter.report({ kind: "warning", message });
+  };
+  const options = await loadOptions(command, { flags, env, problems, warn, readStdin: () => text(stdin) });
   const { commandFunctions } = await import("./program.js");
   const { createPrompts } = await import("./report/prompts.js");
   const execute = await commandFunctions[command]();

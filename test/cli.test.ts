@@ -153,6 +153,17 @@ describe("the process", () => {
     expect(stderr).toContain("/nowhere/docker.sock");
   });
 
+  it("warns of variables that mean nothing to the hosts of a file", () => {
+    const file = join(folder, "hosts.yaml");
+    writeFileSync(file, "hosts: [{role: master, dockerContext: one}]\n");
+    const { status, stderr } = spawnSync(process.execPath, [cli, "config", "validate", "--file", file], {
+      env: { ...env, TSDEPLOY_NETWORK: "bridge" },
+      encoding: "utf8",
+    });
+    expect(status).toBe(0);
+    expect(stderr).toMatch(/^warning: TSDEPLOY_NETWORK means nothing here: .*hosts\.yaml says the options of its/);
+  });
+
   it("ends quietly if nobody reads its output", () => {
     const { stderr } = spawnSync("bash", ["-c", `"$0" ${cli} completion bash | true`, process.execPath], {
       env,

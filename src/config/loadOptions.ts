@@ -80,6 +80,8 @@ export interface OptionSources {
   readonly env: NodeJS.ProcessEnv;
   /** What is wrong with the command line itself, to be reported with the rest. */
   readonly problems?: readonly Problem[];
+  /** Gets what is no mistake, but may not do what was meant. */
+  readonly warn?: (message: string) => void;
   /** For `--token-file -`. */
   readonly readStdin: () => Promise<string>;
   /** Default: that of the process. */
@@ -228,6 +230,7 @@ class Loader {
   async #readHosts(): Promise<ClusterHosts | undefined> {
     const file = this.#file;
     if (this.#clusterFile === undefined || !file || file.problems.length > 0) return undefined;
+    this.#warnOfVariables(file.path);
     const { loadHosts } = await import("./loadHosts.js");
     const sources = sourcesOfHosts(this.#sources);
     const folder = dirname(this.#resolve(file.path, this.#cwd));
@@ -247,6 +250,21 @@ class Loader {
     const known = new Set(this.#problems.map(({ message }) => message));
     this.#problems.push(...problems.filter(({ message }) => !known.has(message)));
     return hosts;
+  }
+
+  /** Of those that are for one host, and are not looked at for the hosts of a file. */
+  #warnOfVariables(path: string): void {
+    const { env, warn } = this.#sources;
+    // These only look at what is there.
+    if (!warn || ["status", "exec", "logs"].includes(this.#command)) return;
+    // Docker's own variables are for other programs as well.
+    const rows = [...optionsOf("master"), ...optionsOf("worker")].filter(
+      (row) => saidByFile.includes(row) && row.variable === undefined,
+    );
+    const names = [...new Set(rows.map(variableOf))].filter((name) => name !== undefined && (env[name] ?? "") !== "");
+    if (names.length === 0) return;
+    const verb = names.length === 1 ? "means" : "mean";
+    warn(`${names.join(", ")} ${verb} nothing here: ${path} says the options of its hosts`);
   }
 
   /** Without a cluster's file an upgrade is one host's, whose role only its Docker knows: options of either. */
@@ -346,13 +364,15 @@ class Loader {
   }
 }
 
-/** Flags and variables of the run: which Docker, cluster and node are meant, only the file says. */
+/** Which Docker, cluster and node are meant, only the file says. */
+const saidByFile = optionTable.filter(
+  ({ group, key }) => ["Cluster", "Node"].includes(group) || ["config", "dockerHost", "dockerContext"].includes(key),
+);
+
+/** Flags and variables of the run. */
 function sourcesOfHosts({ flags, env, readStdin }: OptionSources): OptionSources {
-  const isOfRun = ({ group, key }: OptionRow): boolean =>
-    !["Cluster", "Node"].includes(group) && !["config", "dockerHost", "dockerContext"].includes(key);
-  const others = optionTable.filter((row) => !isOfRun(row));
-  const variables = new Set(others.map(variableOf));
-  const keys = new Set(others.map(({ key }) => key));
+  const variables = new Set(saidByFile.map(variableOf));
+  const keys = new Set(saidByFile.map(({ key }) => key));
   return {
     flags: Object.fromEntries(Object.entries(flags).filter(([key]) => !keys.has(key))),
     env: Object.fromEntries(Object.entries(env).filter(([name]) => !variables.has(name))),

@@ -63,7 +63,8 @@ hosts:
 - What is beside \`hosts\` is for all of them. Of \`nodeLabels\`, \`extraArgs\` and \`registryMirrors\` a host's own are added
   to those; of all other options a host's own has the whole say.
 - Which cluster, nodes and Dockers are meant, only the file says; flags and variables are those of the run, such as
-  \`--timeout\`.
+  \`--timeout\`. Variables for one host, such as \`TSDEPLOY_NETWORK\`, mean nothing to its hosts: \`up\`, \`down\`,
+  \`upgrade\` and \`config\` warn of those that are set.
 - The first master makes the cluster. Further ones make it one of several (\`severalMasters\`) and join it, one after the
   other, before the workers; have an odd number. Where another master has the cluster already, a new first one joins it.
 `;

@@ -23,14 +23,16 @@ afterEach(() => {
 interface Input {
   readonly flags?: OptionSources["flags"];
   readonly env?: NodeJS.ProcessEnv;
+  readonly warn?: (message: string) => void;
 }
 
-function load(yaml: string, { flags, env }: Input = {}, command: CommandName = "up"): Promise<UpOptions> {
+function load(yaml: string, { flags, env, warn }: Input = {}, command: CommandName = "up"): Promise<UpOptions> {
   writeFileSync(join(folder, "cluster.yaml"), yaml);
   return loadOptions(command as "up", {
     flags: { clusterFile: "cluster.yaml", ...flags },
     env: { HOME: folder, ...env },
     cwd: folder,
+    ...(warn && { warn }),
     readStdin: () => Promise.resolve(""),
   });
 }
@@ -105,6 +107,25 @@ describe("hosts of a file", () => {
     expect(hosts.masters[0].options.nodeName).toBeUndefined();
     expect(hosts.workers[1]?.options).toMatchObject({ dryRun: true, timeoutMs: 420_000 });
     expect(hosts.workers[1]?.options.dockerHost).toBeUndefined();
+  });
+
+  it.each<[CommandName, NodeJS.ProcessEnv, string[]]>([
+    ["up", { TSDEPLOY_NETWORK: "bridge" }, ["TSDEPLOY_NETWORK means nothing here: cluster.yaml says the options of its hosts"]],
+    [
+      "upgrade apply",
+      { TSDEPLOY_K8S_VERSION: "v1.21.0", TSDEPLOY_NODE_NAME: "x", TSDEPLOY_TOKEN: "secret", TSDEPLOY_CONFIG: "other.yaml" },
+      [
+        "TSDEPLOY_TOKEN, TSDEPLOY_K8S_VERSION, TSDEPLOY_NODE_NAME, TSDEPLOY_CONFIG mean nothing here: " +
+          "cluster.yaml says the options of its hosts",
+      ],
+    ],
+    ["down", { TSDEPLOY_NETWORK: "", TSDEPLOY_TIMEOUT: "7m", TSDEPLOY_PARALLEL: "3", DOCKER_HOST: "tcp://10.9.9.9" }, []],
+    ["up", { TSDEPLOY_CLUSTER_FILE: "cluster.yaml", TSDEPLOY_KUBECONFIG: "none", TSDEPLOY_ARCH: "amd64" }, []],
+    ["status", { TSDEPLOY_NETWORK: "bridge" }, []],
+  ])("of a file, `%s` says once which variables %j mean nothing to them", async (command, env, warnings) => {
+    const heard: string[] = [];
+    await load(lab, { env, warn: (message) => heard.push(message) }, command);
+    expect(heard).toEqual(warnings);
   });
 
   it("may have several masters, which makes the cluster one of several; kubectl goes to the first", async () => {
