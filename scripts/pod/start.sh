@@ -16,6 +16,8 @@ may open as many files as its container may.
   --plugins DIR          have the CNI plugins of DIR in /opt/cni/bin
   --module NAME          load this module of the kernel, if there is such a module
   --mtu LINK=BYTES       give the network interface LINK this MTU, if it is there
+  --certificate FOLDER=NAME
+                         have kubelet.crt and kubelet.key in FOLDER, for the host NAME
   --file PATH            wait until PATH is there and not empty
   --tcp ADDRESS:PORT     wait until PORT accepts
   --api URL              wait until the API server there says that it is healthy
@@ -260,6 +262,27 @@ set_mtu() { # LINK BYTES
   [[ ! -e /sys/class/net/$1 ]] || ip link set "$1" mtu "$2"
 }
 
+# A kubelet without them makes two keys of RSA, for which a small board takes seconds. Nobody looks at who has signed: the
+# API server knows a kubelet by its address. A kubelet that finds one of them alone ends, so the pair is made anew then.
+certificate() { # FOLDER NAME
+  local file=$1/kubelet name=$2 kind=DNS
+  if [[ $name =~ ^[0-9]+(\.[0-9]+){3}$ ]]; then kind=IP; fi
+  if [[ -s $file.crt && -s $file.key ]] || ! command -v openssl >/dev/null; then return; fi
+  mkdir -p "$1"
+  # By ecparam, for the curve's name: Go reads no other form. By a file: -addext came with OpenSSL 1.1.1.
+  if ! (
+    umask 077
+    openssl ecparam -name prime256v1 -genkey -noout -out "$file.key.new" &&
+      openssl req -x509 -new -sha256 -days 3650 -key "$file.key.new" -out "$file.crt.new" -config <(
+        printf '%s\n' '[req]' distinguished_name=name prompt=no x509_extensions=server '[name]' "CN=$name" \
+          '[server]' keyUsage=critical,digitalSignature extendedKeyUsage=serverAuth "subjectAltName=$kind:$name"
+      ) && chmod 644 "$file.crt.new" && mv "$file.key.new" "$file.key" && mv "$file.crt.new" "$file.crt"
+  ); then
+    rm -f "$file".{crt,key}.new
+    echo "start.sh: no certificate for $name: the kubelet makes one by itself" >&2
+  fi
+}
+
 plugins() { # DIR
   mkdir -p /opt/cni
   ln -sfnT "$1" /opt/cni/bin
@@ -276,6 +299,7 @@ while [[ $# -gt 0 ]]; do
     --close-kubelet) writers+=("close_kubelet $2") ;;
     --close-loopback) writers+=("close_loopback $2") ;;
     --plugins) plugins "$2" ;;
+    --certificate) certificate "${2%%=*}" "${2#*=}" ;;
     --mtu) set_mtu "${2%=*}" "${2##*=}" ;;
     --module) modprobe -q "$2" || true ;;
     --file) files+=("$2") ;;

@@ -51,6 +51,8 @@ export const paths = {
   resolvConf: "/etc/kubernetes/resolv.conf",
   schedulerConfig: "/etc/kubernetes/scheduler-config.yaml",
   kubeletRoot: "/var/lib/kubelet",
+  /** The kubelet's own certificates, which it makes anew by itself. */
+  kubeletPki: "/var/lib/kubelet/pki",
   etcd: "/var/lib/etcd",
   cniConf: "/etc/cni/net.d",
   cniConfigFile: "/etc/cni/net.d/10-tsdeploy.conflist",

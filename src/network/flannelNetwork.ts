@@ -118,7 +118,6 @@ function flannelAgent(node: NetworkNode, image: string): NetworkAgent {
       ? nodeIpv6
       : (host.ipv6.addresses.find((candidate) => candidate.interface === networkInterface)?.address ?? nodeIpv6);
   const mtu = podMtu(node);
-  const kubeletPki = `${paths.kubeletRoot}/pki`;
   return {
     component: "flannel",
     image,
@@ -147,11 +146,11 @@ function flannelAgent(node: NetworkNode, image: string): NetworkAgent {
       { source: paths.flannelConfig, target: paths.flannelConfig, readOnly: true },
       ...(isOwnImage ? [{ source: paths.scripts, target: paths.scripts, readOnly: true }] : []),
       // A kubelet renews its certificate there, by a rename.
-      ...(bootstraps ? [{ source: kubeletPki, target: kubeletPki, readOnly: true }] : []),
+      ...(bootstraps ? [{ source: paths.kubeletPki, target: paths.kubeletPki, readOnly: true }] : []),
       { source: "/lib/modules", target: "/lib/modules", readOnly: true },
       { source: runFolder, target: runFolder },
     ],
-    files: [paths.kubeletConf, ...(bootstraps ? [`${kubeletPki}/${features.kubeletClientCertificate}`] : [])],
+    files: [paths.kubeletConf, ...(bootstraps ? [`${paths.kubeletPki}/${features.kubeletClientCertificate}`] : [])],
     // A kubelet writes its kubeconfig when it is given a token, and else never.
     restartsWith: [...(bootstraps ? [paths.bootstrapKubeletConf] : []), paths.kubeletConf],
     modules: ["br_netfilter", ...[backendDriver(config.networkBackend)].filter((driver) => driver !== undefined)],

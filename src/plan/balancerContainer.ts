@@ -14,14 +14,13 @@ export interface BalancerInput {
   readonly options: Pick<NodeOptions, "restartPolicy">;
 }
 
-const kubeletPki = `${paths.kubeletRoot}/pki`;
 
 /**
  * HAProxy on a worker's loopback, in place of an API server that a master has there: it brings the node's programs to
  * any master that is well. By the kubelet's own certificate it follows which masters there are.
  */
 export function balancerContainer({ config, features, options }: BalancerInput): ContainerSpec {
-  const certificate = `${kubeletPki}/${features.kubeletClientCertificate}`;
+  const certificate = `${paths.kubeletPki}/${features.kubeletClientCertificate}`;
   const ca = `${paths.pki}/ca.crt`;
   return withSpecLabel({
     component: "haproxy",
@@ -38,7 +37,7 @@ export function balancerContainer({ config, features, options }: BalancerInput):
       { source: paths.masters, target: paths.masters },
       { source: paths.pki, target: paths.pki, readOnly: true },
       // A kubelet renews its certificate there, by a rename.
-      { source: kubeletPki, target: kubeletPki, readOnly: true },
+      { source: paths.kubeletPki, target: paths.kubeletPki, readOnly: true },
     ],
     labels: containerLabels("worker", "haproxy", config),
     hostPid: false,

@@ -35,6 +35,7 @@ export function kubeletContainer(input: KubeletInput): ContainerSpec {
     ...(!features.kubeletAuthenticates && { closeKubelet: new URL(config.apiserver).hostname }),
     ...(!features.kubeletProtectsLoopback && { closeLoopback: "127.0.0.0/8" }),
     ...(hasPluginsElsewhere && !features.kubeletCniBinDir && { plugins: imageCniDir }),
+    certificate: input.flags["hostname-override"],
     ...(features.runtime === "cri-dockerd" && { socket: criSocket }),
   });
   const forcedApi = forcedDockerApi(features, observed.engine.version);

@@ -20,7 +20,6 @@ export interface ProxyInput {
   readonly configuration: string | undefined;
 }
 
-const kubeletPki = `${paths.kubeletRoot}/pki`;
 
 /**
  * A worker's kube-proxy, with the kubelet's own kubeconfig. A kubelet that bootstraps writes the kubeconfig first and
@@ -31,7 +30,7 @@ export function proxyContainer(input: ProxyInput): ContainerSpec {
   const bootstraps = features.nodeCredentials === "bootstrap-token";
   const start = startCommand({
     iptables: observed.host.iptablesBackend,
-    files: [paths.kubeletConf, ...(bootstraps ? [`${kubeletPki}/${features.kubeletClientCertificate}`] : [])],
+    files: [paths.kubeletConf, ...(bootstraps ? [`${paths.kubeletPki}/${features.kubeletClientCertificate}`] : [])],
   });
   return withSpecLabel({
     component: "proxy",
@@ -39,7 +38,7 @@ export function proxyContainer(input: ProxyInput): ContainerSpec {
     command: [...start, ...programCommands(features, observed.host).proxy, ...toArguments(input.flags)],
     binds: [
       { source: paths.kubernetes, target: paths.kubernetes, readOnly: true },
-      ...(bootstraps ? [{ source: kubeletPki, target: kubeletPki, readOnly: true }] : []),
+      ...(bootstraps ? [{ source: paths.kubeletPki, target: paths.kubeletPki, readOnly: true }] : []),
       { source: "/lib/modules", target: "/lib/modules", readOnly: true },
       // For xtables.lock; the file itself may not be there yet, and Docker would make a folder of it.
       { source: "/run", target: "/run" },

@@ -16,6 +16,8 @@ export interface StartConditions {
   readonly modules?: readonly string[];
   /** Network interfaces that get this MTU, if they are there. */
   readonly links?: readonly { readonly name: string; readonly mtu: number }[];
+  /** Host's name in the certificate of a kubelet's server, which is made if there is none. */
+  readonly certificate?: string | undefined;
   /** Files to wait for. */
   readonly files?: readonly string[];
   /** URL of an API server to wait for. */
@@ -26,7 +28,7 @@ export interface StartConditions {
 
 /** The beginning of a container's command, up to the program. */
 export function startCommand(conditions: StartConditions): string[] {
-  const { files = [], modules = [], forward = [], links = [] } = conditions;
+  const { files = [], modules = [], forward = [], links = [], certificate } = conditions;
   const option = (name: string, value: string | undefined): string[] => (value === undefined ? [] : [name, value]);
   return [
     `${paths.scripts}/start.sh`,
@@ -37,6 +39,7 @@ export function startCommand(conditions: StartConditions): string[] {
     ...option("--plugins", conditions.plugins),
     ...modules.flatMap((module) => ["--module", module]),
     ...links.flatMap(({ name, mtu }) => ["--mtu", `${name}=${mtu}`]),
+    ...option("--certificate", certificate && `${paths.kubeletPki}=${certificate}`),
     ...files.flatMap((file) => ["--file", file]),
     ...option("--api", conditions.api),
     ...option("--socket", conditions.socket),

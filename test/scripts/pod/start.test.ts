@@ -1,6 +1,7 @@
 import { execFile, spawn } from "node:child_process";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -269,6 +270,49 @@ sed "s/^/rule: /" >>"$folder/log"
     child.kill("SIGKILL");
     expect((await done).stderr).toMatch(/^start\.sh: iptables filter INPUT TSDEPLOY-LOOPBACK is gone/);
   }, 180_000);
+});
+
+describe("a kubelet's certificate", () => {
+  const pki = (): string => join(folder, "pki");
+  const start = (bin?: string, name = "worker-1") =>
+    startScript("start", ["--certificate", `${pki()}=${name}`, "--", "echo", "started"], bin).done;
+  const started = { code: 0, stdout: "started\n", stderr: "" };
+  const pair = async (): Promise<readonly [certificate: string, key: string]> =>
+    Promise.all([readFile(join(pki(), "kubelet.crt"), "utf8"), readFile(join(pki(), "kubelet.key"), "utf8")]);
+
+  test("is made for the node's name, with a key that root alone may read", async () => {
+    expect(await start()).toEqual(started);
+    const [certificate, key] = await pair();
+    const made = new X509Certificate(certificate);
+    expect(made).toMatchObject({ subject: "CN=worker-1", subjectAltName: "DNS:worker-1" });
+    expect(made.checkPrivateKey(createPrivateKey(key))).toBe(true);
+    expect(made.publicKey.asymmetricKeyDetails).toEqual({ namedCurve: "prime256v1" });
+    expect((await stat(join(pki(), "kubelet.key"))).mode & 0o777).toBe(0o600);
+    expect((await readdir(pki())).sort()).toEqual(["kubelet.crt", "kubelet.key"]);
+  });
+
+  test("is made for an address where that is the node's name", async () => {
+    expect(await start(undefined, "10.0.0.5")).toEqual(started);
+    expect(new X509Certificate((await pair())[0]).subjectAltName).toBe("IP Address:10.0.0.5");
+  });
+
+  test("stays as it is; one without its key, which no kubelet takes, is made anew", async () => {
+    await start();
+    const first = await pair();
+    expect(await start()).toEqual(started);
+    expect(await pair()).toEqual(first);
+    await rm(join(pki(), "kubelet.key"));
+    expect(await start()).toEqual(started);
+    const [certificate, key] = await pair();
+    expect(new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key))).toBe(true);
+  });
+
+  test("is the kubelet's to make where that fails", async () => {
+    const { code, stdout, stderr } = await start(await programs({ openssl: "#!/bin/sh\necho broken >&2\nexit 1\n" }));
+    expect({ code, stdout }).toEqual({ code: 0, stdout: "started\n" });
+    expect(stderr).toBe("broken\nstart.sh: no certificate for worker-1: the kubelet makes one by itself\n");
+    expect(await readdir(pki())).toEqual([]);
+  });
 });
 
 test("ends at once when it is told to while it waits", async () => {
