@@ -23,13 +23,15 @@ ask() {
     kubelet) version=$(PATH=/:$PATH && { hyperkube kubelet --version || kubelet --version; } 2>/dev/null) || version='' ;;
     *) version=$("$1" --version 2>/dev/null) || version='' ;;
   esac
-  version=${version%%$'\n'*}
   case $1 in
+    # Kubernetes v1.20.2
+    kubelet) version=${version##* } ;;
+    # etcd Version: 3.4.23, and more lines
+    etcd) version=${version%%$'\n'*} && version=${version##* } ;;
     # cri-dockerd 0.4.3 (1a2b3c4d)
     cri-dockerd) version=${version#* } && version=${version%% *} ;;
-    coredns) version=${version##*-} ;;
-    # Kubernetes v1.20.2, etcd Version: 3.4.23
-    *) version=${version##* } ;;
+    # CoreDNS-1.10.1, and more lines
+    coredns) version=${version%%$'\n'*} && version=${version##*-} ;;
   esac
 }
 declare -A version_keys=([kubelet]=imageVersion [etcd]=imageEtcdVersion [cri-dockerd]=imageCriDockerdVersion
@@ -169,7 +171,7 @@ packet_filters() {
       esac
     done < <(ipvsadm -Sn 2>/dev/null || true)
   fi
-  # Last, so that nobody takes it for whole if it is not.
+  # The last line: without it the rest is not whole.
   if [[ $legacy == yes && $nft == no ]]; then echo "iptablesBackend legacy"; else echo "iptablesBackend nft"; fi
 }
 # They take as long as all the rest.
@@ -420,5 +422,7 @@ for dir in "$cni_dir" /opt/cni/bin /usr/lib/cni /usr/libexec/cni; do
 done
 
 cat <&"$versions_fd"
-cat <&"$filters_fd"
+filters=$(cat <&"$filters_fd")
+[[ $filters == *iptablesBackend* ]] || { echo 'facts.sh: the packet filters could not be read' >&2 && exit 1; }
+echo "$filters"
 echo "clock ${EPOCHREALTIME:-$(date +%s.%N)}"

@@ -157,7 +157,8 @@ keep_rules() { # WRITER...
   done
 }
 
-# guard_rules ends the program if rules cannot be written, as is seen if that fails before it starts.
+# guard_rules writes what may come late, and keeps all rules. It ends a program whose rules cannot be written: its pods
+# would be without a network, and nobody would see why.
 guard_rules() {
   local writer
   trap '[[ $? -eq 0 ]] || kill -KILL $$' EXIT
@@ -262,8 +263,9 @@ set_mtu() { # LINK BYTES
   [[ ! -e /sys/class/net/$1 ]] || ip link set "$1" mtu "$2"
 }
 
-# A kubelet without them makes two keys of RSA, for which a small board takes seconds. Nobody looks at who has signed: the
-# API server knows a kubelet by its address. A kubelet that finds one of them alone ends, so the pair is made anew then.
+# A kubelet whose server has no certificate makes one, and two keys of RSA for it, for which a small board takes seconds.
+# Nobody looks at who has signed it: the API server knows a kubelet by its address. A kubelet that finds a certificate
+# without its key, or a key alone, ends: both are then made anew.
 certificate() { # FOLDER NAME
   local file=$1/kubelet name=$2 kind=DNS
   if [[ $name =~ ^[0-9]+(\.[0-9]+){3}$ ]]; then kind=IP; fi
