@@ -24,7 +24,11 @@ export function labelledVersions(
   labels: Readonly<Record<string, string>>,
 ): Readonly<Record<VersionedProgram, string | undefined>> {
   const isOurs = labels[imageLabels.pause] !== undefined;
-  const said = (label: string): string | undefined => (isOurs ? labels[label] : undefined);
+  const said = (label: string): string | undefined => {
+    const version = isOurs ? labels[label] : undefined;
+    // The label is `unknown` where the build had only the program.
+    return version !== undefined && /^v?\d/.test(version) ? version : undefined;
+  };
   return {
     kubelet: said(imageLabels.version),
     etcd: said(imageLabels.etcd),
