@@ -67,6 +67,7 @@ for tool in ip ss {iptables,ip6tables}-{nft,legacy}-save nft ipset ipvsadm; do
 done
 if ((${#lacking[@]})); then
   while read -r tool; do eval "$tool() { chroot $host $tool \"\$@\"; }"; done < <(
+    # shellcheck disable=SC2016
     chroot $host sh -c 'for tool; do ! command -v "$tool" >/dev/null || echo "$tool"; done' sh "${lacking[@]}"
   )
 fi
