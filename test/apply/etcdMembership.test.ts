@@ -191,6 +191,21 @@ describe("a member that leaves", () => {
     expect(etcd.calls).toEqual(["10.0.0.1 remove 3"]);
   });
 
+  it("is let go as soon as etcd has seen the others for long enough; with --force nobody waits for that", async () => {
+    const etcd = new Trial(member(1), member(2), member(3));
+    etcd.here = "3";
+    etcd.cluster.young = 2;
+    const { tools, seen } = toolsFor(etcd);
+    await removeMember(leaving, tools);
+    expect(etcd.members.map(({ id }) => id)).toEqual(["1", "2"]);
+    expect(seen).toEqual(["ETCD_REFUSED: unhealthy cluster"]);
+
+    const other = new Trial(member(1), member(2), member(3));
+    other.cluster.young = 1;
+    await removeMember({ ...leaving, force: true }, toolsFor(other).tools);
+    expect(other.members).toHaveLength(3);
+  });
+
   it("that cannot be removed stops the run, but for --force", async () => {
     const etcd = new Trial();
     await expect(removeMember(leaving, toolsFor(etcd).tools)).rejects.toThrow("ETCD_UNREACHABLE");
