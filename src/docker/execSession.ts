@@ -114,6 +114,8 @@ export class ExecStream extends Duplex {
   constructor(session: ExecSession) {
     super();
     this.#session = session;
+    // Who uses it has listeners of his own. One that a run which was stopped never got must not end the process.
+    this.on("error", () => undefined);
     const { socket } = session;
     demultiplex(socket, (chunk, stream) => {
       if (stream === "stderr") {

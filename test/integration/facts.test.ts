@@ -269,6 +269,17 @@ describe("a helper", () => {
     stream.destroy();
   });
 
+  it("takes a connection that nobody uses with it, which ends no process", async () => {
+    const other = await openHelper(engine, hyperkube, {});
+    // As a run that was stopped leaves it: without a listener for errors.
+    const stream = await engine.execStream(other.id, ["cat"]);
+    const closed = new Promise((resolve) => stream.once("close", resolve));
+    stream.resume();
+    await engine.removeContainer(other.id);
+    await closed;
+    await other.close();
+  });
+
   it("is gone when it was closed, and leaves no mount behind", async () => {
     const mounts = await sh("awk '{ print $5 }' /proc/1/mountinfo | sort");
     for (const propagation of ["rslave", "rshared"] as const) {
