@@ -4,10 +4,13 @@ import { type EtcdMember, memberAt } from "../kubernetes/etcdMembers.js";
 import { TsdeployError } from "../model/errors.js";
 
 /**
- * Removes the member at a peer's URL; none there is fine. etcd refuses while it has known one that votes for less than
- * five seconds (`mayRemoveMember`: it counts as not connected), so it is asked until the signal aborts.
+ * Removes the member at a peer's URL; none there is fine. etcd refuses while two that vote have known each other for
+ * less than five seconds (`mayRemoveMember`: they count as not connected), so it is asked until the signal aborts.
+ *
+ * @throws TsdeployError `ETCD_REFUSED`, with why it refused last; else as the client does
  */
 export async function removeMemberAt(etcd: EtcdClient, peerUrl: string, signal: AbortSignal): Promise<void> {
+  let refusal: TsdeployError | undefined;
   for (;;) {
     try {
       const { members } = await etcd.members({ signal });
@@ -15,7 +18,10 @@ export async function removeMemberAt(etcd: EtcdClient, peerUrl: string, signal: 
       if (member) await etcd.remove(member.id, { signal });
       return;
     } catch (error) {
-      if (signal.aborted || !isRefusal(error)) throw error;
+      // A request that the signal has cut short says nothing.
+      if (signal.aborted) throw refusal ?? error;
+      if (!isRefusal(error)) throw error;
+      refusal = error;
     }
     await delay(250, undefined, { signal }).catch(() => undefined);
   }

@@ -5,6 +5,7 @@ import {
   type Complain,
   type Complaint,
   isMap,
+  leaveOneOut,
   listItems,
   quote,
   type RawValue,
@@ -54,8 +55,6 @@ export const readDomain: Reader = textReader((text, complain) => {
   return undefined;
 });
 
-const leaveOut = "Leave one of them out.";
-
 /** `key=value`, repeated or with commas; a map in YAML. @returns a map */
 export const readLabels: Reader = (raw, complain) => {
   const labels = new Map<string, string>();
@@ -63,7 +62,7 @@ export const readLabels: Reader = (raw, complain) => {
     const at = within(complain, path);
     if (typeof value !== "string") {
       at({ message: `the value of ${quote(key)} has to be text`, hint: "Write one value behind it, such as disk: ssd." });
-    } else if (labels.has(key)) at({ message: `label ${quote(key)} is given twice`, hint: leaveOut, aboutKey: true });
+    } else if (labels.has(key)) at({ message: `label ${quote(key)} is given twice`, hint: leaveOneOut, aboutKey: true });
     else if (checkLabelKey(key, "label", at) && checkLabelValue(value, at)) labels.set(key, value);
   };
   if (isMap(raw)) {
@@ -107,7 +106,7 @@ export const readTaints: Reader = (raw, complain) => {
     }
     const { key, value, effect } = taint;
     if (taints.some((other) => other.key === key && other.effect === effect)) {
-      at({ message: `taint ${key}:${effect} is given twice`, hint: leaveOut });
+      at({ message: `taint ${key}:${effect} is given twice`, hint: leaveOneOut });
     }
     taints.push(value === undefined ? { key, effect } : { key, value, effect });
   }

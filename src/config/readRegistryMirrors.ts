@@ -1,8 +1,7 @@
-import { isMap, listItems, quote, type RawValue, type Reader, within } from "./reader.js";
+import { isMap, leaveOneOut, listItems, quote, type RawValue, type Reader, within } from "./reader.js";
 import { registryPattern } from "./scalarReaders.js";
 
 const hint = "Write it as registry.k8s.io=mirror.example.com:5000/k8s: no https://, no / at the end, lower case.";
-const twice = "Leave one of them out.";
 
 /** `registry=mirror`, repeated or with commas; a map in YAML. @returns a map */
 export const readRegistryMirrors: Reader = (raw, complain) => {
@@ -15,7 +14,7 @@ export const readRegistryMirrors: Reader = (raw, complain) => {
     }
     const wrong = [registry, mirror].find((side) => !registryPattern.test(side));
     if (wrong !== undefined) at({ message: `${quote(wrong)} is not a registry, with or without a path`, hint });
-    else if (mirrors.has(registry)) at({ message: `a mirror of ${registry} is given twice`, hint: twice, aboutKey: true });
+    else if (mirrors.has(registry)) at({ message: `a mirror of ${registry} is given twice`, hint: leaveOneOut, aboutKey: true });
     else mirrors.set(registry, mirror);
   };
   if (isMap(raw)) {

@@ -36,6 +36,9 @@ export function textReader(read: (text: string, complain: Complain, row: OptionR
   };
 }
 
+/** What to do about a thing that is given twice. */
+export const leaveOneOut = "Leave one of them out.";
+
 /** A reader of text of a certain form. @param form completes "… is not" */
 export function patternReader(pattern: RegExp, form: string, hint: string): Reader {
   return textReader((text, complain) => {

@@ -195,15 +195,21 @@ describe("a member that leaves", () => {
     const etcd = new Trial(member(1), member(2), member(3));
     etcd.here = "3";
     etcd.cluster.young = 2;
-    const { tools, seen } = toolsFor(etcd);
-    await removeMember(leaving, tools);
+    await removeMember(leaving, toolsFor(etcd).tools);
     expect(etcd.members.map(({ id }) => id)).toEqual(["1", "2"]);
-    expect(seen).toEqual(["ETCD_REFUSED: unhealthy cluster"]);
 
     const other = new Trial(member(1), member(2), member(3));
     other.cluster.young = 1;
     await removeMember({ ...leaving, force: true }, toolsFor(other).tools);
     expect(other.members).toHaveLength(3);
+  });
+
+  it("that etcd never lets go stops the run with what etcd said", async () => {
+    const etcd = new Trial(member(1), member(2), member(3));
+    etcd.here = "3";
+    etcd.cluster.young = Infinity;
+    await expect(removeMember(leaving, toolsFor(etcd).tools)).rejects.toThrow("unhealthy cluster");
+    expect(etcd.members).toHaveLength(3);
   });
 
   it("that cannot be removed stops the run, but for --force", async () => {
