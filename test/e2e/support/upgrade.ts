@@ -1,18 +1,36 @@
+import type { Machine } from "./machine.js";
 import { image, kubectlJson, version } from "./operator.js";
+import { runOk } from "./run.js";
 import { service, workload } from "./workload.js";
 
+const realNext = process.env["TSDEPLOY_E2E_NEXT"];
+
 /** The version that chapters about upgrades go to, and where Service `web-everywhere` answers on each node. */
-export const next = "v1.21.0";
+export const next = realNext ?? "v1.21.0";
 export const nextImage = `tsdeploy/hyperkube:${next}`;
 export const nodePort = 30080;
 
-/** The same Kubernetes by the name of the next minor version, which is as long: its programs say so themselves. */
-export const renamed = `
-  docker run -d --name owners-build ${image} sleep infinity >/dev/null
-  docker exec owners-build sh -c 'cd /usr/local/bin && sed -i "s/${version.replaceAll(".", "\\.")}/${next}/g" kube*'
-  docker stop -t 0 owners-build >/dev/null
-  docker commit --change 'CMD ["/pause"]' --change 'LABEL org.opencontainers.image.version=${next}' owners-build ${nextImage} >/dev/null
-  docker rm owners-build >/dev/null`;
+/** Whether there is a next version: a real one, or v1.20.2 by another name, which has to be as long. */
+export const hasNext = realNext !== undefined || version === "v1.20.2";
+
+/** A version so many minor versions from the one that the cluster begins with. */
+export function minorFrom(distance: number): string {
+  return `v1.${Number(version.split(".")[1]) + distance}.0`;
+}
+
+/** Has the next version's image in a machine's Docker: a real one, which this host's Docker has, or the renamed one. */
+export async function bringNext(machine: Machine): Promise<void> {
+  if (realNext !== undefined) {
+    await runOk("scripts/dev/machines", ["load", nextImage, String(machine.number)]);
+    return;
+  }
+  await machine.sh(`
+    docker run -d --name owners-build ${image} sleep infinity >/dev/null
+    docker exec owners-build sh -c 'cd /usr/local/bin && sed -i "s/${version.replaceAll(".", "\\.")}/${next}/g" kube*'
+    docker stop -t 0 owners-build >/dev/null
+    docker commit --change 'CMD ["/pause"]' --change 'LABEL org.opencontainers.image.version=${next}' owners-build ${nextImage} >/dev/null
+    docker rm owners-build >/dev/null`);
+}
 
 /** Asks the Service without a pause, until it is stopped. */
 export class Caller {
@@ -67,7 +85,8 @@ export function steadyWorkload(): object[] {
     container["lifecycle"] = { preStop: { exec: { command: ["sleep", "5"] } } };
   }
   const budget = {
-    apiVersion: "policy/v1beta1",
+    // policy/v1 came with v1.21, v1beta1 went with v1.25.
+    apiVersion: Number(version.split(".")[1]) < 21 ? "policy/v1beta1" : "policy/v1",
     kind: "PodDisruptionBudget",
     metadata: { name: "web" },
     spec: { minAvailable: 1, selector: { matchLabels: { app: "web" } } },
