@@ -43,10 +43,10 @@ clock() {
   now=${now/./}
 }
 
-# poll COMMAND ARGUMENT... until it succeeds: ten times a second, but most of the time it is quiet. On a slow machine five
-# programs that ask for the API server ten times a second would keep that from starting.
+# poll COMMAND ARGUMENT... until it succeeds: ten times a second, and at first more often, but most of the time it is quiet.
+# On a slow machine five programs that ask for the API server ten times a second would keep that from starting.
 poll() {
-  local now began pause=0 text
+  local now began pause=0 least=2 text
   clock
   began=$now
   until "$@"; do
@@ -54,7 +54,8 @@ poll() {
     # Four times as long as the try took, with all that is around it: that it waited longer than it wanted to.
     pause=$((4 * (10#$now - 10#$began - pause)))
     began=$now
-    ((pause >= 10)) || pause=10
+    ((pause >= least)) || pause=$least
+    ((least >= 10)) || least=$((least + 1))
     ((pause <= 300)) || pause=300
     printf -v text '%d.%02d' $((pause / 100)) $((pause % 100))
     sleep "$text"

@@ -118,12 +118,10 @@ async function crashLoop(
   what: string,
   exitCode: number,
 ): Promise<TsdeployError> {
-  return new TsdeployError("failed", {
-    code: "CRASH_LOOP",
-    message: [
-      `${what} ends again and again, last with status ${exitCode}`,
-      await lastWords(engine, { id, name, title: "It" }),
-    ].join("\n"),
-    hint: "Look at the extra arguments and patches of this run; --keep-on-failure leaves everything for a look.",
-  });
+  const words = await lastWords(engine, { id, name, title: "It" });
+  const hint = /no space left on device|disk quota exceeded/i.test(words)
+    ? "Make room on the host's disk (`df -h` shows where it lacks), and run the command again."
+    : "Look at the extra arguments and patches of this run; --keep-on-failure leaves everything for a look.";
+  const message = `${what} ends again and again, last with status ${exitCode}\n${words}`;
+  return new TsdeployError("failed", { code: "CRASH_LOOP", message, hint });
 }

@@ -28,8 +28,9 @@ export async function diagnose(engine: ContainerEngine): Promise<string[]> {
 /** A kubelet without its API server says so ten times a second. */
 const noise = /"?node "?[^ ]+"? not found"?$/;
 
-/** How Go programs say why they end; a usage text or a stack may follow. */
-const lastSigh = /^(Error: |panic: |F\d{4} |E\d{4} .*(unknown flag|failed to|invalid))|unknown flag/;
+/** How Go programs say why they end; a usage text or a stack may follow. etcd says why before its panic. */
+const lastSigh =
+  /^(Error: |panic: |F\d{4} |E\d{4} .*(unknown flag|failed to|invalid)|\{"level":"(fatal|panic)")|unknown flag/;
 
 /** The last lines of a container's log, what it said on ending first, and how to see more. */
 export async function lastWords(
@@ -37,7 +38,7 @@ export async function lastWords(
   container: { readonly id: string; readonly name: string; readonly title: string },
 ): Promise<string> {
   const log = await engine.containerLogs(container.id, { tail: 200 }).catch(() => "");
-  const said = log.trimEnd().split("\n").filter((line) => !noise.test(line));
+  const said = withoutStacks(log.trimEnd().split("\n")).filter((line) => !noise.test(line));
   const cause = said.filter((line) => lastSigh.test(line)).slice(-2);
   const lines = [...new Set([...cause, ...said.slice(-5)])].slice(0, 5);
   return [
@@ -45,6 +46,17 @@ export async function lastWords(
     ...lines.map((line) => `    ${line}`),
     `  more: docker logs ${container.name}`,
   ].join("\n");
+}
+
+/** Without Go's stacks, which bury the reason. Those of several ends may follow each other. */
+function withoutStacks(lines: readonly string[]): string[] {
+  let inStack = false;
+  return lines
+    .filter((line) => {
+      inStack = /^goroutine \d+ \[/.test(line) || (inStack && /^$|^\t|^created by |^\S+\(.*\)$/.test(line));
+      return !inStack;
+    })
+    .map((line) => line.replace(/,"stacktrace":".*"\}$/, "}"));
 }
 
 /** `etcd`, `apiserver`: what a person calls it. */

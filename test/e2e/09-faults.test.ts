@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process";
-import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { cutShort } from "./support/cutShort.js";
 import { eventually } from "./support/eventually.js";
 import { differences, footprint, savedFootprint } from "./support/footprint.js";
@@ -204,6 +204,10 @@ describe("a full disk", () => {
     await machine3.sh(`mount -o remount,size=${size} ${folder}`);
   }
 
+  afterAll(async () => {
+    await machine3.sh(`umount -l ${disks.join(" ")}`);
+  });
+
   it("in the middle of a run: all is undone, and the same command works when there is room", async () => {
     await machine3.sh(disks.map((folder) => `mount -t tmpfs -o mode=755,size=2g disk ${folder}`).join("\n"));
     const before = await footprint(machine3);
@@ -236,7 +240,6 @@ describe("a full disk", () => {
     await nodesReady([machine3]);
     await tsdeploy(["teardown", "--yes", "--purge"], { machine: machine3 });
     await isAsBefore();
-    await machine3.sh(`umount ${disks.join(" ")}`);
   });
 });
 
