@@ -323,6 +323,13 @@ else
   listeners "$listening"
 fi
 
+# Ports of UDP, those of the kernel's own sockets among them, such as WireGuard's. The first line has no address.
+for family in udp udp6; do
+  while read -r _ address _; do
+    [[ $address != *:* ]] || echo "udpPort $((16#${address##*:}))"
+  done 2>/dev/null <"/proc/net/$family" || true
+done
+
 # servers FILE: the nameservers that it names. FILE may be an absolute link.
 servers() {
   local key value

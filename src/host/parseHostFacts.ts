@@ -64,6 +64,7 @@ export function parseHostFacts(output: string): Omit<HostFacts, "defaultIpcMode"
     firewalls: all("firewall").map(parseFirewall),
     clockMs: clock,
     listeningPorts: all("listening").flatMap(parseListening),
+    udpPorts: [...new Set(all("udpPort").map(Number))],
     iptables: all("iptables"),
     kubeProxy: all("kubeProxy"),
     resolverLines: all("resolver").map((line) => line.split(/\s+/).join(" ")),

@@ -42,6 +42,7 @@ export function unknownHost(engine: EngineFacts): ObservedHost {
       podCgroups: [],
       propagation: "shared",
       listeningPorts: [],
+      udpPorts: [],
       iptablesBackend: "nft",
       iptables: [],
       kubeProxy: [],

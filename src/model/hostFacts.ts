@@ -85,7 +85,10 @@ export interface HostFacts {
   readonly podCgroups: readonly ("cgroupfs" | "systemd")[];
   /** Of the mount that holds /var/lib/kubelet. */
   readonly propagation: "shared" | "private" | "slave";
+  /** Of TCP. */
   readonly listeningPorts: readonly ListeningPort[];
+  /** Somebody's, the kernel's own among them; nobody knows whose. */
+  readonly udpPorts: readonly number[];
   /** Which iptables Docker writes to. */
   readonly iptablesBackend: "nft" | "legacy";
   /** Tables, such as `iptables-nft nat`, and chains of Kubernetes' kind, such as `iptables-nft nat KUBE-SERVICES`. */

@@ -5,7 +5,7 @@ import type { ObservedHost } from "../model/hostFacts.js";
 import { paths } from "../model/hostLayout.js";
 import { hasOurKubelet } from "../model/ownership.js";
 import type { NetworkBackend } from "../model/podNetwork.js";
-import { backendDriver } from "./backendDriver.js";
+import { backendDriver, backendPorts } from "./backendDriver.js";
 import { bridgeFindings } from "./bridgeFindings.js";
 import { nodeInterface } from "./interfaceMtu.js";
 import type { NetworkWish } from "./podNetwork.js";
@@ -15,6 +15,7 @@ export function flannelFindings(observed: ObservedHost, wish: NetworkWish): Find
   return [
     ...bridgeFindings(observed, wish),
     ...otherFlannel(observed),
+    ...takenPorts(observed, wish.networkBackend),
     ...missingDriver(observed, wish.networkBackend),
     ...wrongArchitecture(observed, wish.networkBackend),
     ...masterElsewhere(observed, wish),
@@ -36,6 +37,21 @@ function otherFlannel({ engine, host, files }: ObservedHost): Finding[] {
       hint: `Stop that flannel and run \`ip link delete ${link}\`, or say --network none if it is the pod network you want.`,
     },
   ];
+}
+
+function takenPorts({ host }: ObservedHost, backend: NetworkBackend): Finding[] {
+  const own = backendPorts(backend);
+  if (own === undefined || host.links.includes(own.link)) return [];
+  return own.ports
+    .filter((port) => host.udpPorts.includes(port))
+    .map((port) => ({
+      kind: "conflict",
+      code: "PORT_TAKEN",
+      message: `UDP port ${port}, which flannel's backend ${backend} needs, is taken`,
+      hint:
+        `See by what with \`ss -lunp sport = :${port}\` on the host, which names no process for a WireGuard of the ` +
+        "kernel (`wg show`); stop it, or have the master use another --network-backend.",
+    }));
 }
 
 function missingDriver({ engine, host }: ObservedHost, backend: NetworkBackend): Finding[] {

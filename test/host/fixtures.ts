@@ -67,6 +67,7 @@ export const hostFacts: HostFacts = {
   podCgroups: [],
   propagation: "shared",
   listeningPorts: [{ port: 22, address: "0.0.0.0" }],
+  udpPorts: [53],
   iptablesBackend: "nft",
   iptables: ["iptables-nft filter", "iptables-nft nat"],
   kubeProxy: [],

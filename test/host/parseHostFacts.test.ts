@@ -24,6 +24,9 @@ propagation shared
 listening 0.0.0.0:22 - - -
 listening 127.0.0.53%lo:53 - - -
 listening [::]:80 - - -
+udpPort 53
+udpPort 51820
+udpPort 53
 listening *:6443 1234 kube-apiserver ${container}
 iptables iptables-nft nat
 iptables iptables-nft nat KUBE-SERVICES
@@ -139,6 +142,10 @@ describe("parseHostFacts", () => {
     expect(facts.routes).toContainEqual({ destination: "10.244.1.0/24", interface: "eth0", gateway: "10.0.0.6" });
     expect(facts.routes).toContainEqual({ destination: "203.0.113.7/32", interface: "eth0" });
     expect(facts.routes.some((route) => route.destination.startsWith("10.9."))).toBe(false);
+  });
+
+  it("names each UDP port once", () => {
+    expect(facts.udpPorts).toEqual([53, 51820]);
   });
 
   it("reads every form of a listening socket", () => {

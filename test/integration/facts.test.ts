@@ -129,15 +129,17 @@ describe("facts", () => {
   });
 
   it("name who listens on one of Kubernetes' ports", async () => {
-    const server = await helper.run("socat TCP-LISTEN:10256,reuseaddr - </dev/null >/dev/null 2>&1 & echo $!");
-    const pid = server.stdout.toString().trim();
+    const listen = (address: string): string => `socat ${address} - </dev/null >/dev/null 2>&1 & echo $!`;
+    const servers = await helper.run(`${listen("TCP-LISTEN:10256,reuseaddr")}\n${listen("UDP6-RECV:51820")}`);
+    const pids = servers.stdout.toString().trim().replace("\n", " ");
     try {
-      await sh("until ss -ltn | grep -q :10256; do :; done");
+      await sh("until ss -ltn | grep -q :10256 && ss -lun | grep -q :51820; do :; done");
       const facts = await helper.collectFacts({ dockerRootDir: "/var/lib/docker" });
       const listener = facts.listeningPorts.find(({ port }) => port === 10256);
       expect(listener).toMatchObject({ process: "socat", container: helper.id });
+      expect(facts.udpPorts).toContain(51820);
     } finally {
-      await helper.run(`kill ${pid}`);
+      await helper.run(`kill ${pids}`);
     }
   });
 });

@@ -254,6 +254,8 @@ describe("the host", () => {
     ["NO_BR_NETFILTER", { networkDrivers: ["vxlan"] }, {}],
     ["FIREWALL", { firewalls: [{ name: "firewalld", sources: ["10.0.0.0/24"] }] }, {}],
     ["OTHER_FLANNEL", { links: ["lo", "eth0", "flannel.1"] }, flannel],
+    ["PORT_TAKEN", { udpPorts: [51820] }, { ...flannel, networkBackend: "wireguard" }],
+    ["PORT_TAKEN", { udpPorts: [8285] }, { ...flannel, networkBackend: "udp" }],
     ["NO_BACKEND", { networkDrivers: ["br_netfilter", "tun"] }, flannel],
     ["NO_BACKEND", { networkDrivers: ["br_netfilter", "vxlan"] }, { ...flannel, networkBackend: "udp" }],
     ["PORT_TAKEN", { listeningPorts: [{ port: 10247, address: "127.0.0.1" }] }, flannel],
@@ -266,6 +268,13 @@ describe("the host", () => {
     const result = runPreflight("host", { ...observedHost, host: { ...base, ...host } }, { ...master, ...wanted });
     expect(codes(result)).toEqual([code]);
     expect(result.errors[0]?.hint).toBeTruthy();
+  });
+
+  it("does not mind the port that its own flannel has", () => {
+    const host = { udpPorts: [51820], links: ["lo", "flannel-wg"] };
+    const engine = { ...observedHost.engine, containers: [container("kubelet", { "io.tsdeploy.component": "kubelet" })] };
+    const wanted: Wanted = { ...master, ...flannel, networkBackend: "wireguard" };
+    expect(codes(runPreflight("host", { ...observedHost, engine, host: { ...hostFacts, ...host } }, wanted))).toEqual([]);
   });
 
   it("may have no default route if its address is given, but is told what the machine itself then lacks", () => {
