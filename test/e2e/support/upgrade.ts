@@ -32,7 +32,7 @@ export async function bringNext(machine: Machine): Promise<void> {
     docker rm owners-build >/dev/null`);
 }
 
-/** Asks the Service without a pause, until it is stopped. */
+/** Asks the Service without a pause. Nodes have to hear of it first: failures count once it has answered. */
 export class Caller {
   readonly failures: string[] = [];
   answers = 0;
@@ -54,11 +54,15 @@ export class Caller {
         const response = await fetch(url, { signal: AbortSignal.timeout(10_000), headers: { connection: "close" } });
         await response.text();
         if (response.ok) this.answers++;
-        else this.failures.push(`status ${response.status}`);
+        else this.#fail(`status ${response.status}`);
       } catch (error) {
-        this.failures.push(`${new Date().toISOString()} ${String(error)}`);
+        this.#fail(String(error));
       }
     }
+  }
+
+  #fail(how: string): void {
+    if (this.answers > 0) this.failures.push(`${new Date().toISOString()} ${how}`);
   }
 }
 
