@@ -29,8 +29,8 @@ export async function diagnose(engine: ContainerEngine): Promise<string[]> {
 const noise = /"?node "?[^ ]+"? not found"?$/;
 
 /** How Go programs say why they end; a usage text or a stack may follow. etcd says why before its panic. */
-const lastSigh =
-  /^(Error: |panic: |F\d{4} |E\d{4} .*(unknown flag|failed to|invalid)|\{"level":"(fatal|panic)")|unknown flag/;
+const lastSigh = /^(Error: |panic: |F\d{4} |E\d{4} .*(failed to|invalid)|\{"level":"(fatal|panic)")/;
+const unknownFlag = /unknown flag|^flag provided but not defined/;
 
 /** The last lines of a container's log, what it said on ending first, and how to see more. */
 export async function lastWords(
@@ -39,7 +39,7 @@ export async function lastWords(
 ): Promise<string> {
   const log = await engine.containerLogs(container.id, { tail: 200 }).catch(() => "");
   const said = withoutStacks(log.trimEnd().split("\n")).filter((line) => !noise.test(line));
-  const cause = said.filter((line) => lastSigh.test(line)).slice(-2);
+  const cause = said.filter((line) => lastSigh.test(line) || unknownFlag.test(line)).slice(-2);
   const lines = [...new Set([...cause, ...said.slice(-5)])].slice(0, 5);
   return [
     `${container.title} said last:`,

@@ -32,6 +32,8 @@ test("etcd's reason is shown, which stands before a stack and with one", async (
 
 test("a usage text does not hide what was wrong, and what follows a stack is shown", async () => {
   const usage = Array.from({ length: 40 }, (_, n) => `  --flag-${n}  something`);
-  expect(await shown("Error: unknown flag: --x", ...usage)).toContain("Error: unknown flag: --x");
+  for (const error of ["Error: unknown flag: --x", "flag provided but not defined: -x"]) {
+    expect(await shown(error, ...usage)).toContain(error);
+  }
   expect((await shown(...stack, "goodbye")).at(-1)).toBe("goodbye");
 });

@@ -23,7 +23,9 @@ export function triedTable(runs: readonly TriedRun[]): string {
 Each line is a cluster that was made, used and taken down again, with nothing left, on real Kubernetes and Docker.
 \`tsdeploy versions\` calls a version tried if it has a line here. \`npm run test:vm\` adds a line when all has gone well, in
 place of an older one for the same; what it does is in [testing](testing.md). "Test machines" are containers with a Docker of
-their own, which share a kernel. "One virtual machine" is a master alone: nothing between two nodes was tried there.
+their own, which share a kernel. "One virtual machine" is a master alone: nothing between two nodes was tried there. Where
+Debian has no source of a version, it was built from a copy that others publish: minikube's (v1.3), k3s' (v1.17, v1.21) and
+OpenShift's (v1.33 and later), which have few changes of their own.
 
 This file is made from \`src/kubernetes/triedRuns.json\`; nobody edits it.
 
