@@ -252,8 +252,9 @@ function checkBlockers(
 ): Blocker[] {
   const of = (sight: NodeSight, findings: readonly Finding[]): Blocker[] =>
     findings
-      // What is looked through is the old image; the new one has its own checks when it is there.
-      .filter(({ code }) => !code.startsWith("IMAGE_"))
+      // What is looked through is the old image; the new one has its own checks when it is there. A master that was
+      // left half-way may run the new etcd already, from which the old image's is a way back: see etcdBlockers.
+      .filter(({ code }) => !/^(IMAGE_|ETCD_(DOWNGRADE|UPGRADE_))/.test(code))
       .map(({ kind, ...problem }) => ({
         ...problem,
         host: sight.name,

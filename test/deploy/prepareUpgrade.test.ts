@@ -13,6 +13,8 @@ const world = vi.hoisted(() => ({
   use: undefined as Partial<ClusterUse> | undefined,
   etcd: new Map<string, string>(),
   etcdNow: "3.5.26",
+  /** Of the checks of each host. */
+  findings: [] as { kind: string; code: string; message: string }[],
 }));
 
 vi.mock("../../src/deploy/nodeSight.js", () => ({
@@ -43,7 +45,7 @@ vi.mock("../../src/deploy/settleWorker.js", () => ({
   followWorker: (options: unknown) => options,
   wantedOfWorker: () => ({ role: "worker" }),
 }));
-vi.mock("../../src/preflight/runPreflight.js", () => ({ runPreflight: () => ({ errors: [], warnings: [] }) }));
+vi.mock("../../src/preflight/runPreflight.js", () => ({ runPreflight: () => ({ errors: world.findings, warnings: [] }) }));
 
 /** A node of each host that is there, Ready. */
 function cluster(more: Partial<ClusterUse> = {}): Partial<ClusterUse> {
@@ -75,17 +77,21 @@ beforeEach(() => {
   world.unreachable.clear();
   world.etcd.clear();
   world.etcdNow = "3.5.26";
+  world.findings = [];
 });
 
 describe("where an upgrade goes", () => {
   it("is what was said, else what the file says, else the next minor version", async () => {
-    run({ m: "v1.20.2", w: "v1.20.2" });
-    expect((await prepare(undefined, { targetVersion: "v1.22.1" })).plan.target).toBe("v1.22.1");
-    expect((await prepare("v1.21.3")).plan.target).toBe("v1.21.3");
-    expect((await prepare(undefined)).plan.target).toBe("v1.21.0");
+    run({ m: "v1.25.2", w: "v1.25.2" });
+    expect((await prepare(undefined, { targetVersion: "v1.27.1" })).plan.target).toBe("v1.27.1");
+    expect((await prepare("v1.26.3")).plan.target).toBe("v1.26.3");
+    expect((await prepare(undefined)).plan.target).toBe("v1.26.0");
     // Of which the master has an image.
-    world.there.set("m", { version: "v1.20.2", imageVersions: ["v1.21.5", "v1.21.14", "v1.22.0"] });
-    expect((await prepare("v1.20.2")).plan.target).toBe("v1.21.14");
+    world.there.set("m", { version: "v1.25.2", imageVersions: ["v1.26.5", "v1.26.14", "v1.27.0"] });
+    expect((await prepare("v1.25.2")).plan.target).toBe("v1.26.14");
+    // Or that was tried.
+    run({ m: "v1.20.2" });
+    expect((await prepare(undefined)).plan.target).toBe("v1.21.2");
   });
 
   it("is the masters' version while a worker is behind, whatever the file still says", async () => {
@@ -145,6 +151,17 @@ describe("what stands against an upgrade", () => {
     const { blockers, plan } = await prepare(undefined);
     expect(blockers).toMatchObject([{ host: "far", code: "DOCKER_UNREACHABLE", exitCode: 5, unless: "--continue" }]);
     expect(plan.stops).toMatchObject([{ masters: ["m"], workers: ["w"] }]);
+  });
+
+  it("is what a host's checks find, but not of the image that is to be replaced", async () => {
+    run({ m: "v1.33.3" });
+    world.findings = ["SWAP_ON", "IMAGE_UNFIT", "ETCD_DOWNGRADE", "ETCD_UPGRADE_UNSAFE", "FOREIGN_ETCD"].map((code) => ({
+      kind: "conflict",
+      code,
+      message: code,
+    }));
+    const { blockers } = await prepare(undefined, { targetVersion: "v1.34.2" });
+    expect(blockers.map(({ code }) => code)).toEqual(["SWAP_ON", "FOREIGN_ETCD"]);
   });
 
   it("is an etcd that must not follow the one that runs", async () => {
