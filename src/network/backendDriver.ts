@@ -8,7 +8,7 @@ const drivers: { readonly [Backend in NetworkBackend]: string | undefined } = {
 };
 
 interface OwnPorts {
-  /** Of IPv4 and IPv6. */
+  /** Of IPv4, and of IPv6 where the cluster has both. */
   readonly ports: readonly number[];
   /** The interface that is there while flannel has them. */
   readonly link: string;

@@ -15,7 +15,7 @@ export function flannelFindings(observed: ObservedHost, wish: NetworkWish): Find
   return [
     ...bridgeFindings(observed, wish),
     ...otherFlannel(observed),
-    ...takenPorts(observed, wish.networkBackend),
+    ...takenPorts(observed, wish),
     ...missingDriver(observed, wish.networkBackend),
     ...wrongArchitecture(observed, wish.networkBackend),
     ...masterElsewhere(observed, wish),
@@ -39,10 +39,11 @@ function otherFlannel({ engine, host, files }: ObservedHost): Finding[] {
   ];
 }
 
-function takenPorts({ host }: ObservedHost, backend: NetworkBackend): Finding[] {
+function takenPorts({ host }: ObservedHost, { networkBackend: backend, podCidr }: NetworkWish): Finding[] {
   const own = backendPorts(backend);
   if (own === undefined || host.links.includes(own.link)) return [];
   return own.ports
+    .slice(0, podCidr.length)
     .filter((port) => host.udpPorts.includes(port))
     .map((port) => ({
       kind: "conflict",

@@ -255,6 +255,7 @@ describe("the host", () => {
     ["FIREWALL", { firewalls: [{ name: "firewalld", sources: ["10.0.0.0/24"] }] }, {}],
     ["OTHER_FLANNEL", { links: ["lo", "eth0", "flannel.1"] }, flannel],
     ["PORT_TAKEN", { udpPorts: [51820] }, { ...flannel, networkBackend: "wireguard" }],
+    ["PORT_TAKEN", { udpPorts: [51821] }, { ...flannel, ...dual, networkBackend: "wireguard" }],
     ["PORT_TAKEN", { udpPorts: [8285] }, { ...flannel, networkBackend: "udp" }],
     ["NO_BACKEND", { networkDrivers: ["br_netfilter", "tun"] }, flannel],
     ["NO_BACKEND", { networkDrivers: ["br_netfilter", "vxlan"] }, { ...flannel, networkBackend: "udp" }],
@@ -270,11 +271,12 @@ describe("the host", () => {
     expect(result.errors[0]?.hint).toBeTruthy();
   });
 
-  it("does not mind the port that its own flannel has", () => {
+  it("does not mind the port that its own flannel has, nor another's of IPv6 where there is none", () => {
     const host = { udpPorts: [51820], links: ["lo", "flannel-wg"] };
+    const wireguard: Wanted = { ...master, ...flannel, networkBackend: "wireguard" };
+    expect(codes(onHost({ udpPorts: [51821] }, wireguard))).toEqual([]);
     const engine = { ...observedHost.engine, containers: [container("kubelet", { "io.tsdeploy.component": "kubelet" })] };
-    const wanted: Wanted = { ...master, ...flannel, networkBackend: "wireguard" };
-    expect(codes(runPreflight("host", { ...observedHost, engine, host: { ...hostFacts, ...host } }, wanted))).toEqual([]);
+    expect(codes(runPreflight("host", { ...observedHost, engine, host: { ...hostFacts, ...host } }, wireguard))).toEqual([]);
   });
 
   it("may have no default route if its address is given, but is told what the machine itself then lacks", () => {
