@@ -129,8 +129,8 @@ describe("facts", () => {
   });
 
   it("name who listens on one of Kubernetes' ports", async () => {
-    const listen = (address: string): string => `socat ${address} - </dev/null >/dev/null 2>&1 & echo $!`;
-    const servers = await helper.run(`${listen("TCP-LISTEN:10256,reuseaddr")}\n${listen("UDP6-RECV:51820")}`);
+    const listen = (address: string): string => `socat -u ${address} /dev/null >/dev/null 2>&1 & echo $!`;
+    const servers = await helper.run(`${listen("TCP-LISTEN:10256,reuseaddr")}\n${listen("UDP-RECV:51820")}`);
     const pids = servers.stdout.toString().trim().replace("\n", " ");
     try {
       await sh("until ss -ltn | grep -q :10256 && ss -lun | grep -q :51820; do :; done");
