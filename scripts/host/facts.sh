@@ -323,10 +323,11 @@ else
   listeners "$listening"
 fi
 
-# Ports of UDP, those of the kernel's own sockets among them, such as WireGuard's. The first line has no address.
+# Ports of UDP, those of the kernel's own sockets among them, such as WireGuard's. A socket with a peer is a client's, whose
+# port is any. The first line has no address.
 for family in udp udp6; do
-  while read -r _ address _; do
-    [[ $address != *:* ]] || echo "udpPort $((16#${address##*:}))"
+  while read -r _ address peer _; do
+    [[ $address != *:* || $peer != *:0000 ]] || echo "udpPort $((16#${address##*:}))"
   done 2>/dev/null <"/proc/net/$family" || true
 done
 

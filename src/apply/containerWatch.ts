@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { ContainerEngine } from "../docker/containerEngine.js";
+import { diskFull } from "../model/diskFull.js";
 import type { ContainerSummary } from "../model/dockerObjects.js";
 import { TsdeployError } from "../model/errors.js";
 import { kubeletLabels, sandboxName } from "../model/kubeletLabels.js";
@@ -119,7 +120,7 @@ async function crashLoop(
   exitCode: number,
 ): Promise<TsdeployError> {
   const words = await lastWords(engine, { id, name, title: "It" });
-  const hint = /no space left on device|disk quota exceeded/i.test(words)
+  const hint = diskFull.test(words)
     ? "Make room on the host's disk (`df -h` shows where it lacks), and run the command again."
     : "Look at the extra arguments and patches of this run; --keep-on-failure leaves everything for a look.";
   const message = `${what} ends again and again, last with status ${exitCode}\n${words}`;

@@ -1,4 +1,5 @@
 import { pipeline, type Readable, Transform } from "node:stream";
+import { diskFull } from "../model/diskFull.js";
 import type { ImageDetails } from "../model/dockerObjects.js";
 import { TsdeployError } from "../model/errors.js";
 import { type ContainerEngine, EngineError } from "./containerEngine.js";
@@ -24,7 +25,7 @@ export function transferFailure(
   engine: Pick<ContainerEngine, "endpoint">,
 ): unknown {
   if (!(error instanceof EngineError)) return error;
-  if (/no space left on device/i.test(error.message)) {
+  if (diskFull.test(error.message)) {
     return new TsdeployError(
       "environment",
       {

@@ -1,3 +1,4 @@
+import { diskFull } from "../model/diskFull.js";
 import { type ErrorKind, TsdeployError } from "../model/errors.js";
 import type { EngineError } from "./containerEngine.js";
 
@@ -57,7 +58,7 @@ const rules: readonly Rule[] = [
     hint: "Or pull it with Docker 25, push it to a registry of your own, and name that by --image or --registry.",
   },
   {
-    pattern: /no space left on device/i,
+    pattern: diskFull,
     kind: "environment",
     code: "DOCKER_DISK_FULL",
     what: "has no room on that machine",

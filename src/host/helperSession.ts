@@ -11,6 +11,7 @@ import {
 } from "../docker/containerEngine.js";
 import type { ContainerSpec } from "../model/containerSpec.js";
 import { defined } from "../model/defined.js";
+import { diskFull } from "../model/diskFull.js";
 import type { ImageDetails } from "../model/dockerObjects.js";
 import { messageOf, TsdeployError } from "../model/errors.js";
 import type { ExistingFile, HostFacts, InterfaceAddress } from "../model/hostFacts.js";
@@ -329,7 +330,7 @@ class HelperSession implements Helper {
 
 function scriptFailure(name: string, endpoint: string, { exitCode, stderr }: ExecResult): TsdeployError {
   const lines = stderr.trim().split("\n");
-  const noRoom = lines.find((line) => /No space left on device|Disk quota exceeded/.test(line));
+  const noRoom = lines.find((line) => diskFull.test(line));
   if (noRoom !== undefined) {
     return new TsdeployError("failed", {
       code: "HOST_DISK_FULL",

@@ -130,14 +130,16 @@ describe("facts", () => {
 
   it("name who listens on one of Kubernetes' ports", async () => {
     const listen = (address: string): string => `socat -u ${address} /dev/null >/dev/null 2>&1 & echo $!`;
-    const servers = await helper.run(`${listen("TCP-LISTEN:10256,reuseaddr")}\n${listen("UDP-RECV:51820")}`);
-    const pids = servers.stdout.toString().trim().replace("\n", " ");
+    const sockets = ["TCP-LISTEN:10256,reuseaddr", "UDP-RECV:51820", "UDP:127.0.0.1:9,sourceport=51821"];
+    const started = await helper.run(sockets.map(listen).join("\n"));
+    const pids = started.stdout.toString().trim().replaceAll("\n", " ");
     try {
-      await sh("until ss -ltn | grep -q :10256 && ss -lun | grep -q :51820; do :; done");
+      await sh("until ss -ltn | grep -q :10256 && ss -lun | grep -q :51820 && ss -un | grep -q :51821; do :; done");
       const facts = await helper.collectFacts({ dockerRootDir: "/var/lib/docker" });
       const listener = facts.listeningPorts.find(({ port }) => port === 10256);
       expect(listener).toMatchObject({ process: "socat", container: helper.id });
       expect(facts.udpPorts).toContain(51820);
+      expect(facts.udpPorts).not.toContain(51821);
     } finally {
       await helper.run(`kill ${pids}`);
     }
