@@ -6,16 +6,18 @@ usage() {
   cat <<END
 usage: facts.sh DOCKER_ROOT CNI_DIR [PROGRAM[=VERSION]...]
 
-Run in the helper container: host network, host PIDs, privileged, the host's / at /host. CNI_DIR is where the image says
-its CNI plugins are, or empty. PROGRAM is kubelet, etcd, cri-dockerd or coredns: if the image has it, its version is
-printed, and it is asked for it unless the image says its VERSION. Changes nothing.
+Run in the helper container, or in another that has host network, host PIDs and all privileges: the host's / is at
+\$HOST_ROOT, or /host. CNI_DIR is where the image says its CNI plugins are, or empty. PROGRAM is kubelet, etcd,
+cri-dockerd or coredns: if the image has it, its version is printed, and it is asked for it unless the image says its
+VERSION. Changes nothing.
 END
 }
 [[ ${1:-} != --help ]] || { usage && exit; }
 [[ $# -ge 2 ]] || { usage >&2 && exit 2; }
 docker_root=$1 cni_dir=$2
 shift 2
-host=/host
+host=${HOST_ROOT:-/host}
+[[ -d $host ]] || { echo "facts.sh: there is no $host" >&2 && exit 1; }
 
 # ask PROGRAM sets $version, empty if it is not there. Some images have only the single programs, some only hyperkube.
 ask() {
@@ -66,9 +68,9 @@ for tool in ip ss {iptables,ip6tables}-{nft,legacy}-save nft ipset ipvsadm; do
   fi
 done
 if ((${#lacking[@]})); then
-  while read -r tool; do eval "$tool() { chroot $host $tool \"\$@\"; }"; done < <(
+  while read -r tool; do eval "$tool() { chroot \$host $tool \"\$@\"; }"; done < <(
     # shellcheck disable=SC2016
-    chroot $host sh -c 'for tool; do ! command -v "$tool" >/dev/null || echo "$tool"; done' sh "${lacking[@]}"
+    chroot "$host" sh -c 'for tool; do ! command -v "$tool" >/dev/null || echo "$tool"; done' sh "${lacking[@]}"
   )
 fi
 

@@ -7,7 +7,7 @@ import { acceptedNode, isMasterOptions, parseAcceptedOptions } from "../config/a
 import { type AddonState, addonStates } from "../deploy/addonStates.js";
 import { componentsOf } from "../deploy/components.js";
 import { apiByKubeconfig } from "../deploy/hostApi.js";
-import { type LookedAtHost, withHelper } from "../deploy/withHelper.js";
+import { type LookedAtHost, withLook } from "../deploy/withHelper.js";
 import type { ContainerSummary } from "../model/dockerObjects.js";
 import { familiesText } from "../model/addressRanges.js";
 import { defined } from "../model/defined.js";
@@ -41,41 +41,43 @@ export async function status(options: StatusOptions, context: RunContext): Promi
     const { hosts, watch, output } = options;
     return watch === true ? watchStatus(hosts, output, context) : clusterStatus(hosts, context);
   }
-  return withHelper(options, context, async (host) => {
-    const { helper } = host;
-    const [files, nowMs, addresses] = await Promise.all([helper.readFiles(), helper.clockMs(), helper.addresses()]);
-    const components = componentsOf(host.containers);
-    const first = host.containers.find(isOurs);
-    const certificates = certificateExpiries(files);
-    const cluster = await lookAtCluster(host, files, options, context);
-    const data = {
-      cluster: first?.labels[labels.cluster],
-      role: first?.labels[labels.role],
-      version: first?.labels[labels.version],
-      apiserver: cluster.server,
-      health: cluster.health,
-      address: addressOf(files, addresses),
-      components: [...components].map(([component, { name, state, status: text, image }]) => ({
-        component,
-        container: name,
-        image,
-        state,
-        status: text,
-      })),
-      certificates: certificates.map(({ name, path, notAfterMs }) => ({
-        name,
-        path,
-        expires: new Date(notAfterMs).toISOString(),
-      })),
-      nodes: cluster.nodes?.map(rowOf),
-      upgrade: progressOf(cluster, first),
-      routes: neededRoutes(files, cluster.nodes),
-      addons: cluster.addons,
-    };
-    const { endpoint } = host.engine;
-    const { routes, address } = data;
-    return { data, text: describe({ first, components, certificates, cluster, routes, address, nowMs, endpoint }) };
-  });
+  return withLook(options, context, (host) => statusOf(host, options, context));
+}
+
+async function statusOf(host: LookedAtHost, options: StatusOptions, context: RunContext): Promise<CommandResult> {
+  const { helper } = host;
+  const [files, nowMs, addresses] = await Promise.all([helper.readFiles(), helper.clockMs(), helper.addresses()]);
+  const components = componentsOf(host.containers);
+  const first = host.containers.find(isOurs);
+  const certificates = certificateExpiries(files);
+  const cluster = await lookAtCluster(host, files, options, context);
+  const data = {
+    cluster: first?.labels[labels.cluster],
+    role: first?.labels[labels.role],
+    version: first?.labels[labels.version],
+    apiserver: cluster.server,
+    health: cluster.health,
+    address: addressOf(files, addresses),
+    components: [...components].map(([component, { name, state, status: text, image }]) => ({
+      component,
+      container: name,
+      image,
+      state,
+      status: text,
+    })),
+    certificates: certificates.map(({ name, path, notAfterMs }) => ({
+      name,
+      path,
+      expires: new Date(notAfterMs).toISOString(),
+    })),
+    nodes: cluster.nodes?.map(rowOf),
+    upgrade: progressOf(cluster, first),
+    routes: neededRoutes(files, cluster.nodes),
+    addons: cluster.addons,
+  };
+  const { endpoint } = host.engine;
+  const { routes, address } = data;
+  return { data, text: describe({ first, components, certificates, cluster, routes, address, nowMs, endpoint }) };
 }
 
 interface ClusterView {

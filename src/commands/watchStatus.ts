@@ -7,7 +7,7 @@ import { statusCells, type StatusRow, statusRows, statusTable } from "./clusterS
 
 /**
  * Between two looks. A look compares each host with the file, for which there is no event of Docker's or Kubernetes',
- * and starts a helper there: so hosts are looked at for a fifth of the time at most.
+ * and runs a script there: so hosts are looked at for a fifth of the time at most.
  */
 const leastPauseMs = 5_000;
 const pausePerLook = 4;

@@ -4,17 +4,17 @@ import { KubernetesClient } from "../api/kubernetesClient.js";
 import type { Helper } from "../host/helperSession.js";
 import { TsdeployError } from "../model/errors.js";
 import type { ExistingFile } from "../model/hostFacts.js";
-import { apiserverPort, paths } from "../model/hostLayout.js";
+import { apiserverPort, helperHostRoot, paths } from "../model/hostLayout.js";
 import type { ClusterIdentity } from "../model/identity.js";
 import type { NodeOptions } from "../model/options.js";
 
 /** A link's absolute target is meant from the host's root. */
-const readThroughLinks = `file=$1
-while [[ -L /host$file ]]; do
-  link=$(readlink "/host$file")
+const readThroughLinks = `file=$1 host=\${HOST_ROOT:-${helperHostRoot}}
+while [[ -L $host$file ]]; do
+  link=$(readlink "$host$file")
   if [[ $link == /* ]]; then file=$link; else file=\${file%/*}/$link; fi
 done
-cat -- "/host$file"`;
+cat -- "$host$file"`;
 
 /**
  * How long one answer may take in waits that may take `timeoutMs` each: a request that gets lost must be made again in

@@ -2,6 +2,7 @@ import type { ContainerEngine } from "../docker/containerEngine.js";
 import { withContainersNow } from "../host/containersNow.js";
 import { collectEngineFacts } from "../host/engineFacts.js";
 import { type Helper, openHelper } from "../host/helperSession.js";
+import { kubeletToLookThrough } from "../host/lookThrough.js";
 import type { ImageChoice } from "../image/chooseImage.js";
 import { ensureImage } from "../image/ensureImage.js";
 import { defined } from "../model/defined.js";
@@ -54,6 +55,7 @@ export async function openSession(input: OpenSessionInput): Promise<HostSession>
   const opening = openHelper(engine, input.image.reference, {
     ...defined({ clusterName }),
     lock: lockOf(role, options, context),
+    ...(options.dryRun && { through: kubeletToLookThrough(input.engineFacts.containers, image.id) }),
     // A run that changes the host may have to undo mounts.
     ...(!options.dryRun && { propagation: "rshared" as const }),
     report: context.report,
@@ -87,13 +89,12 @@ export async function observeHost({
   readonly check: (facts: EngineFacts) => void;
 }): Promise<ObservedHost> {
   const { dockerRootDir } = before.info;
-  const [engineFacts, host, files] = await Promise.all([
+  const [engineFacts, { host, files }] = await Promise.all([
     collectEngineFacts(engine).then((facts) => {
       check(facts);
       return facts;
     }),
-    helper.collectFacts({ dockerRootDir, imageLabels: image.labels, signal: context.signal }),
-    helper.readFiles(),
+    helper.look({ dockerRootDir, imageLabels: image.labels, signal: context.signal }),
   ]);
   // One that was listed before the host was looked at may have been removed since.
   const containers = [...before.containers, ...engineFacts.containers];

@@ -32,7 +32,7 @@ import { contextOf, failureOf, type HostFailure, inPool, looksAtOnce } from "./m
 import { wantedOfMaster } from "./settleMaster.js";
 import { wantedOfWorker } from "./settleWorker.js";
 import { withEngine } from "./withEngine.js";
-import { withHelperOn } from "./withHelper.js";
+import { withLookOn } from "./withHelper.js";
 
 /** A host of the file, as a look that changed nothing has found it. */
 export interface LookedAt<Host extends ClusterHost = ClusterHost> extends SeenHost {
@@ -214,7 +214,7 @@ async function lookAtFurther(...[engine, host, cluster, context]: Parameters<See
 /** Undefined where no API server answers. */
 async function runningCluster(engine: ContainerEngine, context: RunContext): Promise<RunningCluster | undefined> {
   try {
-    return await withHelperOn(engine, context, async ({ helper }) =>
+    return await withLookOn(engine, context, async ({ helper }) =>
       askNodes(helper, await helper.readFiles(), context),
     );
   } catch {

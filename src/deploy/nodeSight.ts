@@ -2,6 +2,7 @@ import { compare } from "semver";
 import { acceptedNode, isMasterOptions, parseAcceptedOptions, parseAcceptedWorkerOptions } from "../config/acceptedOptions.js";
 import { collectEngineFacts } from "../host/engineFacts.js";
 import { openHelper } from "../host/helperSession.js";
+import { kubeletToLookThrough } from "../host/lookThrough.js";
 import { saidVersion } from "../image/versionOfImage.js";
 import type { ClusterHost } from "../model/clusterHosts.js";
 import { TsdeployError } from "../model/errors.js";
@@ -60,13 +61,13 @@ async function look({ role, options }: ClusterHost, context: RunContext): Promis
     if (found !== role) throw otherRole(engine.endpoint, found ?? "?", role);
     const image = await engine.inspectImage(kubelet.imageId);
     if (!image) throw new Error(`Docker has no image of the container ${kubelet.name}`);
-    const helper = await openHelper(engine, kubelet.imageId, { report: context.report });
+    const through = kubeletToLookThrough(engineFacts.containers, kubelet.imageId);
+    const helper = await openHelper(engine, kubelet.imageId, { through, report: context.report });
     try {
       const { dockerRootDir } = engineFacts.info;
       const { signal } = context;
-      const [host, files, images, namedVersion] = await Promise.all([
-        helper.collectFacts({ dockerRootDir, imageLabels: image.labels, signal }),
-        helper.readFiles(),
+      const [{ host, files }, images, namedVersion] = await Promise.all([
+        helper.look({ dockerRootDir, imageLabels: image.labels, signal }),
         engine.listImages([imageLabels.pause]),
         options.image === undefined ? undefined : saidVersion(engine, options.image, options.registryMirrors),
       ]);

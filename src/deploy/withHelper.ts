@@ -1,5 +1,6 @@
 import type { ContainerEngine } from "../docker/containerEngine.js";
 import { type Helper, openHelper } from "../host/helperSession.js";
+import { kubeletToLookThrough } from "../host/lookThrough.js";
 import { helperImage } from "../image/helperImage.js";
 import type { ContainerSummary } from "../model/dockerObjects.js";
 import { TsdeployError } from "../model/errors.js";
@@ -13,7 +14,7 @@ export interface LookedAtHost {
   readonly containers: readonly ContainerSummary[];
 }
 
-/** For commands that look at a host, or speak to its cluster, and change nothing on it. */
+/** For commands that speak to a host's cluster, for as long as it takes, and change nothing on the host itself. */
 export async function withHelper<T>(
   options: CommonOptions,
   context: RunContext,
@@ -22,16 +23,34 @@ export async function withHelper<T>(
   return withEngine(options, context, (engine) => withHelperOn(engine, context, use));
 }
 
+/** For a short look at a host: through its kubelet's container, if there is one. */
+export async function withLook<T>(
+  options: CommonOptions,
+  context: RunContext,
+  use: (host: LookedAtHost) => Promise<T>,
+): Promise<T> {
+  return withEngine(options, context, (engine) => withLookOn(engine, context, use));
+}
+
 /** The same by a connection that is open. */
-export async function withHelperOn<T>(
+export async function withLookOn<T>(
   engine: ContainerEngine,
   context: RunContext,
   use: (host: LookedAtHost) => Promise<T>,
 ): Promise<T> {
+  return withHelperOn(engine, context, use, kubeletToLookThrough);
+}
+
+async function withHelperOn<T>(
+  engine: ContainerEngine,
+  context: RunContext,
+  use: (host: LookedAtHost) => Promise<T>,
+  through?: typeof kubeletToLookThrough,
+): Promise<T> {
   const containers = await engine.listContainers();
   const image = await helperImage(engine, containers);
   if (image === undefined) throw nothingHere(engine);
-  const helper = await openHelper(engine, image, { report: context.report });
+  const helper = await openHelper(engine, image, { through: through?.(containers, image), report: context.report });
   try {
     return await use({ engine, helper, containers });
   } finally {

@@ -26,6 +26,7 @@ import { parseAddress, parseClock, parseHostFacts } from "./parseHostFacts.js";
 /**
  * The helper container of one run: everything on the host beside Docker's own API goes through it. When it ends with
  * Docker, another one takes its place and the script that was under way is run again: scripts have to be idempotent.
+ * A script finds the host's root at `${HOST_ROOT:-/host}`.
  */
 export interface Helper {
   /** Of the container at this moment. */
@@ -39,6 +40,8 @@ export interface Helper {
   runHostScript(name: HostScript, args?: readonly string[], options?: HelperRunOptions): Promise<ExecResult>;
   /** The second tier of facts. */
   collectFacts(options: CollectFactsOptions): Promise<HostFacts>;
+  /** The second tier of facts, and all files that `readFiles` reads, for the price of one program. */
+  look(options: CollectFactsOptions): Promise<HostLook>;
   /** The host's clock, milliseconds since 1970. */
   clockMs(): Promise<number>;
   /** Global IPv4 addresses of the host. */
@@ -59,6 +62,11 @@ export interface Helper {
    * warning. The container ends as well when this process dies.
    */
   close(): Promise<void>;
+}
+
+export interface HostLook {
+  readonly host: HostFacts;
+  readonly files: Map<string, ExistingFile>;
 }
 
 export interface HelperRunOptions {
@@ -82,15 +90,26 @@ export interface HelperOptions {
   readonly propagation?: "rslave" | "rshared";
   /** For runs that change the host: this helper holds the host's lock for as long as it runs. */
   readonly lock?: HostLock | undefined;
+  /**
+   * For runs that only look: a container of ours that runs already, privileged and in the host's own namespaces.
+   * Scripts run in it, which spares Docker a container. When one fails there, a helper is started after all.
+   */
+  readonly through?: string | undefined;
   /** Default: the lock's. */
   readonly report?: Report;
 }
+
+/** Where the host's root is in a container that has not bound it, but sees the host's processes. */
+const rootOfFirstProcess = "/proc/1/root";
 
 /** Begins the name of the folder, beside their targets, where a run's new files lie before they are renamed. */
 const stagingPrefix = ".tsdeploy-new";
 
 /** Type and permissions of a symbolic link, as `ExistingFile` has them. */
 const symlinkMode = 0o120777;
+
+/** What of the host's files an earlier run may have written. */
+const readPaths = [paths.kubernetes, ...cniConfigFiles];
 
 /** How long the end of the container may take. */
 const closeMs = 10_000;
@@ -108,7 +127,7 @@ export async function openHelper(
   options: HelperOptions = {},
 ): Promise<Helper> {
   const session = new HelperSession(engine, image, options);
-  await session.open();
+  if (options.through === undefined) await session.open();
   return session;
 }
 
@@ -119,7 +138,9 @@ class HelperSession implements Helper {
   readonly #engine: ContainerEngine;
   readonly #image: string;
   readonly #options: HelperOptions;
+  /** Our own; undefined while another one serves. */
   #container: AttachedContainer | undefined;
+  #opening: Promise<void> | undefined;
   /** Aborts when our connection to the container has ended, and so the container, or soon. */
   #ended = new AbortController().signal;
   #forget: (() => void) | undefined;
@@ -132,7 +153,7 @@ class HelperSession implements Helper {
   }
 
   get id(): string {
-    return this.#container?.id ?? "";
+    return this.#container?.id ?? this.#options.through ?? "";
   }
 
   async open(): Promise<void> {
@@ -153,19 +174,26 @@ class HelperSession implements Helper {
   }
 
   async collectFacts(options: CollectFactsOptions): Promise<HostFacts> {
-    const { dockerRootDir, imageLabels: labels = {}, signal } = options;
-    const versions = Object.entries(labelledVersions(labels));
-    const programs = versions.map(([program, version]) => (version === undefined ? program : `${program}=${version}`));
-    const args = [dockerRootDir, labels[imageLabels.cni] ?? "", ...programs];
-    const [{ stdout }, container] = await Promise.all([
-      this.runHostScript("facts", args, signal === undefined ? {} : { signal }),
-      this.#surviving(async () => {
-        const container = await this.#engine.inspectContainer(this.id);
-        if (!container) throw new EngineError(404, `No such container: ${this.id}`);
-        return container;
-      }),
+    const [{ stdout }, ipcMode] = await Promise.all([
+      this.runHostScript("facts", factsArguments(options), defined({ signal: options.signal })),
+      this.#ipcMode(),
     ]);
-    return { ...parseHostFacts(stdout.toString()), defaultIpcMode: container.ipcMode };
+    return this.#hostFacts(stdout, ipcMode, options);
+  }
+
+  async look(options: CollectFactsOptions): Promise<HostLook> {
+    const [facts, readFiles] = await Promise.all([hostScript("facts"), hostScript("read-files")]);
+    const forFacts = factsArguments(options);
+    const args = [facts, String(forFacts.length), ...forFacts, readFiles, ...readPaths];
+    const [{ stdout }, ipcMode] = await Promise.all([
+      this.runHostScript("look", args, defined({ signal: options.signal })),
+      this.#ipcMode(),
+    ]);
+    // Every other line has a key and a value.
+    const between = "\nfiles\n";
+    const end = stdout.indexOf(between);
+    const host = this.#hostFacts(stdout.subarray(0, end), ipcMode, options);
+    return { host, files: await unpack(stdout.subarray(end + between.length)) };
   }
 
   async clockMs(): Promise<number> {
@@ -176,14 +204,14 @@ class HelperSession implements Helper {
 
   async addresses(): Promise<InterfaceAddress[]> {
     // What an image lacks, the host may have.
-    const ip = `if command -v ip >/dev/null; then ip "$@"; else chroot ${helperHostRoot} ip "$@"; fi`;
+    const ip = `if command -v ip >/dev/null; then ip "$@"; else chroot "\${HOST_ROOT:-${helperHostRoot}}" ip "$@"; fi`;
     const script = `ip_() { ${ip}; }; ip_ -4 -o addr show scope global | while read -r _ name _ cidr _; do echo $name $cidr; done`;
     const { stdout } = await this.run(script);
     return stdout.toString().split("\n").filter(Boolean).map(parseAddress);
   }
 
   async readFiles(): Promise<Map<string, ExistingFile>> {
-    const { stdout } = await this.runHostScript("read-files", [paths.kubernetes, ...cniConfigFiles]);
+    const { stdout } = await this.runHostScript("read-files", readPaths);
     return unpack(stdout);
   }
 
@@ -222,8 +250,9 @@ class HelperSession implements Helper {
   async close(): Promise<void> {
     this.#forget?.();
     const container = this.#container;
-    if (this.#isClosed || !container) return;
+    if (this.#isClosed) return;
     this.#isClosed = true;
+    if (!container) return;
     container.stdin.end();
     const timer = new AbortController();
     const late = delay(closeMs, undefined, { signal: timer.signal }).then(() => {
@@ -239,6 +268,21 @@ class HelperSession implements Helper {
       timer.abort();
       late.catch(() => undefined);
     }
+  }
+
+  /** Docker's own for who asks for none. */
+  async #ipcMode(): Promise<string> {
+    return this.#surviving(async () => {
+      const container = await this.#engine.inspectContainer(this.id);
+      if (!container) throw new EngineError(404, `No such container: ${this.id}`);
+      return container.ipcMode;
+    });
+  }
+
+  #hostFacts(printed: Buffer, defaultIpcMode: string, { imageLabels: labels = {} }: CollectFactsOptions): HostFacts {
+    // In a container that is there already the host's may lie over the image's own.
+    const cni = this.#options.through === undefined ? undefined : labels[imageLabels.cni];
+    return { ...parseHostFacts(printed.toString()), ...defined({ imageCniDir: cni }), defaultIpcMode };
   }
 
   /** Its program has no more input, so it ends, and Docker removes it; one that does not end is killed. */
@@ -301,8 +345,14 @@ class HelperSession implements Helper {
 
   /** Whether there is another helper now in place of that one; starts it, if that one is no more. */
   async #isReplaced(id: string): Promise<boolean> {
+    if (this.#isClosed) return false;
+    if (!this.#container) {
+      this.#opening ??= this.open();
+      await this.#opening;
+      return true;
+    }
     const { outages } = this.#engine;
-    if (!outages || this.#isClosed) return false;
+    if (!outages) return false;
     const container = await this.#engine.inspectContainer(id);
     // Looking may have taken a restart of Docker, and brought another helper.
     if (this.id === id && (this.#ended.aborted || container?.running !== true)) await outages.recover();
@@ -316,7 +366,8 @@ class HelperSession implements Helper {
     options: HelperRunOptions,
   ): Promise<ExecResult> {
     return this.#surviving(async () => {
-      const argv = ["bash", "-c", script, name, ...args];
+      const root = this.#container ? "" : `export HOST_ROOT=${rootOfFirstProcess}\n`;
+      const argv = ["bash", "-c", `${root}${script}`, name, ...args];
       // Docker 20.10 leaves the streams of a program open whose container was removed.
       const signal = options.signal ? AbortSignal.any([options.signal, this.#ended]) : this.#ended;
       const result = await this.#engine.exec(this.id, argv, { ...options, signal }).catch((error: unknown) => {
@@ -326,6 +377,12 @@ class HelperSession implements Helper {
       return result;
     });
   }
+}
+
+function factsArguments({ dockerRootDir, imageLabels: labels = {} }: CollectFactsOptions): string[] {
+  const versions = Object.entries(labelledVersions(labels));
+  const programs = versions.map(([program, version]) => (version === undefined ? program : `${program}=${version}`));
+  return [dockerRootDir, labels[imageLabels.cni] ?? "", ...programs];
 }
 
 function scriptFailure(name: string, endpoint: string, { exitCode, stderr }: ExecResult): TsdeployError {

@@ -13,8 +13,11 @@ import { clusterConfig } from "../kubernetes/clusterConfig.js";
 import { identityRequest } from "../pki/identityRequest.js";
 
 const host = vi.hoisted((): { current?: LookedAtHost } => ({}));
+type Use = (on: unknown) => unknown;
+const useHost = vi.hoisted(() => (_options: unknown, _context: unknown, use: Use) => use(host.current));
 vi.mock("../../src/deploy/withHelper.js", () => ({
-  withHelper: (_options: unknown, _context: unknown, use: (on: unknown) => unknown) => use(host.current),
+  withHelper: useHost,
+  withLook: useHost,
 }));
 
 const dayMs = 24 * 60 * 60 * 1000;

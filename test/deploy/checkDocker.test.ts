@@ -27,8 +27,7 @@ function check({ info = {}, containers = [], host = {}, ...image }: Docker) {
   const close = vi.fn(() => Promise.resolve());
   const events: ReportEvent[] = [];
   openHelper.mockResolvedValue({
-    collectFacts: () => Promise.resolve({ ...hostFacts, ...host }),
-    readFiles: () => Promise.resolve(new Map()),
+    look: () => Promise.resolve({ host: { ...hostFacts, ...host }, files: new Map() }),
     close,
   });
   const engine = {

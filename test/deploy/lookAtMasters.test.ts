@@ -41,7 +41,7 @@ vi.mock("../../src/deploy/withEngine.js", () => ({
   },
 }));
 vi.mock("../../src/deploy/withHelper.js", () => ({
-  withHelperOn: ({ endpoint }: { endpoint: string }, _: unknown, use: (host: unknown) => unknown) =>
+  withLookOn: ({ endpoint }: { endpoint: string }, _: unknown, use: (host: unknown) => unknown) =>
     world.answers.has(endpoint)
       ? use({ helper: { readFiles: () => Promise.resolve(new Map([["name", endpoint]])) } })
       : Promise.reject(new Error("no API server")),

@@ -308,6 +308,59 @@ describe("a helper", () => {
   });
 });
 
+describe("a look through a container of ours that runs", () => {
+  let kubelet: string;
+
+  beforeAll(async () => {
+    const namespaces = "--privileged --net host --pid host --cgroupns host -v /opt:/opt -v /run:/run";
+    kubelet = await sh(`docker run -d --rm --name as-a-kubelet ${namespaces} ${hyperkube} sleep infinity`);
+    return () => sh("docker rm -f as-a-kubelet");
+  });
+
+  it("shows what one through a helper shows, files and all, and starts no container", async () => {
+    await sh(`
+      rm -rf /etc/kubernetes && mkdir -p /etc/kubernetes/pki /srv/pods /opt/cni/bin
+      echo A >/etc/kubernetes/pki/a.crt
+      ln -s /srv/pods /etc/kubernetes/manifests-multi
+      echo B >/srv/b && ln -s /srv/b /etc/kubernetes/b && cp /bin/true /opt/cni/bin/loopback`);
+    try {
+      const imageLabels = (await engine.inspectImage(hyperkube))?.labels ?? {};
+      const options = { dockerRootDir: "/var/lib/docker", imageLabels };
+      const before = (await engine.listContainers()).map(({ id }) => id);
+      const other = await openHelper(engine, hyperkube, { through: kubelet });
+      expect(other.id).toBe(kubelet);
+      const through = await other.look(options);
+      expect((await engine.listContainers()).map(({ id }) => id)).toEqual(before);
+      await other.close();
+      const own = await helper.look(options);
+      const timeless = ({ host, files }: typeof own): object => ({
+        files,
+        host: { ...host, clockMs: 0, diskFreeBytes: Object.keys(host.diskFreeBytes) },
+      });
+      expect(timeless(through)).toEqual(timeless(own));
+      expect(own.files).toEqual(await helper.readFiles());
+      expect(own.files.get("/etc/kubernetes/pki/a.crt")?.content).toBe("A\n");
+      expect(own.host.symlinks).toContainEqual({ path: "/etc/kubernetes/manifests-multi", target: "/srv/pods" });
+    } finally {
+      await sh("rm -rf /etc/kubernetes /srv/* /opt/cni");
+    }
+  });
+
+  it("leaves no program behind in it when the run is killed that has a connection", async () => {
+    const child = spawn("node_modules/.bin/vite-node", [
+      "test/integration/support/holdHelper.ts",
+      engine.endpoint,
+      hyperkube,
+      kubelet,
+    ]);
+    await once(child.stdout, "data");
+    const programs = (): Promise<string> => sh("docker top as-a-kubelet -eo pid,comm | sed 1d | tr -s ' ' | cut -d ' ' -f 2 | sort | paste -sd ' '");
+    expect(await programs()).toBe("sleep socat");
+    child.kill("SIGKILL");
+    await vi.waitUntil(async () => (await programs()) === "sleep", { timeout: 10_000 });
+  });
+});
+
 describe("a host whose mounts are private", () => {
   it("still gets a helper, which tells that it will not do", async () => {
     await sh("mount --make-rprivate /");
