@@ -43,16 +43,18 @@ clock() {
   now=${now/./}
 }
 
-# poll COMMAND ARGUMENT... until it succeeds: ten times a second, and at first more often, but most of the time it is quiet.
-# On a slow machine five programs that ask for the API server ten times a second would keep that from starting.
+# poll TIMES COMMAND ARGUMENT... until it succeeds: ten times a second, and at first more often, but for TIMES as long as a
+# try takes it is quiet. On a slow machine five programs that ask for the API server ten times a second would keep that
+# from starting.
 poll() {
-  local now began pause=0 least=2 text
+  local times=$1 now began pause=0 least=2 text
+  shift
   clock
   began=$now
   until "$@"; do
     clock
-    # Four times as long as the try took, with all that is around it: that it waited longer than it wanted to.
-    pause=$((4 * (10#$now - 10#$began - pause)))
+    # With all that is around the try: that it waited longer than it wanted to.
+    pause=$((times * (10#$now - 10#$began - pause)))
     began=$now
     ((pause >= least)) || pause=$least
     ((least >= 10)) || least=$((least + 1))
@@ -333,11 +335,11 @@ done
 for writer in "${writers[@]}"; do $writer; done
 if ((${#writers[@]} + ${#late_writers[@]})); then guard_rules & fi
 
-for file in "${files[@]}"; do poll has_content "$file"; done
-for address in "${tcp[@]}"; do poll accepts "$address"; done
-for url in "${api[@]}"; do poll is_healthy "$url"; done
+for file in "${files[@]}"; do poll 4 has_content "$file"; done
+for address in "${tcp[@]}"; do poll 4 accepts "$address"; done
+for url in "${api[@]}"; do poll 10 is_healthy "$url"; done
 for socket in "${sockets[@]}"; do
-  poll answers "$socket"
+  poll 4 answers "$socket"
   first=$(identity "$socket")
   kill_without "$socket" "$first" &
 done

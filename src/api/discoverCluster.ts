@@ -8,6 +8,7 @@ import type { JoinToken } from "../model/identity.js";
 import { bootstrapToken, pinnedCertificate } from "../pki/joinToken.js";
 import { readCertificate } from "../pki/readCertificate.js";
 import { ApiError, apiFault, caMismatch, notKubernetes, tokenRefused } from "./apiFault.js";
+import { EarlyConnection } from "./earlyConnection.js";
 import { KubernetesClient, type RequestOptions } from "./kubernetesClient.js";
 
 export interface DiscoverOptions extends RequestOptions {
@@ -38,10 +39,16 @@ export interface DiscoveredCluster {
 export async function discoverCluster(options: DiscoverOptions): Promise<DiscoveredCluster> {
   const { token, apiserver } = options;
   const server = `https://${apiserver}`;
-  const caPem = await discoverCa(server, options);
+  // The CA comes by a connection that nobody has verified; the rest by another one.
+  const verified = new EarlyConnection(options.connect);
+  const caPem = await discoverCa(server, options).catch((error: unknown) => {
+    verified.drop();
+    throw error;
+  });
 
   const credentials = { token: bootstrapToken(token) };
-  const client = new KubernetesClient({ ...clientOptions(server, options), caPem, credentials });
+  const { connect } = verified;
+  const client = new KubernetesClient({ ...clientOptions(server, { ...options, connect }), caPem, credentials });
   try {
     return { caPem, config: parseClusterConfig(await client.get(clusterConfigPath, options)), client };
   } catch (error) {

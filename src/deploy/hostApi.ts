@@ -1,4 +1,4 @@
-import type { Duplex } from "node:stream";
+import { EarlyConnection } from "../api/earlyConnection.js";
 import { fromKubeconfig, type FromKubeconfigOptions } from "../api/fromKubeconfig.js";
 import { KubernetesClient } from "../api/kubernetesClient.js";
 import type { Helper } from "../host/helperSession.js";
@@ -58,34 +58,24 @@ export async function apiByKubeconfig(
     const { stdout } = await helper.run(readThroughLinks, [name]);
     return stdout.toString();
   };
-  let early: Promise<Duplex> | undefined;
+  let early: EarlyConnection | undefined;
   try {
     return await fromKubeconfig({
       ...more,
       path: `${path} on the host`,
       text: file.content,
-      connect: async (host, port) => {
-        const first = early;
-        early = undefined;
-        return first ?? helper.openTcp(host, port);
-      },
+      connect: async (host, port) => early?.connect() ?? helper.openTcp(host, port),
       // The kubelet's own certificate lies outside /etc/kubernetes and is replaced by itself.
       readFile: async (name, host, port) => {
         // Reading takes as long as connecting.
-        if (read.size === 0) {
-          early = helper.openTcp(host, port);
-          early.catch(() => undefined);
-        }
+        early ??= new EarlyConnection(() => helper.openTcp(host, port));
         const content = read.get(name) ?? readFile(name);
         read.set(name, content);
         return content;
       },
     });
   } catch (error) {
-    void early?.then(
-      (stream) => stream.destroy(),
-      () => undefined,
-    );
+    early?.drop();
     throw error;
   }
 }

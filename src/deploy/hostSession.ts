@@ -1,7 +1,7 @@
 import type { ContainerEngine } from "../docker/containerEngine.js";
 import { withContainersNow } from "../host/containersNow.js";
 import { collectEngineFacts } from "../host/engineFacts.js";
-import { type Helper, openHelper } from "../host/helperSession.js";
+import { type Helper, openHelper, prepareLook } from "../host/helperSession.js";
 import { kubeletToLookThrough } from "../host/lookThrough.js";
 import type { ImageChoice } from "../image/chooseImage.js";
 import { ensureImage } from "../image/ensureImage.js";
@@ -48,13 +48,16 @@ export interface OpenSessionInput {
 export async function openSession(input: OpenSessionInput): Promise<HostSession> {
   const { engine, version, wanted, options, context } = input;
   const { architecture } = input.engineFacts.version;
+  const { dockerRootDir } = input.engineFacts.info;
   const image = await ensureImage(engine, input.image, { ...options, version, architecture, context });
   checkTier(runPreflight("image", { engine: input.engineFacts, image }, wanted), context);
 
+  const look = await prepareLook({ dockerRootDir, imageLabels: image.labels });
   const { clusterName, role } = wanted;
   const opening = openHelper(engine, input.image.reference, {
     ...defined({ clusterName }),
     lock: lockOf(role, options, context),
+    look,
     ...(options.dryRun && { through: kubeletToLookThrough(input.engineFacts.containers, image.id) }),
     // A run that changes the host may have to undo mounts.
     ...(!options.dryRun && { propagation: "rshared" as const }),

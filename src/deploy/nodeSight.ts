@@ -1,7 +1,7 @@
 import { compare } from "semver";
 import { acceptedNode, isMasterOptions, parseAcceptedOptions, parseAcceptedWorkerOptions } from "../config/acceptedOptions.js";
 import { collectEngineFacts } from "../host/engineFacts.js";
-import { openHelper } from "../host/helperSession.js";
+import { openHelper, prepareLook } from "../host/helperSession.js";
 import { kubeletToLookThrough } from "../host/lookThrough.js";
 import { saidVersion } from "../image/versionOfImage.js";
 import type { ClusterHost } from "../model/clusterHosts.js";
@@ -62,12 +62,12 @@ async function look({ role, options }: ClusterHost, context: RunContext): Promis
     const image = await engine.inspectImage(kubelet.imageId);
     if (!image) throw new Error(`Docker has no image of the container ${kubelet.name}`);
     const through = kubeletToLookThrough(engineFacts.containers, kubelet.imageId);
-    const helper = await openHelper(engine, kubelet.imageId, { through, report: context.report });
+    const look = { dockerRootDir: engineFacts.info.dockerRootDir, imageLabels: image.labels, signal: context.signal };
+    const how = { through, look: await prepareLook(look), report: context.report };
+    const helper = await openHelper(engine, kubelet.imageId, how);
     try {
-      const { dockerRootDir } = engineFacts.info;
-      const { signal } = context;
       const [{ host, files }, images, namedVersion] = await Promise.all([
-        helper.look({ dockerRootDir, imageLabels: image.labels, signal }),
+        helper.look(look),
         engine.listImages([imageLabels.pause]),
         options.image === undefined ? undefined : saidVersion(engine, options.image, options.registryMirrors),
       ]);

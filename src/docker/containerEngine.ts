@@ -77,8 +77,16 @@ export interface ContainerEngine {
   containerLogs(id: string, options: { tail: number }): Promise<string>;
   /** Both streams as they come, decoded, until the container ends or the signal aborts. */
   followLogs(id: string, options: { tail: number; signal: AbortSignal }): Promise<Readable>;
-  /** Creates and starts a container whose standard input stays open for as long as our connection lives. */
-  runAttached(name: string, spec: ContainerSpec): Promise<AttachedContainer>;
+  /**
+   * Creates and starts a container whose standard input stays open for as long as our connection lives.
+   *
+   * @param onOutput gets what it says, from the beginning; Docker then keeps no log of it
+   */
+  runAttached(
+    name: string,
+    spec: ContainerSpec,
+    onOutput?: (chunk: Buffer, stream: "stdout" | "stderr") => void,
+  ): Promise<AttachedContainer>;
 
   /** Runs a program in a running container; `stdin`, if given, is written whole (it is not closed reliably). */
   exec(id: string, argv: readonly string[], options?: { stdin?: Buffer; signal?: AbortSignal }): Promise<ExecResult>;

@@ -260,9 +260,17 @@ class DockerEngine implements ContainerEngine {
     return output;
   }
 
-  async runAttached(name: string, spec: ContainerSpec): Promise<AttachedContainer> {
+  async runAttached(
+    name: string,
+    spec: ContainerSpec,
+    onOutput?: (chunk: Buffer, stream: "stdout" | "stderr") => void,
+  ): Promise<AttachedContainer> {
+    const body = containerBody(spec);
+    // There may be secrets in it, which belong into no log on the host's disk.
+    const HostConfig = { ...body.HostConfig, ...(onOutput && { LogConfig: { Type: "none" } }) };
     const id = await this.#create(name, {
-      ...containerBody(spec),
+      ...body,
+      HostConfig,
       OpenStdin: true,
       // Docker closes the program's stdin when our connection ends, however it ends.
       StdinOnce: true,
@@ -273,8 +281,9 @@ class DockerEngine implements ContainerEngine {
     try {
       const options = { stream: true, stdin: true, stdout: true, stderr: true, hijack: true };
       socket = this.#hijacked(await this.#ask(container.attach(options)));
+      if (onOutput) demultiplex(socket, onOutput);
       // Nobody reads what it says: it is in its log.
-      socket.resume();
+      else socket.resume();
       await this.#ask(container.start());
       return { id, stdin: socket };
     } catch (error) {

@@ -19,6 +19,7 @@ import type { HostFile } from "../model/hostFile.js";
 import { cniConfigFiles, containerName, helperHostRoot, labels, lockName, paths } from "../model/hostLayout.js";
 import { imageLabels, labelledVersions } from "../model/imageLabels.js";
 import type { Report } from "../report/events.js";
+import { FirstLook } from "./firstLook.js";
 import { type HostLock, lockLabels, takeLock } from "./hostLock.js";
 import { hostScript, type HostScript } from "./hostScript.js";
 import { parseAddress, parseClock, parseHostFacts } from "./parseHostFacts.js";
@@ -81,6 +82,12 @@ export interface CollectFactsOptions {
   readonly signal?: AbortSignal;
 }
 
+/** The script of a look, and its arguments. */
+export interface PreparedLook {
+  readonly script: string;
+  readonly args: readonly string[];
+}
+
 export interface HelperOptions {
   readonly clusterName?: string;
   /**
@@ -95,6 +102,8 @@ export interface HelperOptions {
    * Scripts run in it, which spares Docker a container. When one fails there, a helper is started after all.
    */
   readonly through?: string | undefined;
+  /** What the first `look` will be: it then begins with the container. */
+  readonly look?: PreparedLook | undefined;
   /** Default: the lock's. */
   readonly report?: Report;
 }
@@ -140,6 +149,7 @@ class HelperSession implements Helper {
   readonly #options: HelperOptions;
   /** Our own; undefined while another one serves. */
   #container: AttachedContainer | undefined;
+  #firstLook: FirstLook | undefined;
   #opening: Promise<void> | undefined;
   /** Aborts when our connection to the container has ended, and so the container, or soon. */
   #ended = new AbortController().signal;
@@ -182,13 +192,7 @@ class HelperSession implements Helper {
   }
 
   async look(options: CollectFactsOptions): Promise<HostLook> {
-    const [facts, readFiles] = await Promise.all([hostScript("facts"), hostScript("read-files")]);
-    const forFacts = factsArguments(options);
-    const args = [facts, String(forFacts.length), ...forFacts, readFiles, ...readPaths];
-    const [{ stdout }, ipcMode] = await Promise.all([
-      this.runHostScript("look", args, defined({ signal: options.signal })),
-      this.#ipcMode(),
-    ]);
+    const [{ stdout }, ipcMode] = await Promise.all([this.#runLook(options), this.#ipcMode()]);
     // Every other line has a key and a value.
     const between = "\nfiles\n";
     const end = stdout.indexOf(between);
@@ -270,6 +274,16 @@ class HelperSession implements Helper {
     }
   }
 
+  async #runLook(options: CollectFactsOptions): Promise<ExecResult> {
+    const { script, args } = await prepareLook(options);
+    return this.#surviving(async () => {
+      const first = this.#firstLook;
+      this.#firstLook = undefined;
+      if (!first) return this.#bash(lookScript, script, args, defined({ signal: options.signal }));
+      return this.#succeeded(lookScript, await first.result(this.#until(options.signal)));
+    });
+  }
+
   /** Docker's own for who asks for none. */
   async #ipcMode(): Promise<string> {
     return this.#surviving(async () => {
@@ -294,9 +308,14 @@ class HelperSession implements Helper {
   }
 
   async #start(engine: ContainerEngine, options: HelperOptions): Promise<void> {
-    const { lock } = options;
+    const { lock, look } = options;
     const start = async (propagation?: "rslave" | "rshared"): Promise<AttachedContainer> => {
-      const run = async (name: string) => engine.runAttached(name, helperSpec(this.#image, options, propagation));
+      const run = async (name: string): Promise<AttachedContainer> => {
+        const first = look && new FirstLook(look.script, lookScript, look.args);
+        this.#firstLook = first;
+        const spec = { ...helperSpec(this.#image, options, propagation), ...(first && { command: first.command }) };
+        return engine.runAttached(name, spec, first?.take);
+      };
       return lock ? takeLock(engine, lock, async () => run(lockName)) : run(containerName("helper", nanoid(6)));
     };
     // Where / is private, Docker refuses propagation. What that means is for preflight to say, by the helper's facts.
@@ -325,7 +344,7 @@ class HelperSession implements Helper {
     if (!this.#ended.aborted && (await engine.inspectContainer(container.id))?.running === true) return;
     await engine.removeContainer(container.id);
     const { lock } = this.#options;
-    await this.#start(engine, { ...this.#options, lock: lock && { ...lock, wait: false } });
+    await this.#start(engine, { ...this.#options, look: undefined, lock: lock && { ...lock, wait: false } });
   }
 
   /**
@@ -368,16 +387,34 @@ class HelperSession implements Helper {
     return this.#surviving(async () => {
       const root = this.#container ? "" : `export HOST_ROOT=${rootOfFirstProcess}\n`;
       const argv = ["bash", "-c", `${root}${script}`, name, ...args];
-      // Docker 20.10 leaves the streams of a program open whose container was removed.
-      const signal = options.signal ? AbortSignal.any([options.signal, this.#ended]) : this.#ended;
+      const signal = this.#until(options.signal);
       const result = await this.#engine.exec(this.id, argv, { ...options, signal }).catch((error: unknown) => {
         throw unfit(this.#image, error);
       });
-      if (result.exitCode !== 0) throw scriptFailure(name, this.#engine.endpoint, result);
-      return result;
+      return this.#succeeded(name, result);
     });
   }
+
+  /** Docker 20.10 leaves the streams of a program open whose container was removed. */
+  #until(signal: AbortSignal | undefined): AbortSignal {
+    return signal ? AbortSignal.any([signal, this.#ended]) : this.#ended;
+  }
+
+  #succeeded(name: string, result: ExecResult): ExecResult {
+    if (result.exitCode !== 0) throw scriptFailure(name, this.#engine.endpoint, result);
+    return result;
+  }
 }
+
+/** For `HelperOptions.look`. */
+export async function prepareLook(options: CollectFactsOptions): Promise<PreparedLook> {
+  const scripts = [hostScript("look"), hostScript("facts"), hostScript("read-files")] as const;
+  const [script, facts, readFiles] = await Promise.all(scripts);
+  const forFacts = factsArguments(options);
+  return { script, args: [facts, String(forFacts.length), ...forFacts, readFiles, ...readPaths] };
+}
+
+const lookScript = "look.sh";
 
 function factsArguments({ dockerRootDir, imageLabels: labels = {} }: CollectFactsOptions): string[] {
   const versions = Object.entries(labelledVersions(labels));

@@ -5,7 +5,7 @@ import { pack } from "tar-stream";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import type { ContainerEngine } from "../../src/docker/containerEngine.js";
 import { collectEngineFacts } from "../../src/host/engineFacts.js";
-import { type Helper, openHelper } from "../../src/host/helperSession.js";
+import { type Helper, openHelper, prepareLook } from "../../src/host/helperSession.js";
 import { labels, paths } from "../../src/model/hostLayout.js";
 import { freshMachine, hyperkube, machineAddress, machineName, sh } from "./support/testMachine.js";
 
@@ -282,6 +282,25 @@ describe("a helper", () => {
     await engine.removeContainer(other.id);
     await closed;
     await other.close();
+  });
+
+  it("begins with a look, of which Docker keeps no log: there may be secrets in it", async () => {
+    await sh("mkdir -p /etc/kubernetes && echo secret >/etc/kubernetes/admin.conf");
+    try {
+      const imageLabels = (await engine.inspectImage(hyperkube))?.labels ?? {};
+      const look = { dockerRootDir: "/var/lib/docker", imageLabels };
+      const other = await openHelper(engine, hyperkube, { look: await prepareLook(look) });
+      const { host, files } = await other.look(look);
+      expect(await sh(`docker inspect -f '{{.HostConfig.LogConfig.Type}}' ${other.id}`)).toBe("none");
+      await sh("echo changed >/etc/kubernetes/admin.conf");
+      const later = await other.look(look);
+      await other.close();
+      expect(host.hostname).toBe(machineName);
+      expect(files.get("/etc/kubernetes/admin.conf")?.content).toBe("secret\n");
+      expect(later.files.get("/etc/kubernetes/admin.conf")?.content).toBe("changed\n");
+    } finally {
+      await sh("rm -rf /etc/kubernetes");
+    }
   });
 
   it("is gone when it was closed, and leaves no mount behind", async () => {
