@@ -11,13 +11,15 @@ export interface RunOptions {
   readonly timeoutMs?: number;
   /** Sends a signal when it aborts: its reason. */
   readonly kill?: AbortSignal;
-  /** Sends a signal as soon as it has said this on stderr. */
-  readonly killAt?: { readonly says: string; readonly signal: NodeJS.Signals } | undefined;
+  /** Sends a signal as soon as it has said this on stderr, or something that this finds there. */
+  readonly killAt?: { readonly says: Says; readonly signal: NodeJS.Signals } | undefined;
   /** Presses Ctrl-C as soon as so many lines are on stdout. */
   readonly interruptAtLine?: number;
   /** Each is called once, as soon as it has said this on stderr. */
   readonly whenSaid?: Saying | readonly Saying[] | undefined;
 }
+
+type Says = string | ((stderr: string) => boolean);
 
 export interface Saying {
   readonly says: string;
@@ -50,7 +52,7 @@ export async function run(command: string, args: readonly string[], options: Run
     const sayings = new Set([whenSaid ?? []].flat());
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       stderr += text;
-      if (killAt && !isKilled && stderr.includes(killAt.says)) isKilled = child.kill(killAt.signal);
+      if (killAt && !isKilled && hasSaid(stderr, killAt.says)) isKilled = child.kill(killAt.signal);
       for (const saying of sayings) {
         if (stderr.includes(saying.says) && sayings.delete(saying)) saying.act(child);
       }
@@ -63,6 +65,10 @@ export async function run(command: string, args: readonly string[], options: Run
       resolve({ exitCode: code ?? -1, stdout, stderr: stderr + ended, durationMs: performance.now() - began });
     });
   });
+}
+
+function hasSaid(stderr: string, says: Says): boolean {
+  return typeof says === "string" ? stderr.includes(says) : says(stderr);
 }
 
 /** The same for what has to succeed. @returns its stdout @throws Error with all that it said */
