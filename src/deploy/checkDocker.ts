@@ -50,9 +50,7 @@ async function furtherFindings(input: DockerCheck, { errors }: PreflightResult):
     if (ofImage.errors.length > 0) return ofImage;
     const helper = await openHelper(engine, reference, { report: context.report });
     try {
-      // What stands against it is known.
-      const check = (): void => undefined;
-      const observed = await observeHost({ engine, engineFacts, helper, image, context, check });
+      const observed = await observeHost({ engine, engineFacts, helper, image, context });
       return runPreflight("host", observed, wantedOn(observed));
     } finally {
       await helper.close();

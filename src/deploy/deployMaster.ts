@@ -89,6 +89,8 @@ export async function deployMaster(
 
 /** What else a run is to do for its operator. */
 export interface MasterExtras {
+  /** Docker's, for whoever has just read them. */
+  readonly engineFacts?: EngineFacts;
   /** Whether a first run makes a join token, saves it here and prints it. Default: yes. */
   readonly joinToken?: boolean;
   /**
@@ -105,7 +107,7 @@ export async function deployMasterOn(
   context: RunContext,
   extras: MasterExtras = {},
 ): Promise<DeployedMaster | PlannedMaster> {
-  const engineFacts = await collectEngineFacts(engine);
+  const engineFacts = extras.engineFacts ?? (await collectEngineFacts(engine));
   const handedOver = isJoining(given) ? await fetchHandOver(engine, engineFacts, given, context) : undefined;
   const own = isJoining(given) && handedOver ? withHandedOver(given, handedOver) : given;
   const requested = await versionByImage(engine, own, context);

@@ -67,36 +67,39 @@ export async function openSession(input: OpenSessionInput): Promise<HostSession>
   const helper = await opening;
   try {
     input.onOpen?.(helper);
-    const check = (facts: EngineFacts): void => {
-      // Warnings have been reported.
-      checkTier({ ...runPreflight("engine", facts, wanted), warnings: [] }, context);
-    };
-    return { engine, helper, observed: await observeHost({ ...input, helper, image, check }) };
+    // A dry run has waited for nobody, pulled nothing and built nothing.
+    const facts = options.dryRun ? input.engineFacts : factsAnew(input);
+    return { engine, helper, observed: await observeHost({ ...input, helper, image, facts }) };
   } catch (error) {
     await helper.close();
     throw error;
   }
 }
 
-/** Both tiers of facts, and the files of an earlier run. Docker's are read anew, and `check` may refuse them. */
+/** Docker's facts once more. @throws TsdeployError if what was well does not do any more */
+async function factsAnew({ engine, wanted, context }: OpenSessionInput): Promise<EngineFacts> {
+  const facts = await collectEngineFacts(engine);
+  // Warnings have been reported.
+  checkTier({ ...runPreflight("engine", facts, wanted), warnings: [] }, context);
+  return facts;
+}
+
+/** Both tiers of facts, and the files of an earlier run. @param facts Docker's, if they are to be others than before */
 export async function observeHost({
   engine,
   engineFacts: before,
   helper,
   image,
   context,
-  check,
+  facts = before,
 }: Pick<OpenSessionInput, "engine" | "engineFacts" | "context"> & {
   readonly helper: Helper;
   readonly image: ImageDetails;
-  readonly check: (facts: EngineFacts) => void;
+  readonly facts?: EngineFacts | Promise<EngineFacts>;
 }): Promise<ObservedHost> {
   const { dockerRootDir } = before.info;
   const [engineFacts, { host, files }] = await Promise.all([
-    collectEngineFacts(engine).then((facts) => {
-      check(facts);
-      return facts;
-    }),
+    facts,
     helper.look({ dockerRootDir, imageLabels: image.labels, signal: context.signal }),
   ]);
   // One that was listed before the host was looked at may have been removed since.

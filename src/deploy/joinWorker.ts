@@ -53,15 +53,17 @@ export async function joinWorker(
  * The same by a connection that is open.
  *
  * @param master its address, where that is still being found out: the host is looked at meanwhile
+ * @param knownFacts Docker's, of whoever has just read them
  */
 export async function joinWorkerOn(
   engine: ContainerEngine,
   given: WorkerOptions,
   context: RunContext,
   master: Promise<string> = Promise.resolve(given.master),
+  knownFacts?: EngineFacts,
 ): Promise<JoinedWorker | PlannedNode> {
   const requested = await versionByImage(engine, given, context);
-  const engineFacts = await collectEngineFacts(engine);
+  const engineFacts = knownFacts ?? (await collectEngineFacts(engine));
   const wanted = wantedOfWorker(requested);
   const image = async (): Promise<string | undefined> => localImage({ engine, engineFacts }, requested);
   const { warnings } = await checkDocker({ engine, engineFacts, wanted, context, image });

@@ -149,6 +149,7 @@ interface MasterLook extends KnownOfMasters {
 /** Compares a master with the file, by a connection that is open. */
 type SeeMaster = (
   engine: ContainerEngine,
+  facts: EngineFacts,
   host: MasterHost,
   cluster: ClusterOfMaster,
   context: RunContext,
@@ -170,13 +171,14 @@ function lookAtMaster(host: MasterHost, see: SeeMaster, context: RunContext): Ma
         asking ??= (session ? clusterBy(session, quiet) : runningCluster(engine, quiet)).then(running.resolve);
         return asking;
       };
-      const { config: planned, ...rest } = await see(engine, host, { ask, running: running.promise }, quiet).catch(
-        async (error: unknown) => {
-          // A host that is refused may have a cluster all the same.
-          await ask();
-          throw error;
-        },
+      const seeing = collectEngineFacts(engine).then((facts) =>
+        see(engine, facts, host, { ask, running: running.promise }, quiet),
       );
+      const { config: planned, ...rest } = await seeing.catch(async (error: unknown) => {
+        // A host that is refused may have a cluster all the same.
+        await ask();
+        throw error;
+      });
       config.resolve(planned);
       return rest;
     }),
@@ -187,13 +189,10 @@ function lookAtMaster(host: MasterHost, see: SeeMaster, context: RunContext): Ma
   return { seen, running: running.promise, config: config.promise };
 }
 
-async function lookAtFirst(...[engine, host, cluster, context]: Parameters<SeeMaster>): ReturnType<SeeMaster> {
+async function lookAtFirst(...[engine, facts, host, cluster, context]: Parameters<SeeMaster>): ReturnType<SeeMaster> {
   const { ask: onSession, running } = cluster;
   const options = { ...host.options, dryRun: true };
-  const [facts, outcome] = await Promise.all([
-    collectEngineFacts(engine),
-    deployMasterOn(engine, options, context, { onSession }),
-  ]);
+  const outcome = await deployMasterOn(engine, options, context, { onSession, engineFacts: facts });
   await onSession();
   if (outcome.kind !== "planned") throw new Error("a dry run has changed something");
   const { config, description, plan } = outcome;
@@ -204,9 +203,9 @@ async function lookAtFirst(...[engine, host, cluster, context]: Parameters<SeeMa
 }
 
 /** One that has not joined can be compared with no cluster, as a worker. One that has follows what it has accepted. */
-async function lookAtFurther(...[engine, host, cluster, context]: Parameters<SeeMaster>): ReturnType<SeeMaster> {
-  const facts = await collectEngineFacts(engine);
-  if (kubeletOf(facts.containers)?.labels[labels.role] === "master") return lookAtFirst(engine, host, cluster, context);
+async function lookAtFurther(...seeing: Parameters<SeeMaster>): ReturnType<SeeMaster> {
+  const [engine, facts, host, , context] = seeing;
+  if (kubeletOf(facts.containers)?.labels[labels.role] === "master") return lookAtFirst(...seeing);
   const nodeName = await checkNewMaster(engine, facts, host, context);
   return { nodeName, state: { kind: "new" }, docker: dockerOf(facts) };
 }
@@ -265,7 +264,7 @@ async function lookAtWorker(
     // Whoever needs it hears of it.
     master.catch(() => undefined);
     const options = { ...host.options, master: "", dryRun: true };
-    const planned = await joinWorkerOn(engine, options, context, master).catch((error: unknown) => {
+    const planned = await joinWorkerOn(engine, options, context, master, facts).catch((error: unknown) => {
       // Its own credential is good no more: it joins anew.
       const joinsAnew = error instanceof TsdeployError && error.problems[0]?.code === "TOKEN_MISSING";
       if (joinsAnew || (error instanceof Error && error.message === noCluster)) return undefined;

@@ -113,9 +113,15 @@ describe("a cluster of many machines from one file", () => {
     expect(labelled.trim()).toBe(`node/${machine3.name}`);
   });
 
-  it("a second up changes nothing, and no token is left", async () => {
+  it("a second up changes nothing, starts no container, and leaves no token", async () => {
+    const began = String(Date.now() / 1000);
     const result = await up();
     expect(result.exitCode).toBe(0);
+    for (const machine of machines) {
+      const ofHelpers = ["--filter", "event=create", "--filter", "label=io.tsdeploy.component=helper"];
+      const ended = String(Date.now() / 1000);
+      expect(await machine.docker("events", "--since", began, "--until", ended, ...ofHelpers), machine.name).toBe("");
+    }
     expect(result.stdout).toContain("Nothing to change: 3 hosts are as the file says");
     expect((await tsdeploy(["token", "list"], { machine: machine1 })).stdout).toContain("No join tokens.");
     expect(said(result)).not.toMatch(/[a-z0-9]{6}\.[a-z0-9]{16}/);
