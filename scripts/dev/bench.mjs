@@ -11,6 +11,7 @@ import { BenchError, interrupted, listenForSignals } from "./bench/execute.mjs";
 import { application } from "./bench/parts/application.mjs";
 import { commands } from "./bench/parts/commands.mjs";
 import { crowds, usualCrowds } from "./bench/parts/crowds.mjs";
+import { failover } from "./bench/parts/failover.mjs";
 import { joining } from "./bench/parts/joining.mjs";
 import { many } from "./bench/parts/many.mjs";
 import { network } from "./bench/parts/network.mjs";
@@ -24,10 +25,10 @@ import { prepareTestbed } from "./bench/testbed.mjs";
  * A part has a name, what it is about, how many machines and runs it takes, what it needs (programs of the image, or
  * the bare side), targets for its rows, and `before`, once, and `run`, each time; both note what they measure.
  */
-const parts = [commands, nodes, many, readiness, application, joining, network, pods, crowds];
+const parts = [commands, nodes, many, readiness, application, joining, network, pods, failover, crowds];
 
 /** Their figures need nothing but tsdeploy's and Kubernetes' own pods. */
-const withoutPods = [commands, nodes, many, readiness, crowds];
+const withoutPods = [commands, nodes, many, readiness, failover, crowds];
 
 const usage = `usage: npm run bench -- [PART...] [--runs N] [--machines N,N,...] [--workers N,N,...]
                         [--k8s-version V (v1.20.2)] [--binaries DIR] [--base IMAGE]

@@ -1,6 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { withClusterFile } from "../clusterFile.mjs";
 
 const alone = "tsdeploy master, then one worker";
 
@@ -23,26 +21,11 @@ export const many = {
     await cleanUp(second);
     await cleanUp(first);
 
-    const folder = await mkdtemp(join(tmpdir(), "tsdeploy-many-"));
-    try {
-      const file = join(folder, "cluster.yaml");
-      await writeFile(file, clusterFile(testbed));
+    await withClusterFile(testbed, 1, async (file) => {
       const up = async () => (await tsdeploy(first, "up", "--file", file)).wallMs;
       note("tsdeploy up, all machines", await up());
       note("tsdeploy up, nothing to do", await up());
       await tsdeploy(first, "down", "--file", file, "--purge", "--yes");
-    } finally {
-      await rm(folder, { recursive: true });
-    }
+    });
   },
 };
-
-/** JSON is YAML. */
-function clusterFile({ clusterName, version, image, machines, env }) {
-  const hosts = machines.map((n, place) => ({
-    dockerHost: env(n).DOCKER_HOST,
-    role: place === 0 ? "master" : "worker",
-  }));
-  // A file says all: `up` does not look at the variables that the other commands have their network from here.
-  return JSON.stringify({ clusterName, k8sVersion: version, image, network: "bridge", dns: false, hosts });
-}
