@@ -41,7 +41,7 @@ export const failover = {
       } finally {
         for (const writer of Object.values(writers)) writer.stop();
         await testbed.machinesScript(["up", "--only", masters.join()], { always: true });
-        await testbed.docker(client, "rm", "-f", balancer).catch(() => undefined);
+        await removeBalancer(testbed, client);
       }
       await testbed.tsdeploy(masters[0], "down", "--file", file, "--purge", "--yes");
     });
@@ -87,9 +87,17 @@ listen masters
   http-check expect status 200
 ${members.map(({ name, address }) => `  server ${name} ${address}:6443 check check-ssl verify none`).join("\n")}
 `;
+  // Of a run that was killed.
+  await removeBalancer(testbed, client);
   const start = 'printf %s "$1" >/tmp/haproxy.cfg && exec haproxy -f /tmp/haproxy.cfg';
   const what = [testbed.image, "bash", "-c", start, "balancer", configuration];
   await testbed.docker(client, "run", "-d", "--name", balancer, "--network", "host", ...what);
+}
+
+/** Even when interrupted. One that is not there is an error for old Dockers alone. */
+async function removeBalancer(testbed, client) {
+  const argv = ["docker", "rm", "-f", balancer];
+  await execute(argv, { env: testbed.env(client), on: client, always: true }).catch(() => undefined);
 }
 
 async function until(what, isSo) {
