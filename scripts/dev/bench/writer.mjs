@@ -1,9 +1,7 @@
-#!/usr/bin/env node
 /*
- * usage: writer.mjs KUBECONFIG PORT LANES
- *
- * In each lane makes one ConfigMap after the other by the API server that 127.0.0.1:PORT leads to, with one kept
- * connection, until it is ended. Prints a line for each that was acknowledged: the lane, and milliseconds since 1970.
+ * A process of its own, for it runs in a machine's network: `node writer.mjs KUBECONFIG PORT LANES`. In each lane it
+ * makes one ConfigMap after the other by the API server that 127.0.0.1:PORT leads to, by one kept connection, until it
+ * is ended. It prints a line for each that was acknowledged: the lane, and milliseconds since 1970.
  */
 import { readFile } from "node:fs/promises";
 import { Agent, request } from "node:https";
@@ -16,6 +14,10 @@ const timeoutMs = 10_000;
 const pauseMs = 50;
 
 const [kubeconfig, port, lanes] = process.argv.slice(2);
+if (lanes === undefined) {
+  process.stderr.write("usage: node writer.mjs KUBECONFIG PORT LANES\n");
+  process.exit(2);
+}
 const { clusters, users } = parse(await readFile(kubeconfig, "utf8"));
 const decoded = (data) => Buffer.from(data, "base64");
 const identity = {
