@@ -276,7 +276,7 @@ describe("a helper", () => {
   it("takes a connection that nobody uses with it, which ends no process", async () => {
     const other = await openHelper(engine, hyperkube, {});
     // As a run that was stopped leaves it: without a listener for errors.
-    const stream = await engine.execStream(other.id, ["cat"]);
+    const stream = await other.openTcp("127.0.0.1", 22);
     const closed = new Promise((resolve) => stream.once("close", resolve));
     stream.resume();
     await engine.removeContainer(other.id);
