@@ -19,7 +19,7 @@ export interface NodeChange {
   readonly plan: Plan;
   readonly session: HostSession;
   readonly api: KubernetesClient;
-  readonly options: Pick<NodeOptions, "dryRun" | "keepOnFailure" | "timeoutMs" | "pullTimeoutMs"> & {
+  readonly options: Pick<NodeOptions, "keepOnFailure" | "timeoutMs" | "pullTimeoutMs"> & {
     /** Manifests edited on the host are replaced. */
     readonly overwrite: boolean;
   };
@@ -32,9 +32,7 @@ export interface NodeChange {
   readonly forget?: (() => Promise<void>) | undefined;
 }
 
-/** What a run on one node came to; with `--dry-run` nothing but a plan. */
-export type NodeOutcome = PlannedNode | ChangedNode;
-
+/** What a dry run on one node comes to. */
 export interface PlannedNode {
   readonly kind: "planned";
   readonly plan: Plan;
@@ -57,24 +55,41 @@ export function isFirstRunOn({ observed }: HostSession): boolean {
 }
 
 /**
- * Compares the plan with the host, refuses what must not be, and carries it out.
+ * Compares the plan with the host, and refuses what must not be.
  *
- * @throws TsdeployError `conflict` as `refuseForeignFiles` and `refuseNodeChanges` do; what a step fails with, when all
- * that the run did is undone
+ * @throws TsdeployError `conflict` as `refuseForeignFiles` and `refuseNodeChanges` do
  */
-export async function changeNode(change: NodeChange): Promise<NodeOutcome> {
+export async function compareNode(
+  plan: Plan,
+  session: HostSession,
+  options: { readonly overwrite: boolean },
+): Promise<PlannedNode> {
+  const difference = await differenceOn(session, plan, options);
+  if (isFirstRunOn(session)) return { kind: "planned", plan, description: describePlan(plan) };
+  return { kind: "planned", plan, difference, description: describePlan(plan, difference) };
+}
+
+async function differenceOn(
+  session: HostSession,
+  plan: Plan,
+  { overwrite }: { readonly overwrite: boolean },
+): Promise<PlanDiff> {
+  const present = await presentOn(session);
+  refuseForeignFiles(plan, session.observed);
+  refuseNodeChanges(plan, present);
+  return diffPlan(plan, present, { overwrite });
+}
+
+/**
+ * Compares the plan with the host, and carries it out.
+ *
+ * @throws TsdeployError as `compareNode` does; what a step fails with, when all that the run did is undone
+ */
+export async function changeNode(change: NodeChange): Promise<ChangedNode> {
   const { plan, session, api, options, keepsData, context } = change;
   const { engine, helper, observed } = session;
   const isFirstRun = isFirstRunOn(session);
-  const present = await presentOn(session);
-  refuseForeignFiles(plan, observed);
-  refuseNodeChanges(plan, present);
-  const difference = diffPlan(plan, present, { overwrite: options.overwrite });
-  if (options.dryRun) {
-    if (isFirstRun) return { kind: "planned", plan, description: describePlan(plan) };
-    return { kind: "planned", plan, difference, description: describePlan(plan, difference) };
-  }
-
+  const difference = await differenceOn(session, plan, options);
   reportDifference(plan, difference, isFirstRun, context);
   const { timeoutMs, pullTimeoutMs, keepOnFailure } = options;
   const nodeName = plan.role === "worker" ? plan.nodeName : undefined;

@@ -10,13 +10,18 @@ export interface Configurations {
   readonly proxy?: Record<string, unknown>;
 }
 
-/** For a worker: the ConfigMaps are the truth. @throws TsdeployError if the API server does not answer */
-export async function clusterConfigurations(
-  api: KubernetesClient,
-  features: VersionFeatures,
-  signal: AbortSignal,
-): Promise<Configurations> {
-  return read(api, features, signal, () => true);
+/** For workers: the ConfigMaps are the truth. @throws TsdeployError if the API server does not answer */
+export async function clusterConfigurations(api: KubernetesClient, signal: AbortSignal): Promise<Configurations> {
+  return read(api, ["kubelet", "proxy"], signal, () => true);
+}
+
+/** Those by which a node of that version is configured. */
+export function configurationsFor(features: VersionFeatures, { kubelet, proxy }: Configurations): Configurations {
+  const components = configuredBy(features);
+  return {
+    ...(kubelet && components.includes("kubelet") && { kubelet }),
+    ...(proxy && components.includes("proxy") && { proxy }),
+  };
 }
 
 /**
@@ -29,7 +34,7 @@ export async function masterConfigurations(
   { signal, report }: RunContext,
 ): Promise<Configurations> {
   try {
-    return await read(api, features, signal, (edited) => edited);
+    return await read(api, configuredBy(features), signal, (edited) => edited);
   } catch (error) {
     signal.throwIfAborted();
     const { message } = error as Error;
@@ -41,13 +46,23 @@ export async function masterConfigurations(
   }
 }
 
+type Component = keyof Configurations;
+
+/** What that version configures by files, and not by flags. */
+function configuredBy({ kubeletConfigured, proxyConfigured }: VersionFeatures): Component[] {
+  return [
+    ...(kubeletConfigured === "file" ? (["kubelet"] as const) : []),
+    ...(proxyConfigured === "file" ? (["proxy"] as const) : []),
+  ];
+}
+
 async function read(
   api: KubernetesClient,
-  features: VersionFeatures,
+  components: readonly Component[],
   signal: AbortSignal,
   isWanted: (edited: boolean) => boolean,
 ): Promise<Configurations> {
-  const one = async (component: "kubelet" | "proxy"): Promise<Record<string, unknown> | undefined> => {
+  const one = async (component: Component): Promise<Record<string, unknown> | undefined> => {
     const found = await api.get(configurationMapPath(component), { signal }).catch((error: unknown) => {
       // An older cluster may not have it, or not let nodes see it.
       if (error instanceof ApiError && (error.status === 403 || error.status === 404)) return undefined;
@@ -56,8 +71,11 @@ async function read(
     const map = found === undefined ? undefined : readConfigurationMap(found);
     return map && isWanted(map.edited) ? map.document : undefined;
   };
-  // One after the other, by one connection: another takes longer than to ask.
-  const kubelet = features.kubeletConfigured === "file" ? await one("kubelet") : undefined;
-  const proxy = features.proxyConfigured === "file" ? await one("proxy") : undefined;
-  return { ...(kubelet && { kubelet }), ...(proxy && { proxy }) };
+  const found: Partial<Record<Component, Record<string, unknown>>> = {};
+  for (const component of components) {
+    // One after the other, by one connection: another takes longer than to ask.
+    const document = await one(component);
+    if (document) found[component] = document;
+  }
+  return found;
 }

@@ -32,7 +32,7 @@ import { moveOf } from "../plan/movedNode.js";
 import { runPreflight } from "../preflight/runPreflight.js";
 import type { RunContext } from "../report/runContext.js";
 import { checkDocker } from "./checkDocker.js";
-import { type ChangedNode, changeNode, isFirstRunOn, type NodeOutcome, type PlannedNode } from "./changeNode.js";
+import { type ChangedNode, changeNode, compareNode, isFirstRunOn, type PlannedNode } from "./changeNode.js";
 import { refuseEndpoint, warnOfSilence } from "./controlPlaneEndpoint.js";
 import { masterConfigurations } from "./clusterConfigurations.js";
 import { clusterNodes, hasOthers } from "./clusterNodes.js";
@@ -240,13 +240,13 @@ async function deploy(
     const state = { isUp, hasOtherNodes, podsOfNodes, addonRevision: nanoid() };
     const parts = { pkiFiles: made.files, base, bootstrapObjects: objects, ...state, pullSecret, joins: joined?.from };
     const plan = await planMasterHost({ ...settled, config }, observed, parts);
+    if (options.dryRun) return { ...(await compareNode(plan, session, options)), config };
     // Of a further master others have all of it.
     const keepsData = observed.host.etcdData || (accepted !== undefined && !isJoining(options));
     const others = joined?.api;
     const forget = others && (() => forgetJoined(others, settled, context));
     const change = { plan, session, api, etcd: own, options, keepsData, forget, context };
-    const outcome: NodeOutcome = await changeNode(change);
-    if (outcome.kind === "planned") return { ...outcome, config };
+    const outcome = await changeNode(change);
     if (isNewEndpoint) await warnOfSilence(helper, endpoint, caPem, context);
     const token = isFounding && joinToken ? (made.joinToken ?? tokens[0]) : undefined;
     const former = observed.files.get(paths.adminConf)?.content;

@@ -1,3 +1,4 @@
+import type { KubernetesClient } from "../api/kubernetesClient.js";
 import { imageReference } from "../config/imageReference.js";
 import type { ContainerEngine } from "../docker/containerEngine.js";
 import { collectEngineFacts } from "../host/engineFacts.js";
@@ -9,6 +10,7 @@ import { versionByImage } from "../image/versionByImage.js";
 import { defaultVersion, featuresOf, resolveVersion } from "../kubernetes/versions.js";
 import { checkSkew } from "../kubernetes/versionSkew.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
+import { defined } from "../model/defined.js";
 import type { EngineFacts } from "../model/hostFacts.js";
 import { imageLabels } from "../model/imageLabels.js";
 import type { WorkerOptions } from "../model/options.js";
@@ -19,18 +21,20 @@ import { runPreflight } from "../preflight/runPreflight.js";
 import type { RunContext } from "../report/runContext.js";
 import { bringDnsImage } from "./bringDnsImage.js";
 import { checkDocker } from "./checkDocker.js";
-import { type ChangedNode, changeNode, type PlannedNode } from "./changeNode.js";
-import { clusterConfigurations } from "./clusterConfigurations.js";
+import { type ChangedNode, changeNode, compareNode, type PlannedNode } from "./changeNode.js";
+import { configurationsFor } from "./clusterConfigurations.js";
 import { checkTier, type HostSession, openSession } from "./hostSession.js";
 import {
   findMembership,
+  type KnownMembership,
   knownToken,
   type Membership,
+  membershipBy,
   membershipByToken,
   refuseTakenName,
-  validityOf,
   type WayToMaster,
 } from "./membership.js";
+import type { SeenCluster } from "./seenCluster.js";
 import { followWorker, planWorkerHost, type SettledWorker, wantedOfWorker } from "./settleWorker.js";
 import { withEngine } from "./withEngine.js";
 
@@ -49,21 +53,23 @@ export async function joinWorker(
   return withEngine(requested, context, (engine) => joinWorkerOn(engine, requested, context));
 }
 
-/**
- * The same by a connection that is open.
- *
- * @param master its address, where that is still being found out: the host is looked at meanwhile
- * @param knownFacts Docker's, of whoever has just read them
- */
+/** What whoever looks at many hosts knows already. */
+export interface WorkerExtras {
+  /** As a master sees it, in place of the options' `master`; the host is looked at while that is found out. */
+  readonly cluster?: Promise<SeenCluster>;
+  /** Docker's, just read. */
+  readonly engineFacts?: EngineFacts;
+}
+
+/** The same by a connection that is open. */
 export async function joinWorkerOn(
   engine: ContainerEngine,
   given: WorkerOptions,
   context: RunContext,
-  master: Promise<string> = Promise.resolve(given.master),
-  knownFacts?: EngineFacts,
+  extras: WorkerExtras = {},
 ): Promise<JoinedWorker | PlannedNode> {
   const requested = await versionByImage(engine, given, context);
-  const engineFacts = knownFacts ?? (await collectEngineFacts(engine));
+  const engineFacts = extras.engineFacts ?? (await collectEngineFacts(engine));
   const wanted = wantedOfWorker(requested);
   const image = async (): Promise<string | undefined> => localImage({ engine, engineFacts }, requested);
   const { warnings } = await checkDocker({ engine, engineFacts, wanted, context, image });
@@ -81,12 +87,17 @@ export async function joinWorkerOn(
       byToken?.catch(() => undefined);
     });
     const followed = first ? followWorker(requested, first.session.observed) : requested;
-    const options = { ...followed, master: await master };
+    const cluster = await extras.cluster;
+    const options = { ...followed, master: cluster?.master ?? followed.master };
+    // To change a node, the cluster has to be asked on the way that its kubelet takes.
+    const known = cluster && first && options.dryRun ? membershipBy(cluster, first.session.observed) : undefined;
+    if (known) return await join({ docker, first, way, membership: known, api: undefined, options });
     const membership = await findMembership({ way, session: first?.session, options, context, byToken });
+    const { api } = membership;
     try {
-      return await join({ docker, first, way, membership, options });
+      return await join({ docker, first, way, membership, api, options });
     } finally {
-      membership.api.close();
+      api.close();
     }
   } finally {
     void byToken?.then(
@@ -119,7 +130,9 @@ interface Joining {
   /** Opened before the cluster has said which image the node is to run from. */
   readonly first: OpenedWorker | undefined;
   readonly way: WayToMaster;
-  readonly membership: Membership;
+  readonly membership: KnownMembership;
+  /** Undefined for a dry run that need not ask the cluster. */
+  readonly api: KubernetesClient | undefined;
   /** Those of an earlier run included. */
   readonly options: WorkerOptions;
 }
@@ -161,14 +174,14 @@ async function localImage(
 }
 
 async function join(joining: Joining): Promise<JoinedWorker | PlannedNode> {
-  const { docker, first, membership } = joining;
+  const { docker, first, membership, api } = joining;
   const { engine, engineFacts, context } = docker;
-  const { api, config, credentials, hasJoined, masters } = membership;
+  const { config, configurations, credentials, hasJoined, masters, validity } = membership;
   const version = resolveVersion(joining.options.k8sVersion ?? config.version);
   const options = first ? followMove(joining.options, first.session.observed, featuresOf(version)) : joining.options;
   checkSkew({ master: config.version, worker: version });
   const image = await chooseNodeImage(engine, engineFacts, { requested: options, version, cluster: config });
-  const base = await clusterConfigurations(api, featuresOf(version), context.signal);
+  const base = configurationsFor(featuresOf(version), configurations);
   const settled: SettledWorker = { options, version, image: image.reference, config, base, credentials, masters };
   // Without the image: what a plan says as far as it can be said.
   if (options.dryRun && image.how !== "present") {
@@ -183,27 +196,26 @@ async function join(joining: Joining): Promise<JoinedWorker | PlannedNode> {
   checkTier({ errors, warnings: warnings.filter((warning) => !docker.warnings.includes(warning)) }, context);
   const session = await openChosenImage(joining, settled, image);
   const { observed } = session;
-  checkTier(runPreflight("host", observed, { ...wanted, ...validityOf(api) }), context);
+  checkTier(runPreflight("host", observed, { ...wanted, ...defined({ validity }) }), context);
   const plan = await planWorkerHost(settled, observed);
-  if (!hasJoined) await refuseTakenName(api, plan.nodeName, context.signal);
-  if (!options.dryRun) {
-    const { architecture } = engineFacts.version;
-    await bringDnsImage(engine, { config, image: image.reference, architecture, options }, context);
-  }
+  if (api && !hasJoined) await refuseTakenName(api, plan.nodeName, context.signal);
+  if (options.dryRun) return compareNode(plan, session, { overwrite: false });
+  if (!api) throw new Error("a node cannot be changed without the cluster");
+  const { architecture } = engineFacts.version;
+  await bringDnsImage(engine, { config, image: image.reference, architecture, options }, context);
   const change = { plan, session, api, options: { ...options, overwrite: false }, keepsData: false, context };
-  const outcome = await changeNode(change);
-  return outcome.kind === "planned" ? outcome : { ...outcome, config, version };
+  return { ...(await changeNode(change)), config, version };
 }
 
 /** The session of the image that the node is to run from; the facts of the first one hold if it is the same. */
 async function openChosenImage(
-  { docker, first, way, membership, options }: Joining,
+  { docker, first, way, api, options }: Joining,
   settled: SettledWorker,
   image: ImageChoice,
 ): Promise<HostSession> {
   if (first?.image === image.reference) return first.session;
   // Docker 20.10 leaves streams through a helper that is gone open: a request on a kept one would wait in vain.
-  membership.api.disconnect();
+  api?.disconnect();
   await way.helper?.close();
   way.helper = undefined;
   const wanted = wantedOfWorker(options, settled);

@@ -2,17 +2,15 @@ import { minor } from "semver";
 import { isReadyNode, type Node } from "../apply/probes.js";
 import type { ContainerEngine } from "../docker/containerEngine.js";
 import { collectEngineFacts } from "../host/engineFacts.js";
-import type { Helper } from "../host/helperSession.js";
 import { presentImage } from "../image/chooseImage.js";
 import { chooseNodeImage } from "../image/chooseNodeImage.js";
 import { helperImage } from "../image/helperImage.js";
-import { namedAddress } from "../kubernetes/networks.js";
 import { defaultVersion, featuresOf, resolveVersion } from "../kubernetes/versions.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import type { ClusterHost, ClusterHosts, MasterHost, WorkerHost } from "../model/clusterHosts.js";
 import { defined } from "../model/defined.js";
 import { TsdeployError } from "../model/errors.js";
-import type { EngineFacts, ExistingFile, ObservedHost } from "../model/hostFacts.js";
+import type { EngineFacts, ObservedHost } from "../model/hostFacts.js";
 import { labels } from "../model/hostLayout.js";
 import { kubeletOf } from "../model/ownership.js";
 import { describeChange, type PlanDescription } from "../plan/describePlan.js";
@@ -24,11 +22,11 @@ import type { RunContext } from "../report/runContext.js";
 import type { PlannedNode } from "./changeNode.js";
 import { checkDocker } from "./checkDocker.js";
 import { deployMasterOn } from "./deployMaster.js";
-import { adminApi } from "./hostApi.js";
 import { checkTier, type HostSession, openSession, type OpenSessionInput } from "./hostSession.js";
 import { refuseFirstMaster } from "./joinMaster.js";
 import { joinWorkerOn } from "./joinWorker.js";
 import { contextOf, failureOf, type HostFailure, inPool, looksAtOnce } from "./manyHosts.js";
+import { type SeenCluster, seeCluster } from "./seenCluster.js";
 import { wantedOfMaster } from "./settleMaster.js";
 import { wantedOfWorker } from "./settleWorker.js";
 import { withEngine } from "./withEngine.js";
@@ -56,17 +54,10 @@ export interface LookedAtCluster {
 
 type Seen = Pick<LookedAt, "nodeName" | "state" | "description" | "docker">;
 
-/** The cluster as it runs now. */
-interface RunningCluster {
-  /** Address of a master that answers. */
-  readonly master: string;
-  readonly nodes: readonly Node[];
-}
-
 /** What workers are compared with: known one after the other, so that nobody waits for more than he needs. */
 interface KnownOfMasters {
   /** Undefined if no API server answers. */
-  readonly running: Promise<RunningCluster | undefined>;
+  readonly running: Promise<SeenCluster | undefined>;
   /** As the file will have it; undefined if no master can be that. */
   readonly config: Promise<ClusterConfig | undefined>;
 }
@@ -158,17 +149,17 @@ type SeeMaster = (
 /** What the API server there says: asked once, through the helper that looks at the host, if one does. */
 interface ClusterOfMaster {
   readonly ask: (session?: HostSession) => Promise<void>;
-  readonly running: Promise<RunningCluster | undefined>;
+  readonly running: Promise<SeenCluster | undefined>;
 }
 
 function lookAtMaster(host: MasterHost, see: SeeMaster, context: RunContext): MasterLook {
-  const running = promised<RunningCluster | undefined>();
+  const running = promised<SeenCluster | undefined>();
   const config = promised<ClusterConfig | undefined>();
   const seen = look(host, context, (quiet) =>
     withEngine(host.options, quiet, async (engine) => {
       let asking: Promise<void> | undefined;
       const ask = (session?: HostSession): Promise<void> => {
-        asking ??= (session ? clusterBy(session, quiet) : runningCluster(engine, quiet)).then(running.resolve);
+        asking ??= (session ? clusterBy(session, quiet) : clusterOn(engine, quiet)).then(running.resolve);
         return asking;
       };
       const seeing = collectEngineFacts(engine).then((facts) =>
@@ -211,10 +202,10 @@ async function lookAtFurther(...seeing: Parameters<SeeMaster>): ReturnType<SeeMa
 }
 
 /** Undefined where no API server answers. */
-async function runningCluster(engine: ContainerEngine, context: RunContext): Promise<RunningCluster | undefined> {
+async function clusterOn(engine: ContainerEngine, context: RunContext): Promise<SeenCluster | undefined> {
   try {
     return await withLookOn(engine, context, async ({ helper }) =>
-      askNodes(helper, await helper.readFiles(), context),
+      seeCluster(helper, await helper.readFiles(), context.signal),
     );
   } catch {
     return undefined;
@@ -225,21 +216,8 @@ async function runningCluster(engine: ContainerEngine, context: RunContext): Pro
 async function clusterBy(
   { helper, observed }: HostSession,
   context: RunContext,
-): Promise<RunningCluster | undefined> {
-  return askNodes(helper, observed.files, context).catch(() => undefined);
-}
-
-async function askNodes(
-  helper: Helper,
-  files: ReadonlyMap<string, ExistingFile>,
-  { signal }: RunContext,
-): Promise<RunningCluster> {
-  const api = await adminApi(helper, files);
-  try {
-    return { nodes: await api.list<Node>("/api/v1/nodes", { signal }), master: namedAddress(api.server) };
-  } finally {
-    api.close();
-  }
+): Promise<SeenCluster | undefined> {
+  return seeCluster(helper, observed.files, context.signal).catch(() => undefined);
 }
 
 /** What ends the comparison of a worker. */
@@ -260,11 +238,12 @@ async function lookAtWorker(
       const nodeName = await checkNewWorker(engine, facts, host, await known.config, context);
       return { nodeName, state: { kind: "new" }, docker };
     }
-    const master = known.running.then((running) => running?.master ?? Promise.reject(new Error(noCluster)));
+    const cluster = known.running.then((running) => running ?? Promise.reject(new Error(noCluster)));
     // Whoever needs it hears of it.
-    master.catch(() => undefined);
+    cluster.catch(() => undefined);
     const options = { ...host.options, master: "", dryRun: true };
-    const planned = await joinWorkerOn(engine, options, context, master, facts).catch((error: unknown) => {
+    const extras = { cluster, engineFacts: facts };
+    const planned = await joinWorkerOn(engine, options, context, extras).catch((error: unknown) => {
       // Its own credential is good no more: it joins anew.
       const joinsAnew = error instanceof TsdeployError && error.problems[0]?.code === "TOKEN_MISSING";
       if (joinsAnew || (error instanceof Error && error.message === noCluster)) return undefined;

@@ -5,6 +5,7 @@ import { discoverCluster } from "../api/discoverCluster.js";
 import type { KubernetesClient } from "../api/kubernetesClient.js";
 import { openDirectly } from "../api/openDirectly.js";
 import { isReadyNode, nodeOf } from "../apply/probes.js";
+import { acceptedNode } from "../config/acceptedOptions.js";
 import { TokenStore } from "../config/tokenStore.js";
 import type { Helper } from "../host/helperSession.js";
 import { clusterConfigPath, parseClusterConfig } from "../kubernetes/bootstrapObjects.js";
@@ -12,7 +13,7 @@ import { hasBalancers, workerApiserver } from "../kubernetes/networks.js";
 import { readKubeconfig, withServer } from "../kubernetes/kubeconfig.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import { TsdeployError } from "../model/errors.js";
-import type { ExistingFile } from "../model/hostFacts.js";
+import type { ExistingFile, ObservedHost } from "../model/hostFacts.js";
 import type { HostFile } from "../model/hostFile.js";
 import { apiserverPort, paths } from "../model/hostLayout.js";
 import type { WorkerOptions } from "../model/options.js";
@@ -20,18 +21,31 @@ import { parseJoinToken } from "../pki/joinToken.js";
 import { nodeKubeconfig } from "../pki/nodeKubeconfig.js";
 import type { Wanted } from "../preflight/check.js";
 import type { RunContext } from "../report/runContext.js";
+import { clusterConfigurations, type Configurations } from "./clusterConfigurations.js";
 import { apiByKubeconfig, requestTimeoutMs } from "./hostApi.js";
 import type { HostSession } from "./hostSession.js";
+import type { SeenCluster } from "./seenCluster.js";
 
-/** What is known of the cluster, and the client by which this run speaks to it. */
-export interface Membership {
+/** What workers follow, as their cluster says it. */
+export interface FollowedCluster {
   readonly config: ClusterConfig;
-  readonly api: KubernetesClient;
+  readonly configurations: Configurations;
+  /** Addresses of the masters, where a node has to know them. */
+  readonly masters: readonly string[];
+  /** Of the API server's certificate: the worker's kubelet will look at it by the worker's clock. */
+  readonly validity: Wanted["validity"];
+}
+
+/** What is known of the cluster of a host. */
+export interface KnownMembership extends FollowedCluster {
   /** CA certificate, and the bootstrap kubeconfig of a node that has not joined. */
   readonly credentials: readonly HostFile[];
   readonly hasJoined: boolean;
-  /** Addresses of the masters, where a node has to know them. */
-  readonly masters: readonly string[];
+}
+
+/** The same, and the client by which this run speaks to the cluster. */
+export interface Membership extends KnownMembership {
+  readonly api: KubernetesClient;
 }
 
 /**
@@ -79,8 +93,7 @@ export async function membershipByToken(
   const { signal } = context;
   const { caPem, config, client } = await discoverCluster({ token, apiserver, connect, signal, timeoutMs });
   const credentials = [caCertificate(caPem), nodeKubeconfig(config, caPem, token)];
-  const masters = await mastersOf(client, config, host, signal);
-  return { config, api: client, credentials, hasJoined: false, masters };
+  return { ...(await followedCluster(client, config, host, signal)), api: client, credentials, hasJoined: false };
 }
 
 /**
@@ -111,12 +124,41 @@ async function joinedMembership(
   try {
     const config = parseClusterConfig(await api.get(clusterConfigPath, { signal }));
     const credentials = [caCertificate(ca), ...movedKubeconfig(kubeconfig, config)];
-    return { config, api, credentials, hasJoined: true, masters: await mastersOf(api, config, host, signal) };
+    return { ...(await followedCluster(api, config, host, signal)), api, credentials, hasJoined: true };
   } catch (error) {
     api.close();
     if (error instanceof ApiError && error.status === 401) return undefined;
     throw otherCluster(error, new URL(readKubeconfig(kubeconfig.content).server), options.master);
   }
+}
+
+/**
+ * The same by what a master says, if that is enough to compare this host: it is a node of that cluster, and Ready, so
+ * that its own credential is good.
+ */
+export function membershipBy(
+  { followed, nodes }: SeenCluster,
+  { files }: Pick<ObservedHost, "files">,
+): KnownMembership | undefined {
+  const ca = files.get(`${paths.pki}/ca.crt`)?.content;
+  const kubeconfig = files.get(paths.kubeletConf);
+  const name = acceptedNode(files)?.nodeName;
+  if (!followed || !kubeconfig || ca !== followed.caPem) return undefined;
+  if (!nodes.some((node) => node.metadata.name === name && isReadyNode(node))) return undefined;
+  const credentials = [caCertificate(ca), ...movedKubeconfig(kubeconfig, followed.config)];
+  return { ...followed, credentials, hasJoined: true };
+}
+
+/** @param named the master that is asked, as it is named */
+export async function followedCluster(
+  api: KubernetesClient,
+  config: ClusterConfig,
+  named: string,
+  signal: AbortSignal,
+): Promise<FollowedCluster> {
+  const configurations = await clusterConfigurations(api, signal);
+  const masters = await mastersOf(api, config, named, signal);
+  return { config, configurations, masters, validity: validityOf(api) };
 }
 
 /** That which was named at least: an older cluster may not let who joins see the others. */
@@ -203,12 +245,11 @@ export async function refuseTakenName(api: KubernetesClient, nodeName: string, s
   });
 }
 
-/** When the API server's certificate is good: the worker's kubelet will look at it by the worker's clock. */
-export function validityOf(api: KubernetesClient): Pick<Wanted, "validity"> {
+function validityOf(api: KubernetesClient): Wanted["validity"] {
   const [pem] = api.peerCertificates;
-  if (pem === undefined) return {};
+  if (pem === undefined) return undefined;
   const { validFrom, validTo } = new X509Certificate(pem);
-  return { validity: { notBeforeMs: Date.parse(validFrom), notAfterMs: Date.parse(validTo) } };
+  return { notBeforeMs: Date.parse(validFrom), notAfterMs: Date.parse(validTo) };
 }
 
 async function openTcp({ helper }: WayToMaster, host: string, port: number): Promise<Duplex> {

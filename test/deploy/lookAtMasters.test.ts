@@ -1,5 +1,6 @@
 import { beforeEach, expect, it, vi } from "vitest";
 import { acceptedOptionsFile } from "../../src/config/acceptedOptions.js";
+import type { WorkerExtras } from "../../src/deploy/joinWorker.js";
 import { lookAtHosts } from "../../src/deploy/lookAtHosts.js";
 import type { ClusterHosts, MasterHost } from "../../src/model/clusterHosts.js";
 import { TsdeployError } from "../../src/model/errors.js";
@@ -62,8 +63,8 @@ vi.mock("../../src/deploy/deployMaster.js", () => ({
   },
 }));
 vi.mock("../../src/deploy/joinWorker.js", () => ({
-  joinWorkerOn: async (_: unknown, { dockerHost = "" }: WorkerOptions, _context: unknown, master: Promise<string>) => {
-    world.masters.push(await master);
+  joinWorkerOn: async (_: unknown, { dockerHost = "" }: WorkerOptions, _context: unknown, extras: WorkerExtras) => {
+    world.masters.push((await extras.cluster)?.master ?? "");
     return { kind: "planned", plan: { nodeName: dockerHost, version: "v1.20.2" }, difference: { changes: [] } };
   },
 }));

@@ -1,7 +1,9 @@
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { KubernetesClient } from "../../src/api/kubernetesClient.js";
-import { findMembership } from "../../src/deploy/membership.js";
+import { findMembership, membershipBy } from "../../src/deploy/membership.js";
+import type { Node } from "../../src/apply/probes.js";
 import type { HostSession } from "../../src/deploy/hostSession.js";
+import type { SeenCluster } from "../../src/deploy/seenCluster.js";
 import type { Helper } from "../../src/host/helperSession.js";
 import { clusterConfigMap } from "../../src/kubernetes/bootstrapObjects.js";
 import { readKubeconfig, withServer } from "../../src/kubernetes/kubeconfig.js";
@@ -82,4 +84,33 @@ test("a node of another cluster is refused", async () => {
   files = stranger.set(paths.kubeletConf, { ...kubeconfig, content });
   const refusal = /ALREADY_JOINED.*a node of the cluster at https:\/\/10\.0\.0\.5:6443/;
   await expect(find(server.address)).rejects.toThrow(refusal);
+});
+
+describe("a host that is compared with a cluster that its master has shown", () => {
+  const ready = { type: "Ready", status: "True" };
+
+  function seen(nodeName = "worker-1", status: Node["status"] = { conditions: [ready] }): SeenCluster {
+    const config = { ...clusterConfig, apiserver: `https://${server.address}` };
+    const caPem = files.get(`${paths.pki}/ca.crt`)?.content ?? "";
+    const followed = { caPem, config, configurations: {}, masters: [], validity: undefined };
+    return { master: "127.0.0.1", nodes: [{ metadata: { name: nodeName }, status }], followed };
+  }
+
+  beforeEach(() => {
+    files.set(paths.options, { content: "nodeName: worker-1\nip: 10.0.0.6\n", mode: 0o600 });
+  });
+
+  test("has the credentials that it would have by asking itself", async () => {
+    const { credentials } = await find(server.address);
+    expect(membershipBy(seen(), { files })).toMatchObject({ credentials, hasJoined: true });
+  });
+
+  test.each([
+    ["is not Ready: its own credential may be good no more", () => seen("worker-1", { conditions: [{ ...ready, status: "Unknown" }] })],
+    ["is no node of it", () => seen("worker-2")],
+    ["has another CA", () => ({ ...seen(), followed: { ...seen().followed, caPem: "another" } }) as SeenCluster],
+    ["has a master that does not say what its workers follow", () => ({ master: "127.0.0.1", nodes: seen().nodes })],
+  ])("asks by itself if it %s", (_, cluster) => {
+    expect(membershipBy(cluster(), { files })).toBeUndefined();
+  });
 });

@@ -85,7 +85,7 @@ export async function carryOut(
         plan,
         session: { engine, helper, observed },
         api,
-        options: { dryRun: false, overwrite, keepOnFailure, timeoutMs, pullTimeoutMs: timeoutMs },
+        options: { overwrite, keepOnFailure, timeoutMs, pullTimeoutMs: timeoutMs },
         keepsData: observed.host.etcdData || (observed.files.has(paths.options) && !joined),
         etcd: host.etcd,
         forget: joined && (() => forgetJoined(host.others, joined, context)),
