@@ -6,6 +6,7 @@ data=/data
 etcd=/var/lib/etcd
 tokens=
 passwords=
+rsa=
 etcd_names=
 once=
 
@@ -29,6 +30,7 @@ IP:10.96.0.1,DNS:kubernetes,…
   --etcd DIR   etcd's data (default $etcd): with data there, a missing CA is an error
   --tokens     also known_tokens.csv, for versions that read it; the launcher's abac-policy.jsonl has to be there
   --basic-auth also basic_auth.csv
+  --rsa        a new service-account key is one of RSA, for versions that may know no other
   --etcd-names=NAMES
                names of a new certificate of etcd's server, if others; the first is also its common name
   --once       end instead of sleeping
@@ -145,13 +147,17 @@ service_account_key() {
   if [[ -e $file.key && -e $file.pub ]]; then return; fi
   if [[ ! -e $file.key ]]; then
     [[ ! -e $file.pub ]] || die "$file.pub is there, but not its key"
-    openssl genrsa -out "$file.key.new" 2048 2>/dev/null
-    # v1.3 reads PKCS #1 alone, and OpenSSL 3 writes another form by itself.
-    if ! grep -q 'BEGIN RSA' "$file.key.new"; then
-      openssl rsa -traditional -in "$file.key.new" -out "$work/key" 2>/dev/null
-      mv "$work/key" "$file.key.new"
+    if [[ $rsa ]]; then
+      openssl genrsa -out "$file.key.new" 2048 2>/dev/null
+      # v1.3 reads PKCS #1 alone, and OpenSSL 3 writes another form by itself.
+      if ! grep -q 'BEGIN RSA' "$file.key.new"; then
+        openssl rsa -traditional -in "$file.key.new" -out "$work/key" 2>/dev/null
+        mv "$work/key" "$file.key.new"
+      fi
+      keep "$file.key"
+    else
+      key sa
     fi
-    keep "$file.key"
   fi
   openssl pkey -in "$file.key" -pubout -out "$file.pub.new"
   keep "$file.pub"
@@ -202,6 +208,7 @@ while [[ ${1:-} == --* ]]; do
     --etcd) etcd=$2 && shift 2 ;;
     --tokens) tokens=yes && shift ;;
     --basic-auth) passwords=yes && shift ;;
+    --rsa) rsa=yes && shift ;;
     --etcd-names=*) etcd_names=${1#*=} && shift ;;
     --once) once=yes && shift ;;
     --help) usage && exit ;;

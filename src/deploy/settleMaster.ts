@@ -147,11 +147,13 @@ export function identityNames({ nodeName, nodeIp, nodeIpv6, config, options, fea
     ...defined({ controlPlaneEndpoint: config.controlPlaneEndpoint }),
     tokenFile,
     basicAuth: tokenFile && config.insecureApi,
+    serviceAccountKey: features.serviceAccountKey,
   };
 }
 
 /** The same before the host has been looked at: what it alone can say is a guess. */
 export function guessedNames(options: MasterOptions, { info }: EngineFacts, version: string): IdentityNames {
+  const { nodeCredentials, serviceAccountKey } = featuresOf(version);
   return {
     nodeName: options.nodeName ?? info.hostname.toLowerCase(),
     nodeIp: options.ip?.[0] ?? "127.0.0.1",
@@ -159,8 +161,9 @@ export function guessedNames(options: MasterOptions, { info }: EngineFacts, vers
     clusterDomain: options.clusterDomain,
     extraSans: options.apiserverSans,
     ...defined({ controlPlaneEndpoint: endpointOf(options) }),
-    tokenFile: featuresOf(version).nodeCredentials === "token-file",
+    tokenFile: nodeCredentials === "token-file",
     basicAuth: false,
+    serviceAccountKey,
   };
 }
 

@@ -19,7 +19,7 @@ import type { HostFile } from "../model/hostFile.js";
 import { cniConfigFiles, containerName, helperHostRoot, labels, lockName, paths } from "../model/hostLayout.js";
 import { imageLabels, labelledVersions } from "../model/imageLabels.js";
 import type { Report } from "../report/events.js";
-import { FirstLook } from "./firstLook.js";
+import { HelperProgram, type Script } from "./helperProgram.js";
 import { type HostLock, lockLabels, takeLock } from "./hostLock.js";
 import { hostScript, type HostScript } from "./hostScript.js";
 import { parseAddress, parseClock, parseHostFacts } from "./parseHostFacts.js";
@@ -82,12 +82,6 @@ export interface CollectFactsOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The script of a look, and its arguments. */
-export interface PreparedLook {
-  readonly script: string;
-  readonly args: readonly string[];
-}
-
 export interface HelperOptions {
   readonly clusterName?: string;
   /**
@@ -103,7 +97,7 @@ export interface HelperOptions {
    */
   readonly through?: string | undefined;
   /** What the first `look` will be: it then begins with the container. */
-  readonly look?: PreparedLook | undefined;
+  readonly look?: Script | undefined;
   /** Default: the lock's. */
   readonly report?: Report;
 }
@@ -149,7 +143,8 @@ class HelperSession implements Helper {
   readonly #options: HelperOptions;
   /** Our own; undefined while another one serves. */
   #container: AttachedContainer | undefined;
-  #firstLook: FirstLook | undefined;
+  /** Of our container, if it began with a look. */
+  #program: HelperProgram | undefined;
   #opening: Promise<void> | undefined;
   /** Aborts when our connection to the container has ended, and so the container, or soon. */
   #ended = new AbortController().signal;
@@ -235,7 +230,7 @@ class HelperSession implements Helper {
       args.push(...(args.length === 0 ? [] : ["--"]), String(archive.length), staging, ...folders);
       archives.push(archive);
     }
-    await this.runHostScript("write-files", args, { stdin: Buffer.concat(archives) });
+    await this.#writeBy(args, Buffer.concat(archives));
   }
 
   async removeFiles(files: readonly string[], folders: readonly string[] = []): Promise<void> {
@@ -275,12 +270,22 @@ class HelperSession implements Helper {
   }
 
   async #runLook(options: CollectFactsOptions): Promise<ExecResult> {
-    const { script, args } = await prepareLook(options);
+    const look = await prepareLook(options);
     return this.#surviving(async () => {
-      const first = this.#firstLook;
-      this.#firstLook = undefined;
-      if (!first) return this.#bash(lookScript, script, args, defined({ signal: options.signal }));
-      return this.#succeeded(lookScript, await first.result(this.#until(options.signal)));
+      const first = this.#program?.firstResult(this.#until(options.signal));
+      if (!first) return this.#bash(look.name, look.script, look.args, defined({ signal: options.signal }));
+      return this.#succeeded(look.name, await first);
+    });
+  }
+
+  /** By the container's own program where that waits for something to do. */
+  async #writeBy(args: readonly string[], archive: Buffer): Promise<void> {
+    const name = "write-files";
+    const script = { script: await hostScript(name), name: `${name}.sh`, args };
+    await this.#surviving(async () => {
+      if (!this.#container || this.#program?.isIdle !== true) return this.runHostScript(name, args, { stdin: archive });
+      const result = await this.#program.run(script, archive, this.#container.stdin, this.#ended);
+      return this.#succeeded(script.name, result);
     });
   }
 
@@ -311,10 +316,10 @@ class HelperSession implements Helper {
     const { lock, look } = options;
     const start = async (propagation?: "rslave" | "rshared"): Promise<AttachedContainer> => {
       const run = async (name: string): Promise<AttachedContainer> => {
-        const first = look && new FirstLook(look.script, lookScript, look.args);
-        this.#firstLook = first;
-        const spec = { ...helperSpec(this.#image, options, propagation), ...(first && { command: first.command }) };
-        return engine.runAttached(name, spec, first?.take);
+        const program = look && new HelperProgram(look);
+        this.#program = program;
+        const spec = { ...helperSpec(this.#image, options, propagation), ...(program && { command: program.command }) };
+        return engine.runAttached(name, spec, program?.take);
       };
       return lock ? takeLock(engine, lock, async () => run(lockName)) : run(containerName("helper", nanoid(6)));
     };
@@ -407,14 +412,13 @@ class HelperSession implements Helper {
 }
 
 /** For `HelperOptions.look`. */
-export async function prepareLook(options: CollectFactsOptions): Promise<PreparedLook> {
+export async function prepareLook(options: CollectFactsOptions): Promise<Script> {
   const scripts = [hostScript("look"), hostScript("facts"), hostScript("read-files")] as const;
   const [script, facts, readFiles] = await Promise.all(scripts);
   const forFacts = factsArguments(options);
-  return { script, args: [facts, String(forFacts.length), ...forFacts, readFiles, ...readPaths] };
+  const args = [facts, String(forFacts.length), ...forFacts, readFiles, ...readPaths];
+  return { script, name: "look.sh", args };
 }
-
-const lookScript = "look.sh";
 
 function factsArguments({ dockerRootDir, imageLabels: labels = {} }: CollectFactsOptions): string[] {
   const versions = Object.entries(labelledVersions(labels));

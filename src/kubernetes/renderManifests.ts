@@ -217,6 +217,7 @@ function placeholders(input: RenderInput): Values {
     authorizationMode: features.authorizationMode,
     tokenFiles: features.nodeCredentials === "token-file" ? "--tokens" : "",
     passwordFile: hasPasswords ? "--basic-auth" : "",
+    serviceAccountKey: features.serviceAccountKey === "rsa" ? "--rsa" : "",
     clusterDomain: config.clusterDomain,
     clusterName: config.clusterName,
     controllers: `*,bootstrapsigner,tokencleaner${hasOwnNodeIpam(input) ? ",-nodeipam" : ""}`,

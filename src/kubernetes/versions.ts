@@ -27,6 +27,8 @@ export interface VersionFeatures {
   readonly programs: Readonly<Record<table.Program, string>>;
   readonly runtime: "dockershim" | "cri-dockerd";
   readonly nodeCredentials: "token-file" | "bootstrap-token";
+  /** Of what type it is where there is none yet. */
+  readonly serviceAccountKey: "rsa" | "ecdsa";
   readonly authorizationMode: string;
   readonly supportsCgroupV2: boolean;
   /** Whether the kubelet ends where there is swap. */
@@ -211,6 +213,7 @@ export function readFeatures(
     programs: pick(table.programNames),
     runtime: pick(table.runtimes),
     nodeCredentials: pick(table.nodeCredentials),
+    serviceAccountKey: pick(table.serviceAccountKeys),
     authorizationMode: pick(table.authorizationModes),
     supportsCgroupV2: pick(table.cgroupV2),
     refusesSwap: pick(table.swapRefusals),

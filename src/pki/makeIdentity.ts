@@ -85,7 +85,7 @@ interface FoundPairs {
 }
 
 /** Keys and certificates that were made before the host was known. */
-export interface SpareIdentity {
+export interface SpareIdentity extends Pick<IdentityNames, "serviceAccountKey"> {
   /** By the clock of whoever made them. */
   readonly nowMs: number;
   /** Undefined if they could not be made. */
@@ -103,7 +103,7 @@ export function makeSpareIdentity(names: IdentityNames, nowMs: number): SpareIde
   // A turn later: it holds up this thread, and what the caller has just asked of Docker is to be on its way by then.
   const pairs = setImmediate().then(async () => makePairs(names, nothing, nowMs));
   // Who needs them makes them again, and meets the same error.
-  return { nowMs, pairs: pairs.catch(() => undefined) };
+  return { nowMs, serviceAccountKey: names.serviceAccountKey, pairs: pairs.catch(() => undefined) };
 }
 
 /**
@@ -154,8 +154,9 @@ function isNothing({ authorities: cas, serviceAccount, pairs, kubeconfigs }: Fou
 }
 
 /** Unless the host's clock is another's: a certificate would begin too late there, or end too early. */
-async function spareOf({ spare, nowMs }: IdentityRequest): Promise<MadePairs | undefined> {
-  return spare && Math.abs(nowMs - spare.nowMs) < spareLifeMs ? spare.pairs : undefined;
+async function spareOf({ spare, nowMs, serviceAccountKey }: IdentityRequest): Promise<MadePairs | undefined> {
+  if (!spare || spare.serviceAccountKey !== serviceAccountKey) return undefined;
+  return Math.abs(nowMs - spare.nowMs) < spareLifeMs ? spare.pairs : undefined;
 }
 
 function withPairs(made: MadePairs): FoundPairs {
@@ -168,8 +169,8 @@ async function makePairs(names: IdentityNames, found: FoundPairs, nowMs: number)
   const kubeconfigs = wantedKubeconfigs(names.nodeName);
   const made: MadeFile[] = [];
 
-  // The RSA key takes longest, on a thread of its own: first.
-  const serviceAccountMade = makeServiceAccount(found.serviceAccount, made);
+  // A key of RSA takes longest, on a thread of its own: first.
+  const serviceAccountMade = makeServiceAccount(found.serviceAccount, names.serviceAccountKey, made);
   const cas = await mapValuesInTurn(authorities, async (wanted, name) => {
     const ca = await makeCa(wanted.commonName, found.authorities[name] ?? {}, nowMs);
     if (ca.reason !== undefined) made.push({ path: `${wanted.path}.crt`, reason: ca.reason });
@@ -229,7 +230,11 @@ function filesOf<PairName extends string, ConfName extends string>(
   ] as HostFile[];
 }
 
-async function makeServiceAccount(found: FoundPairs["serviceAccount"], made: MadeFile[]): Promise<ServiceAccountKeys> {
+async function makeServiceAccount(
+  found: FoundPairs["serviceAccount"],
+  type: IdentityNames["serviceAccountKey"],
+  made: MadeFile[],
+): Promise<ServiceAccountKeys> {
   const { privateKey, publicKey } = found;
   if (privateKey !== undefined) {
     if (publicKey !== undefined) return { privateKey, publicKey };
@@ -237,6 +242,7 @@ async function makeServiceAccount(found: FoundPairs["serviceAccount"], made: Mad
     return { privateKey, publicKey: publicHalf(privateKey) };
   }
   made.push({ path: `${paths.pki}/sa.key`, reason: "new" });
+  if (type === "ecdsa") return newKeyPair();
   return generateKeyPair("rsa", {
     modulusLength: 2048,
     // v1.3 reads no other form.
@@ -311,12 +317,16 @@ function kubeconfigFault(view: KubeconfigView, server: string, caPem: string): s
   return view.ca && "data" in view.ca && view.ca.data === caPem ? undefined : "held another CA certificate";
 }
 
-/** ECDSA P-256 in the form that kubeadm writes. */
+/** The private half of one. */
 async function newKey(): Promise<string> {
-  const { privateKey } = await generateKeyPair("ec", {
+  return (await newKeyPair()).privateKey;
+}
+
+/** ECDSA P-256 in the form that kubeadm writes. */
+async function newKeyPair(): Promise<ServiceAccountKeys> {
+  return generateKeyPair("ec", {
     namedCurve: "P-256",
     privateKeyEncoding: { type: "sec1", format: "pem" },
     publicKeyEncoding: { type: "spki", format: "pem" },
   });
-  return privateKey;
 }

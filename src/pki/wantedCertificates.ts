@@ -20,7 +20,12 @@ export interface IdentityNames {
   readonly tokenFile: boolean;
   /** Whether it also takes the passwords of `basic_auth.csv`. */
   readonly basicAuth: boolean;
+  /** Of what type the key is made that signs service accounts' tokens. */
+  readonly serviceAccountKey: "rsa" | "ecdsa";
 }
+
+/** What no certificate has. */
+type NotNames = "basicAuth" | "serviceAccountKey";
 
 export type CaName = "ca" | "frontProxyCa" | "etcdCa";
 
@@ -55,7 +60,7 @@ export type PairName =
 export type KubeconfigName = "admin" | "controllerManager" | "scheduler" | "proxy" | "addonManager" | "kubelet";
 
 /** `path` is without `.crt` and `.key`. */
-export function wantedPairs(request: IdentityNames): Readonly<Record<PairName, WantedCertificate>> {
+export function wantedPairs(request: Omit<IdentityNames, NotNames>): Readonly<Record<PairName, WantedCertificate>> {
   const { nodeName, nodeIp, nodeIpv6, serviceIp, clusterDomain, extraSans, controlPlaneEndpoint } = request;
   const services = ["kubernetes", "kubernetes.default", "kubernetes.default.svc"];
   return {
@@ -113,9 +118,9 @@ export function wantedPairs(request: IdentityNames): Readonly<Record<PairName, W
 
 /** Subject alternative names of certificates that servers show. */
 export function serverNames(
-  names: Omit<IdentityNames, "tokenFile" | "basicAuth">,
+  names: Omit<IdentityNames, "tokenFile" | NotNames>,
 ): { apiserver: readonly string[]; etcdServer: readonly string[] } {
-  const { apiserver, etcdServer } = wantedPairs({ ...names, tokenFile: false, basicAuth: false });
+  const { apiserver, etcdServer } = wantedPairs({ ...names, tokenFile: false });
   return { apiserver: apiserver.names, etcdServer: etcdServer.names };
 }
 

@@ -204,9 +204,11 @@ describe("by version", () => {
       ]),
     );
     // Of two words more: the names of certificates.
-    expect(containerOf("setup", "v1.3.6").command?.slice(1, -2)).toEqual(["--tokens"]);
-    expect(containerOf("setup", "v1.3.6", { insecureApi: true }).command?.slice(1, -2)).toEqual(["--tokens", "--basic-auth"]);
-    expect(containerOf("setup", "v1.6.13").command).toHaveLength(3);
+    expect(containerOf("setup", "v1.3.6").command?.slice(1, -2)).toEqual(["--tokens", "--rsa"]);
+    const withPasswords = containerOf("setup", "v1.3.6", { insecureApi: true }).command;
+    expect(withPasswords?.slice(1, -2)).toEqual(["--tokens", "--basic-auth", "--rsa"]);
+    expect(containerOf("setup", "v1.6.13").command?.slice(1, -2)).toEqual(["--rsa"]);
+    expect(containerOf("setup", "v1.20.2").command).toHaveLength(3);
   });
 
   test("an open API of v1.3 is all that its control plane uses: no kubeconfig is mounted", () => {

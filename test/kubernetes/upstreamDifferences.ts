@@ -87,6 +87,10 @@ export const differences: readonly Difference[] = [
     "etcd has certificates, and whoever makes them gives them the same names.",
     added(setup, { "--etcd-names": "IP:10.0.0.5,DNS:localhost,IP:127.0.0.1,IP:::1" }),
   ),
+  ...because(
+    "setup-files.sh makes a service-account key of an elliptic curve, unless it is told that the version may know none.",
+    added(setup, { "--rsa": "true" }),
+  ),
 
   // Scripts and order.
   ...because(

@@ -12,6 +12,7 @@ export const identityRequest: IdentityRequest = {
   extraSans: [],
   tokenFile: false,
   basicAuth: false,
+  serviceAccountKey: "ecdsa",
   etcdData: false,
   nowMs: Date.now(),
 };

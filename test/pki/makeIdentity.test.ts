@@ -11,6 +11,14 @@ import { makeCertificate } from "../../src/pki/makeCertificate.js";
 import { type IdentityRequest, type MadeIdentity, makeIdentity, makeSpareIdentity } from "../../src/pki/makeIdentity.js";
 import { identityRequest, onHost } from "./identityRequest.js";
 
+/** @param form in which the private key is written */
+function expectSigningPair({ identity }: MadeIdentity, form: "EC" | "RSA"): void {
+  const { privateKey, publicKey } = identity.serviceAccount;
+  expect(privateKey).toMatch(new RegExp(`^-----BEGIN ${form} PRIVATE KEY-----`));
+  const signature = sign("sha256", Buffer.from("x"), createPrivateKey(privateKey));
+  expect(verify("sha256", Buffer.from("x"), createPublicKey(publicKey), signature)).toBe(true);
+}
+
 const pki = "/etc/kubernetes/pki";
 const dayMs = 24 * 60 * 60 * 1000;
 
@@ -106,11 +114,17 @@ describe("a fresh identity", () => {
 
   test("has keys in the forms that every Kubernetes reads", () => {
     expect(fresh.identity.ca.privateKey).toMatch(/^-----BEGIN EC PRIVATE KEY-----/);
-    expect(fresh.identity.serviceAccount.privateKey).toMatch(/^-----BEGIN RSA PRIVATE KEY-----/);
-    expect(openssl("rsa", "-in", "sa.key", "-noout", "-text")).toContain("2048 bit");
-    const { privateKey, publicKey } = fresh.identity.serviceAccount;
-    const signature = sign("sha256", Buffer.from("x"), createPrivateKey(privateKey));
-    expect(verify("sha256", Buffer.from("x"), createPublicKey(publicKey), signature)).toBe(true);
+    expect(openssl("ec", "-in", "sa.key", "-noout", "-text")).toContain("prime256v1");
+    expectSigningPair(fresh, "EC");
+  });
+
+  test("has a service-account key of RSA for versions that may know no other, whatever was begun early", async () => {
+    const { nowMs } = identityRequest;
+    const spare = makeSpareIdentity(identityRequest, nowMs);
+    const made = await makeIdentity({ ...identityRequest, serviceAccountKey: "rsa", spare });
+    expectSigningPair(made, "RSA");
+    const { publicKey } = made.identity.serviceAccount;
+    expect(createPublicKey(publicKey).asymmetricKeyDetails).toMatchObject({ modulusLength: 2048 });
   });
 
   test("has kubeconfigs whose certificates the API server will know", () => {

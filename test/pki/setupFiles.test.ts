@@ -42,8 +42,9 @@ afterEach(() => rm(folder, { recursive: true }));
 
 /** The node that `renderPods` renders for. */
 function requestFor(version: string, existing: Host): IdentityRequest {
-  const tokenFile = featuresOf(version).nodeCredentials === "token-file";
-  const node = { nodeName: "node-1", nodeIp: "10.0.0.5", serviceIp: "10.96.0.1", tokenFile };
+  const { nodeCredentials, serviceAccountKey } = featuresOf(version);
+  const tokenFile = nodeCredentials === "token-file";
+  const node = { nodeName: "node-1", nodeIp: "10.0.0.5", serviceIp: "10.96.0.1", tokenFile, serviceAccountKey };
   return { ...identityRequest, ...node, existing, nowMs: Date.now() };
 }
 

@@ -1,0 +1,125 @@
+import type { Writable } from "node:stream";
+import { nanoid } from "nanoid";
+import type { ExecResult } from "../docker/containerEngine.js";
+
+/** A Bash script by its text, a name for what Bash says of it, and its arguments. */
+export interface Script {
+  readonly script: string;
+  readonly name: string;
+  readonly args: readonly string[];
+}
+
+/**
+ * Runs a script, says on both streams by a line of its own that it has ended, and does the same with those that come by
+ * its input: a line with the sizes of script and standard input and the number of arguments (the name is one), the
+ * script, the arguments, each with a zero byte behind it, and the standard input. Ends when its input does.
+ */
+const program = `end=$1
+shift
+finish() {
+  printf '\\n%s %03d\\n' "$end" "$1"
+  printf '\\n%s 000\\n' "$end" >&2
+}
+bash -c "$@" </dev/null
+finish $?
+while read -r script_bytes input_bytes count; do
+  script=$(head -c "$script_bytes")
+  args=()
+  for ((; count > 0; count--)); do IFS= read -r -d '' arg && args+=("$arg"); done
+  head -c "$input_bytes" | {
+    bash -c "$script" "\${args[@]}"
+    status=$?
+    cat >/dev/null
+    exit "$status"
+  }
+  finish $?
+done`;
+
+/**
+ * The program of a helper's container, which runs scripts one at a time: to start a program in a container that runs
+ * costs Docker as much time as a script takes. A script goes on to its end when whoever started it dies.
+ */
+export class HelperProgram {
+  /** Of the container. */
+  readonly command: readonly string[];
+  /** Nobody else knows it, so no output holds it. */
+  readonly #end = nanoid();
+  #said: Record<"stdout" | "stderr", Buffer> = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
+  #running: ((result: ExecResult) => void) | undefined;
+  #first: Promise<ExecResult> | undefined;
+
+  /** @param first what the container begins with */
+  constructor({ script, name, args }: Script) {
+    this.command = ["bash", "-c", program, "helper", this.#end, script, name, ...args];
+    this.#first = this.#nextResult();
+  }
+
+  get isIdle(): boolean {
+    return this.#running === undefined;
+  }
+
+  /** Takes what the container says. */
+  readonly take = (chunk: Buffer, stream: "stdout" | "stderr"): void => {
+    this.#said[stream] = Buffer.concat([this.#said[stream], chunk]);
+    const [stdout, stderr] = [this.#upToEnd("stdout"), this.#upToEnd("stderr")];
+    if (!stdout || !stderr) return;
+    this.#said = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
+    const resolve = this.#running;
+    this.#running = undefined;
+    resolve?.({ exitCode: stdout.status, stdout: stdout.text, stderr: stderr.text.toString() });
+  };
+
+  /**
+   * How the first script ended. Undefined if that has been asked before: what it saw may be so no more.
+   *
+   * @throws what `ended` aborts with, if the container ends before the script
+   */
+  firstResult(ended: AbortSignal): Promise<ExecResult> | undefined {
+    const first = this.#first;
+    this.#first = undefined;
+    return first && unlessEnded(first, ended);
+  }
+
+  /** Another script, if it `isIdle`. @param input of the container @throws as `firstResult` does */
+  async run(
+    { script, name, args }: Script,
+    stdin: Buffer,
+    input: Writable,
+    ended: AbortSignal,
+  ): Promise<ExecResult> {
+    const result = this.#nextResult();
+    const text = Buffer.from(script);
+    const words = [name, ...args];
+    const head = `${text.length} ${stdin.length} ${words.length}\n`;
+    input.write(Buffer.concat([Buffer.from(head), text, Buffer.from(words.map((word) => `${word}\0`).join("")), stdin]));
+    return unlessEnded(result, ended);
+  }
+
+  async #nextResult(): Promise<ExecResult> {
+    return new Promise((resolve) => (this.#running = resolve));
+  }
+
+  /** Undefined until that stream has come to its end. */
+  #upToEnd(stream: "stdout" | "stderr"): { readonly text: Buffer; readonly status: number } | undefined {
+    const said = this.#said[stream];
+    const last = `\n${this.#end} 000\n`.length;
+    if (said.length < last) return undefined;
+    const line = said.subarray(-last).toString("latin1");
+    if (!line.startsWith(`\n${this.#end} `)) return undefined;
+    return { text: said.subarray(0, -last), status: Number(line.slice(-4)) };
+  }
+}
+
+async function unlessEnded(running: Promise<ExecResult>, ended: AbortSignal): Promise<ExecResult> {
+  return new Promise((resolve, reject) => {
+    const fail = (): void => {
+      reject(ended.reason as Error);
+    };
+    ended.addEventListener("abort", fail, { once: true });
+    void running.then((result) => {
+      ended.removeEventListener("abort", fail);
+      resolve(result);
+    });
+    if (ended.aborted) fail();
+  });
+}
