@@ -73,6 +73,11 @@ export interface HostLook {
 export interface HelperRunOptions {
   readonly stdin?: Buffer;
   readonly signal?: AbortSignal;
+  /**
+   * For a script that soon comes to its end, whatever happens elsewhere: it may run in the helper's own program, which
+   * spares Docker an exec, and goes on to its end if this process dies.
+   */
+  readonly isBrief?: boolean;
 }
 
 export interface CollectFactsOptions {
@@ -230,12 +235,12 @@ class HelperSession implements Helper {
       args.push(...(args.length === 0 ? [] : ["--"]), String(archive.length), staging, ...folders);
       archives.push(archive);
     }
-    await this.#writeBy(args, Buffer.concat(archives));
+    await this.runHostScript("write-files", args, { stdin: Buffer.concat(archives), isBrief: true });
   }
 
   async removeFiles(files: readonly string[], folders: readonly string[] = []): Promise<void> {
     if (files.length > 0) {
-      await this.runHostScript("remove-files", [...files, "--empty", ...folders]);
+      await this.runHostScript("remove-files", [...files, "--empty", ...folders], { isBrief: true });
     }
   }
 
@@ -275,17 +280,6 @@ class HelperSession implements Helper {
       const first = this.#program?.firstResult(this.#until(options.signal));
       if (!first) return this.#bash(look.name, look.script, look.args, defined({ signal: options.signal }));
       return this.#succeeded(look.name, await first);
-    });
-  }
-
-  /** By the container's own program where that waits for something to do. */
-  async #writeBy(args: readonly string[], archive: Buffer): Promise<void> {
-    const name = "write-files";
-    const script = { script: await hostScript(name), name: `${name}.sh`, args };
-    await this.#surviving(async () => {
-      if (!this.#container || this.#program?.isIdle !== true) return this.runHostScript(name, args, { stdin: archive });
-      const result = await this.#program.run(script, archive, this.#container.stdin, this.#ended);
-      return this.#succeeded(script.name, result);
     });
   }
 
@@ -389,10 +383,15 @@ class HelperSession implements Helper {
     args: readonly string[],
     options: HelperRunOptions,
   ): Promise<ExecResult> {
+    const { stdin = Buffer.alloc(0), isBrief = false } = options;
     return this.#surviving(async () => {
+      const signal = this.#until(options.signal);
+      if (isBrief && this.#container && this.#program?.isIdle === true) {
+        const running = this.#program.run({ script, name, args }, stdin, this.#container.stdin, signal);
+        return this.#succeeded(name, await running);
+      }
       const root = this.#container ? "" : `export HOST_ROOT=${rootOfFirstProcess}\n`;
       const argv = ["bash", "-c", `${root}${script}`, name, ...args];
-      const signal = this.#until(options.signal);
       const result = await this.#engine.exec(this.id, argv, { ...options, signal }).catch((error: unknown) => {
         throw unfit(this.#image, error);
       });

@@ -11,6 +11,6 @@ export async function makeFolder({ path, mode }: ActionOf<"make-folder">, { run,
     },
   });
   let made = false;
-  const { stdout } = await helper.run(script, [path, mode.toString(8)]);
+  const { stdout } = await helper.run(script, [path, mode.toString(8)], { isBrief: true });
   made = stdout.toString().trim() === "made";
 }
