@@ -117,10 +117,16 @@ describe("a cluster of many machines from one file", () => {
     const began = String(Date.now() / 1000);
     const result = await up();
     expect(result.exitCode).toBe(0);
-    for (const machine of machines) {
-      const ofHelpers = ["--filter", "event=create", "--filter", "label=io.tsdeploy.component=helper"];
-      const ended = String(Date.now() / 1000);
-      expect(await machine.docker("events", "--since", began, "--until", ended, ...ofHelpers), machine.name).toBe("");
+    const ended = String(Date.now() / 1000);
+    const eventsOn = async (machine: Machine, event: string, component: string): Promise<string[]> => {
+      const filters = ["--filter", `event=${event}`, "--filter", `label=io.tsdeploy.component=${component}`];
+      const said = await machine.docker("events", "--since", began, "--until", ended, ...filters);
+      return said.split("\n").filter(Boolean);
+    };
+    for (const machine of machines) expect(await eventsOn(machine, "create", "helper"), machine.name).toEqual([]);
+    // A worker is looked at, and asks nobody: what it follows the master has said.
+    for (const worker of [machine2, machine3]) {
+      expect(await eventsOn(worker, "exec_create", "kubelet"), worker.name).toHaveLength(1);
     }
     expect(result.stdout).toContain("Nothing to change: 3 hosts are as the file says");
     expect((await tsdeploy(["token", "list"], { machine: machine1 })).stdout).toContain("No join tokens.");

@@ -303,6 +303,29 @@ describe("a helper", () => {
     }
   });
 
+  it("that began with a look writes files without another program of Docker's, and goes on after a failure", async () => {
+    const look = { dockerRootDir: "/var/lib/docker" };
+    const began = await sh("date +%s.%N");
+    const other = await openHelper(engine, hyperkube, { look: await prepareLook(look) });
+    const file = (name: string, content: string) => ({ path: `/etc/kubernetes/${name}`, mode: 0o600, content, secret: true });
+    const large = Buffer.alloc(3_000_000, "all of it\n").toString();
+    try {
+      await other.look(look);
+      await other.writeFiles([file("large", large)]);
+      // A file is no folder.
+      await expect(other.writeFiles([file("large/b", "b")])).rejects.toThrow(/HOST_SCRIPT_FAILED|directory/);
+      await other.writeFiles([file("after", "after\n")]);
+      const execs = `docker events --since ${began} --until "$(date +%s.%N)" --filter event=exec_create --filter container=${other.id}`;
+      expect(await sh(execs)).toBe("");
+      const files = await other.readFiles();
+      expect(files.get("/etc/kubernetes/large")).toEqual({ mode: 0o600, content: large });
+      expect(files.get("/etc/kubernetes/after")?.content).toBe("after\n");
+    } finally {
+      await other.close();
+      await sh("rm -rf /etc/kubernetes");
+    }
+  });
+
   it("is gone when it was closed, and leaves no mount behind", async () => {
     const mounts = await sh("awk '{ print $5 }' /proc/1/mountinfo | sort");
     for (const propagation of ["rslave", "rshared"] as const) {
