@@ -10,18 +10,20 @@ export interface Configurations {
   readonly proxy?: Record<string, unknown>;
 }
 
-/** For workers: the ConfigMaps are the truth. @throws TsdeployError if the API server does not answer */
-export async function clusterConfigurations(api: KubernetesClient, signal: AbortSignal): Promise<Configurations> {
-  return read(api, ["kubelet", "proxy"], signal, () => true);
+/** The ConfigMaps as they were found, which nobody has looked into yet. */
+export type FoundConfigurations = Partial<Readonly<Record<Component, unknown>>>;
+
+/** For workers of any version. @throws TsdeployError, ApiError if the API server does not answer */
+export async function clusterConfigurations(
+  api: KubernetesClient,
+  signal: AbortSignal,
+): Promise<FoundConfigurations> {
+  return find(api, ["kubelet", "proxy"], signal);
 }
 
-/** Those by which a node of that version is configured. */
-export function configurationsFor(features: VersionFeatures, { kubelet, proxy }: Configurations): Configurations {
-  const components = configuredBy(features);
-  return {
-    ...(kubelet && components.includes("kubelet") && { kubelet }),
-    ...(proxy && components.includes("proxy") && { proxy }),
-  };
+/** Those by which a worker of that version is configured: for it the ConfigMaps are the truth. */
+export function configurationsFor(features: VersionFeatures, found: FoundConfigurations): Configurations {
+  return read(found, configuredBy(features), () => true);
 }
 
 /**
@@ -34,7 +36,8 @@ export async function masterConfigurations(
   { signal, report }: RunContext,
 ): Promise<Configurations> {
   try {
-    return await read(api, configuredBy(features), signal, (edited) => edited);
+    const components = configuredBy(features);
+    return read(await find(api, components, signal), components, (edited) => edited);
   } catch (error) {
     signal.throwIfAborted();
     const { message } = error as Error;
@@ -56,26 +59,33 @@ function configuredBy({ kubeletConfigured, proxyConfigured }: VersionFeatures): 
   ];
 }
 
-async function read(
+async function find(
   api: KubernetesClient,
   components: readonly Component[],
   signal: AbortSignal,
-  isWanted: (edited: boolean) => boolean,
-): Promise<Configurations> {
-  const one = async (component: Component): Promise<Record<string, unknown> | undefined> => {
-    const found = await api.get(configurationMapPath(component), { signal }).catch((error: unknown) => {
+): Promise<FoundConfigurations> {
+  const found: Partial<Record<Component, unknown>> = {};
+  for (const component of components) {
+    // One after the other, by one connection: another takes longer than to ask.
+    found[component] = await api.get(configurationMapPath(component), { signal }).catch((error: unknown) => {
       // An older cluster may not have it, or not let nodes see it.
       if (error instanceof ApiError && (error.status === 403 || error.status === 404)) return undefined;
       throw error;
     });
-    const map = found === undefined ? undefined : readConfigurationMap(found);
-    return map && isWanted(map.edited) ? map.document : undefined;
-  };
-  const found: Partial<Record<Component, Record<string, unknown>>> = {};
-  for (const component of components) {
-    // One after the other, by one connection: another takes longer than to ask.
-    const document = await one(component);
-    if (document) found[component] = document;
   }
   return found;
+}
+
+/** @throws TsdeployError `CONFIGURATION_BROKEN` */
+function read(
+  found: FoundConfigurations,
+  components: readonly Component[],
+  isWanted: (edited: boolean) => boolean,
+): Configurations {
+  const documents: Partial<Record<Component, Record<string, unknown>>> = {};
+  for (const component of components) {
+    const map = found[component] === undefined ? undefined : readConfigurationMap(found[component]);
+    if (map && isWanted(map.edited)) documents[component] = map.document;
+  }
+  return documents;
 }

@@ -55,7 +55,7 @@ export async function apiByKubeconfig(
   // The kubelet's certificate and its key are in one.
   const read = new Map<string, Promise<string>>();
   const readFile = async (name: string): Promise<string> => {
-    const { stdout } = await helper.run(readThroughLinks, [name], { isBrief: true });
+    const { stdout } = await helper.run(readThroughLinks, [name]);
     return stdout.toString();
   };
   let early: EarlyConnection | undefined;

@@ -10,7 +10,7 @@ import { TokenStore } from "../config/tokenStore.js";
 import type { Helper } from "../host/helperSession.js";
 import { clusterConfigPath, parseClusterConfig } from "../kubernetes/bootstrapObjects.js";
 import { hasBalancers, workerApiserver } from "../kubernetes/networks.js";
-import { readKubeconfig, withServer } from "../kubernetes/kubeconfig.js";
+import { type DataOrFile, readKubeconfig, withServer } from "../kubernetes/kubeconfig.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import { TsdeployError } from "../model/errors.js";
 import type { ExistingFile, ObservedHost } from "../model/hostFacts.js";
@@ -21,7 +21,7 @@ import { parseJoinToken } from "../pki/joinToken.js";
 import { nodeKubeconfig } from "../pki/nodeKubeconfig.js";
 import type { Wanted } from "../preflight/check.js";
 import type { RunContext } from "../report/runContext.js";
-import { clusterConfigurations, type Configurations } from "./clusterConfigurations.js";
+import { clusterConfigurations, type FoundConfigurations } from "./clusterConfigurations.js";
 import { apiByKubeconfig, requestTimeoutMs } from "./hostApi.js";
 import type { HostSession } from "./hostSession.js";
 import type { SeenCluster } from "./seenCluster.js";
@@ -29,7 +29,7 @@ import type { SeenCluster } from "./seenCluster.js";
 /** What workers follow, as their cluster says it. */
 export interface FollowedCluster {
   readonly config: ClusterConfig;
-  readonly configurations: Configurations;
+  readonly configurations: FoundConfigurations;
   /** Addresses of the masters, where a node has to know them. */
   readonly masters: readonly string[];
   /** Of the API server's certificate: the worker's kubelet will look at it by the worker's clock. */
@@ -93,7 +93,12 @@ export async function membershipByToken(
   const { signal } = context;
   const { caPem, config, client } = await discoverCluster({ token, apiserver, connect, signal, timeoutMs });
   const credentials = [caCertificate(caPem), nodeKubeconfig(config, caPem, token)];
-  return { ...(await followedCluster(client, config, host, signal)), api: client, credentials, hasJoined: false };
+  try {
+    return { ...(await followedCluster(client, config, host, signal)), api: client, credentials, hasJoined: false };
+  } catch (error) {
+    client.close();
+    throw error;
+  }
 }
 
 /**
@@ -134,19 +139,28 @@ async function joinedMembership(
 
 /**
  * The same by what a master says, if that is enough to compare this host: it is a node of that cluster, and Ready, so
- * that its own credential is good.
+ * that its kubelet's credential was good a short while ago; and it still has that.
  */
 export function membershipBy(
   { followed, nodes }: SeenCluster,
-  { files }: Pick<ObservedHost, "files">,
+  { files, host }: Pick<ObservedHost, "files" | "host">,
 ): KnownMembership | undefined {
   const ca = files.get(`${paths.pki}/ca.crt`)?.content;
   const kubeconfig = files.get(paths.kubeletConf);
   const name = acceptedNode(files)?.nodeName;
   if (!followed || !kubeconfig || ca !== followed.caPem) return undefined;
   if (!nodes.some((node) => node.metadata.name === name && isReadyNode(node))) return undefined;
-  const credentials = [caCertificate(ca), ...movedKubeconfig(kubeconfig, followed.config)];
-  return { ...followed, credentials, hasJoined: true };
+  try {
+    const { certificate, key } = readKubeconfig(kubeconfig.content);
+    const isThere = (part: DataOrFile | undefined): boolean =>
+      part === undefined || "data" in part || host.entries.includes(part.file);
+    if (![certificate, key].every(isThere)) return undefined;
+    const credentials = [caCertificate(ca), ...movedKubeconfig(kubeconfig, followed.config)];
+    return { ...followed, credentials, hasJoined: true };
+  } catch {
+    // One that cannot be read: whoever asks by it says so.
+    return undefined;
+  }
 }
 
 /** @param named the master that is asked, as it is named */

@@ -105,6 +105,8 @@ export interface ContainerEngine {
   ): Promise<number>;
   /** A program's stdin and stdout as one byte stream; its stderr is in the error that ends it. */
   execStream(id: string, argv: readonly string[]): Promise<Duplex>;
+  /** What a container that runs attached answers by its connection: waited for as any other call of Docker is. */
+  answerOf<T>(id: string, answer: () => Promise<T>): Promise<T>;
 
   /** @returns undefined if it is not here */
   inspectImage(reference: string): Promise<ImageDetails | undefined>;

@@ -316,6 +316,10 @@ class DockerEngine implements ContainerEngine {
     return this.#untilClosed(new ExecStream(await this.#startExec(id, argv, true)));
   }
 
+  async answerOf<T>(_id: string, answer: () => Promise<T>): Promise<T> {
+    return answer();
+  }
+
   async inspectImage(reference: string): Promise<ImageDetails | undefined> {
     // Not only for the message: it becomes a part of the request's path.
     parseImageReference(reference);

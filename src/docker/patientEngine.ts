@@ -49,6 +49,7 @@ const policies: Readonly<Record<Method, Policy>> = {
   // It changes nothing of ours; a person's program may run as long as it likes.
   execFollowed: { what: "docker exec", deadline: "none" },
   execStream: { what: "docker exec" },
+  answerOf: { what: "docker attach", changes: true },
   inspectImage: { what: "docker image inspect", repeat: true },
   listImages: { what: "docker images", repeat: true },
   // With the caller's own signal and deadline.

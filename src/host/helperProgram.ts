@@ -25,7 +25,9 @@ finish $?
 while read -r script_bytes input_bytes count; do
   script=$(head -c "$script_bytes")
   args=()
-  for ((; count > 0; count--)); do IFS= read -r -d '' arg && args+=("$arg"); done
+  for ((i = 0; i < count; i++)); do IFS= read -r -d '' arg && args+=("$arg"); done
+  # Cut off, it would be another script.
+  ((\${#args[@]} == count)) || exit
   head -c "$input_bytes" | {
     bash -c "$script" "\${args[@]}"
     status=$?
@@ -37,7 +39,8 @@ done`;
 
 /**
  * The program of a helper's container, which runs scripts one at a time: to start a program in a container that runs
- * costs Docker as much time as a script takes. A script goes on to its end when whoever started it dies.
+ * costs Docker as much time as a script takes. A script goes on to its end when whoever started it dies, and the
+ * container with it.
  */
 export class HelperProgram {
   /** Of the container. */

@@ -279,7 +279,7 @@ class HelperSession implements Helper {
     return this.#surviving(async () => {
       const first = this.#program?.firstResult(this.#until(options.signal));
       if (!first) return this.#bash(look.name, look.script, look.args, defined({ signal: options.signal }));
-      return this.#succeeded(look.name, await first);
+      return this.#succeeded(look.name, await this.#engine.answerOf(this.id, async () => first));
     });
   }
 
@@ -386,9 +386,11 @@ class HelperSession implements Helper {
     const { stdin = Buffer.alloc(0), isBrief = false } = options;
     return this.#surviving(async () => {
       const signal = this.#until(options.signal);
-      if (isBrief && this.#container && this.#program?.isIdle === true) {
-        const running = this.#program.run({ script, name, args }, stdin, this.#container.stdin, signal);
-        return this.#succeeded(name, await running);
+      const container = this.#container;
+      const program = this.#program;
+      if (isBrief && container && program?.isIdle === true) {
+        const run = async () => program.run({ script, name, args }, stdin, container.stdin, signal);
+        return this.#succeeded(name, await this.#engine.answerOf(container.id, run));
       }
       const root = this.#container ? "" : `export HOST_ROOT=${rootOfFirstProcess}\n`;
       const argv = ["bash", "-c", `${root}${script}`, name, ...args];

@@ -58,7 +58,7 @@ export const nodeCredentials: readonly Row<"token-file" | "bootstrap-token">[] =
 
 /**
  * The key that signs service accounts' tokens. One of RSA takes a fifth of a second to make, sometimes twice that, and
- * seconds on a small board; the oldest API servers know no other. The type of a key that is there stays.
+ * seconds on a small board. v1.3 knows no other; that v1.20 takes the other kind was tried. A key that is there stays.
  */
 export const serviceAccountKeys: readonly Row<"rsa" | "ecdsa">[] = [
   { range: "<1.20", value: "rsa" },

@@ -12,7 +12,7 @@ export interface ClusterIdentity {
   readonly frontProxyCa: KeyPair;
   /** pki/etcd/ca.{crt,key} */
   readonly etcdCa: KeyPair;
-  /** pki/sa.{pub,key}, RSA 2048, PEM (PKCS#1 or #8 private, SPKI public). */
+  /** pki/sa.{pub,key}, PEM: one of P-256 (SEC 1) or of RSA (PKCS #1) if we have made it, see `serviceAccountKeys`. */
   readonly serviceAccount: { readonly publicKey: string; readonly privateKey: string };
   /** pki/apiserver.* */
   readonly apiserver: KeyPair;

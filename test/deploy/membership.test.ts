@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { parse, stringify } from "yaml";
 import { KubernetesClient } from "../../src/api/kubernetesClient.js";
 import { findMembership, membershipBy } from "../../src/deploy/membership.js";
 import type { Node } from "../../src/apply/probes.js";
@@ -12,6 +13,7 @@ import { makeIdentity } from "../../src/pki/makeIdentity.js";
 import type { RunContext } from "../../src/report/runContext.js";
 import { TestApiServer } from "../api/testApiServer.js";
 import { clusterConfig } from "../kubernetes/clusterConfig.js";
+import { observedHost } from "../host/fixtures.js";
 import { identityRequest, onHost } from "../pki/identityRequest.js";
 
 const { signal } = new AbortController();
@@ -88,6 +90,7 @@ test("a node of another cluster is refused", async () => {
 
 describe("a host that is compared with a cluster that its master has shown", () => {
   const ready = { type: "Ready", status: "True" };
+  let entries: string[];
 
   function seen(nodeName = "worker-1", status: Node["status"] = { conditions: [ready] }): SeenCluster {
     const config = { ...clusterConfig, apiserver: `https://${server.address}` };
@@ -96,13 +99,19 @@ describe("a host that is compared with a cluster that its master has shown", () 
     return { master: "127.0.0.1", nodes: [{ metadata: { name: nodeName }, status }], followed };
   }
 
+  /** The host's own files lie there that the kubeconfig names. */
+  function host() {
+    return { ...observedHost.host, entries };
+  }
+
   beforeEach(() => {
+    entries = [];
     files.set(paths.options, { content: "nodeName: worker-1\nip: 10.0.0.6\n", mode: 0o600 });
   });
 
   test("has the credentials that it would have by asking itself", async () => {
     const { credentials } = await find(server.address);
-    expect(membershipBy(seen(), { files })).toMatchObject({ credentials, hasJoined: true });
+    expect(membershipBy(seen(), { files, host: host() })).toMatchObject({ credentials, hasJoined: true });
   });
 
   test.each([
@@ -111,6 +120,22 @@ describe("a host that is compared with a cluster that its master has shown", () 
     ["has another CA", () => ({ ...seen(), followed: { ...seen().followed, caPem: "another" } }) as SeenCluster],
     ["has a master that does not say what its workers follow", () => ({ master: "127.0.0.1", nodes: seen().nodes })],
   ])("asks by itself if it %s", (_, cluster) => {
-    expect(membershipBy(cluster(), { files })).toBeUndefined();
+    expect(membershipBy(cluster(), { files, host: host() })).toBeUndefined();
+  });
+
+  test("asks by itself if its kubeconfig cannot be read", () => {
+    files.set(paths.kubeletConf, { content: "apiVersion: v1\n", mode: 0o600 });
+    expect(membershipBy(seen(), { files, host: host() })).toBeUndefined();
+  });
+
+  test("asks by itself if the certificate is gone that its kubeconfig names, which its kubelet still knows", () => {
+    const pem = "/var/lib/kubelet/pki/kubelet-client-current.pem";
+    const user = { "client-certificate": pem, "client-key": pem };
+    const view = parse(files.get(paths.kubeletConf)?.content ?? "") as { users: { user: unknown }[] };
+    view.users[0] = { ...view.users[0], user };
+    files.set(paths.kubeletConf, { content: stringify(view), mode: 0o600 });
+    expect(membershipBy(seen(), { files, host: host() })).toBeUndefined();
+    entries = [pem];
+    expect(membershipBy(seen(), { files, host: host() })).toMatchObject({ hasJoined: true });
   });
 });

@@ -120,6 +120,8 @@ describe("a cluster of many machines from one file", () => {
     const ended = String(Date.now() / 1000);
     const eventsOn = async (machine: Machine, event: string, component: string): Promise<string[]> => {
       const filters = ["--filter", `event=${event}`, "--filter", `label=io.tsdeploy.component=${component}`];
+      // One line each: an exec's event has all of its script.
+      filters.push("--format", "{{.ID}}");
       const said = await machine.docker("events", "--since", began, "--until", ended, ...filters);
       return said.split("\n").filter(Boolean);
     };

@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { ContainerEngine } from "../../src/docker/containerEngine.js";
 import { patientEngine } from "../../src/docker/patientEngine.js";
-import { openHelper } from "../../src/host/helperSession.js";
+import { openHelper, prepareLook } from "../../src/host/helperSession.js";
 import type { HostLock } from "../../src/host/hostLock.js";
 import { lockName } from "../../src/model/hostLayout.js";
 import type { ReportEvent } from "../../src/report/events.js";
@@ -108,16 +108,21 @@ describe("a dockerd that hangs", () => {
   const hang = async (): Promise<unknown> => sh("kill -STOP $(cat /run/docker.pid)");
 
   it("does not keep Ctrl-C from ending a run, nor hides why it ended", async () => {
-    const helper = await openHelper(engine, hyperkube, { lock: lock() });
+    const look = { dockerRootDir: "/var/lib/docker" };
+    const helper = await openHelper(engine, hyperkube, { lock: lock(), look: await prepareLook(look) });
+    await helper.look(look);
     await hang();
-    const [looks, changes] = [engine.listContainers(), helper.run("true")];
-    looks.catch(() => undefined);
-    changes.catch(() => undefined);
+    const looks = engine.listContainers();
+    const changes = helper.run("true");
+    // By the container's own program.
+    const brief = helper.run("true", [], { isBrief: true });
+    for (const call of [looks, changes, brief]) call.catch(() => undefined);
     stop.abort();
     const beganMs = performance.now();
     await expect(looks).rejects.toMatchObject({ kind: "aborted" });
     expect(performance.now() - beganMs).toBeLessThan(2_000);
     await expect(changes).rejects.toMatchObject({ kind: "aborted" });
+    await expect(brief).rejects.toMatchObject({ kind: "aborted" });
     await helper.close();
     expect(performance.now() - beganMs).toBeLessThan(25_000);
     expect(events.at(-1)).toMatchObject({ kind: "warning", message: expect.stringContaining("helper") as string });

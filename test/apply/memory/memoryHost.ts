@@ -258,6 +258,7 @@ function memoryEngine(state: HostState, faults: Faults): ContainerEngine {
         settle(state);
         return { exitCode, stdout, stderr };
       }),
+    answerOf: async (_id, answer) => answer(),
     execStream: (_id, argv) =>
       faults.around(`exec ${argv[0] ?? ""}`, () => {
         settle(state);
