@@ -279,6 +279,8 @@ class HelperSession implements Helper {
     return this.#surviving(async () => {
       const first = this.#program?.firstResult(this.#until(options.signal));
       if (!first) return this.#bash(look.name, look.script, look.args, defined({ signal: options.signal }));
+      // It may fail before anybody waits for it: while Docker is away, or when the run is stopped.
+      first.catch(() => undefined);
       return this.#succeeded(look.name, await this.#engine.answerOf(this.id, async () => first));
     });
   }

@@ -1,0 +1,26 @@
+import { PassThrough } from "node:stream";
+import { setImmediate } from "node:timers/promises";
+import { expect, it } from "vitest";
+import type { ContainerEngine } from "../../src/docker/containerEngine.js";
+import { openHelper, prepareLook } from "../../src/host/helperSession.js";
+
+it("a look whose container ends while nobody can wait for it yet ends no process", async () => {
+  const stdin = new PassThrough();
+  const engine: Partial<ContainerEngine> = {
+    endpoint: "unix:///fake.sock",
+    runAttached: () => Promise.resolve({ id: "helper", stdin }),
+    inspectContainer: () => Promise.resolve(undefined),
+    waitUntilRemoved: () => Promise.resolve(),
+    // As while Docker is away, and the person stops the run by then.
+    answerOf: async () => {
+      stdin.destroy();
+      await setImmediate();
+      throw new Error("stopped while Docker was away");
+    },
+  };
+  const look = { dockerRootDir: "/var/lib/docker" };
+  const helper = await openHelper(engine as ContainerEngine, "sha256:1", { look: await prepareLook(look) });
+  // Vitest fails as well for a rejection that nobody has handled, as Node.js ends for one.
+  await expect(helper.look(look)).rejects.toThrow(/No such container|stopped while Docker was away/);
+  await helper.close();
+});
