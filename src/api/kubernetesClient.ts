@@ -7,6 +7,7 @@ import { defined } from "../model/defined.js";
 import { aborted, TsdeployError } from "../model/errors.js";
 import type { KeyPair } from "../model/identity.js";
 import type { KubernetesObject } from "../model/kubernetesObject.js";
+import { withAnySignal } from "../model/signals.js";
 import { ApiError, clockFault, connectionFault, isClockFault, notKubernetes } from "./apiFault.js";
 import { mergeObject } from "./mergeObject.js";
 import { collectionOf, pathOf } from "./pathOf.js";
@@ -179,26 +180,27 @@ export class KubernetesClient {
   ): Promise<string> {
     const timeoutMs = this.#options.timeoutMs ?? 10_000;
     const timeout = AbortSignal.timeout(timeoutMs);
-    const signal = options.signal ? AbortSignal.any([timeout, options.signal]) : timeout;
-    for (let isRetry = false; ; isRetry = true) {
-      const exchange = this.#start(method, path, content);
-      try {
-        const { status, text } = await finish(exchange, signal);
-        if (status >= 200 && status < 300) return text;
-        throw refusal(status, text);
-      } catch (error) {
-        if (error instanceof ApiError) throw error;
-        if (options.signal?.aborted && !isTimeout(options.signal.reason)) {
-          throw aborted();
+    return withAnySignal([timeout, options.signal], async (signal) => {
+      for (let isRetry = false; ; isRetry = true) {
+        const exchange = this.#start(method, path, content);
+        try {
+          const { status, text } = await finish(exchange, signal);
+          if (status >= 200 && status < 300) return text;
+          throw refusal(status, text);
+        } catch (error) {
+          if (error instanceof ApiError) throw error;
+          if (options.signal?.aborted && !isTimeout(options.signal.reason)) {
+            throw aborted();
+          }
+          if (timeout.aborted) throw connectionFault(this.server, new Error(`no answer within ${timeoutMs / 1000} s`));
+          if (signal.aborted) throw connectionFault(this.server, new Error("no answer in time"));
+          // A kept connection may have been closed by an API server that restarted.
+          if (exchange.reusedSocket && !exchange.res && !isRetry) continue;
+          if (isClockFault(error)) throw await this.#clockFault(signal);
+          throw connectionFault(this.server, error);
         }
-        if (timeout.aborted) throw connectionFault(this.server, new Error(`no answer within ${timeoutMs / 1000} s`));
-        if (signal.aborted) throw connectionFault(this.server, new Error("no answer in time"));
-        // A kept connection may have been closed by an API server that restarted.
-        if (exchange.reusedSocket && !exchange.res && !isRetry) continue;
-        if (isClockFault(error)) throw await this.#clockFault(signal);
-        throw connectionFault(this.server, error);
       }
-    }
+    });
   }
 
   #start(

@@ -4,6 +4,7 @@ import type { KubernetesClient } from "../api/kubernetesClient.js";
 import type { Helper } from "../host/helperSession.js";
 import { messageOf } from "../model/errors.js";
 import type { Probe } from "../model/plan.js";
+import { withAnySignal } from "../model/signals.js";
 import { podNetworkOf } from "../network/podNetworks.js";
 import type { Report } from "../report/events.js";
 import { isReady, type Pod, sightOf } from "./podState.js";
@@ -103,12 +104,12 @@ async function ask(
   signal: AbortSignal,
 ): Promise<string> {
   const stream = await helper.openTcp(server, 53);
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(answerMs)]);
+  const deadline = AbortSignal.timeout(answerMs);
   try {
-    return await exchange(stream, name, limit);
+    return await withAnySignal([signal, deadline], (either) => exchange(stream, name, either));
   } catch (error) {
     signal.throwIfAborted();
-    return limit.aborted ? silence : `${silence} (${messageOf(error)})`;
+    return deadline.aborted ? silence : `${silence} (${messageOf(error)})`;
   } finally {
     stream.on("error", () => undefined);
     stream.destroy();

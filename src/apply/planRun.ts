@@ -2,6 +2,7 @@ import type { KubernetesClient } from "../api/kubernetesClient.js";
 import type { Component } from "../model/containerSpec.js";
 import type { HostFile } from "../model/hostFile.js";
 import type { Step } from "../model/plan.js";
+import { withAnySignal } from "../model/signals.js";
 import type { ApplyContext, EtcdAccess } from "./applyContext.js";
 import { ContainerWatch } from "./containerWatch.js";
 import type { Aftermath } from "./runSteps.js";
@@ -76,16 +77,13 @@ export class PlanRun {
     const { engine, report, signal, timeoutMs } = this.context;
     const ended = new AbortController();
     try {
-      await Promise.race([
-        waitFor(probe, {
-          timeoutMs,
-          signal: AbortSignal.any([signal, ended.signal, this.#failed.signal]),
-          onSeen: (seen) => {
-            report({ kind: "waiting", phase: step.phase, seen });
-          },
-        }),
-        this.#watch.refuseCrashLoop(ended.signal),
-      ]);
+      const onSeen = (seen: string): void => {
+        report({ kind: "waiting", phase: step.phase, seen });
+      };
+      const seen = withAnySignal([signal, ended.signal, this.#failed.signal], (any) =>
+        waitFor(probe, { timeoutMs, signal: any, onSeen }),
+      );
+      await Promise.race([seen, this.#watch.refuseCrashLoop(ended.signal)]);
     } catch (error) {
       throwIfAborted(signal);
       if (!(error instanceof DeadlineError)) throw error;

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { aborted } from "../model/errors.js";
+import { withAnySignal } from "../model/signals.js";
 
 /** What a probe saw: `done`, or a few words on how far it is. */
 export type Sight =
@@ -42,14 +43,23 @@ const longestPauseMs = 500;
  */
 export async function waitFor(probe: (signal: AbortSignal) => Promise<Sight>, options: WaitOptions): Promise<void> {
   const deadline = AbortSignal.timeout(options.timeoutMs);
-  const signal = AbortSignal.any([deadline, options.signal]);
+  await withAnySignal([deadline, options.signal], (either) =>
+    askAgain(() => probe(either), { ...options, deadline, either }),
+  );
+}
+
+async function askAgain(
+  ask: () => Promise<Sight>,
+  options: WaitOptions & { readonly deadline: AbortSignal; readonly either: AbortSignal },
+): Promise<void> {
+  const { deadline, either } = options;
   let seen = nothing;
   let trouble: Trouble | undefined;
   for (;;) {
     throwIfAborted(options.signal);
     const began = performance.now();
     try {
-      const sight = await probe(signal);
+      const sight = await ask();
       if (sight.done) return;
       // A look that the deadline has cut short says nothing of what it looked at.
       if (deadline.aborted && seen !== nothing) throw new DeadlineError(seen, trouble);
@@ -61,7 +71,7 @@ export async function waitFor(probe: (signal: AbortSignal) => Promise<Sight>, op
     }
     if (deadline.aborted) throw new DeadlineError(seen, trouble);
     const pauseMs = Math.max(options.intervalMs ?? 100, Math.min(performance.now() - began, longestPauseMs));
-    await delay(pauseMs, undefined, { signal }).catch(() => undefined);
+    await delay(pauseMs, undefined, { signal: either }).catch(() => undefined);
   }
 }
 

@@ -18,6 +18,7 @@ import type {
   PullProgress,
 } from "../model/dockerObjects.js";
 import { messageOf, TsdeployError } from "../model/errors.js";
+import { withAnySignal } from "../model/signals.js";
 import { containerBody } from "./containerBody.js";
 import { type AttachedContainer, type ContainerEngine, EngineError, type ExecResult } from "./containerEngine.js";
 import { decodeLog, demultiplex } from "./demultiplexer.js";
@@ -118,8 +119,8 @@ function makeDocker({ address }: EngineConnection, agent: HttpAgent, version?: s
 async function firstVersion(docker: Docker, connection: EngineConnection): Promise<EngineVersion> {
   const deadline = AbortSignal.timeout(connectTimeoutMs);
   const ask = docker.version.bind(docker) as (options: object) => Promise<unknown>;
-  const { signal = deadline } = connection;
-  const answer = await ask({ abortSignal: AbortSignal.any([deadline, signal]) }).catch(async (error: unknown) => {
+  const asked = withAnySignal([deadline, connection.signal], (abortSignal) => ask({ abortSignal }));
+  const answer = await asked.catch(async (error: unknown) => {
     if (deadline.aborted) {
       throw notDocker(connection.endpoint, `no answer within ${connectTimeoutMs / 1000} seconds`);
     }
@@ -484,7 +485,7 @@ class DockerEngine implements ContainerEngine {
       if (body.errored) reject(body.errored);
     });
     try {
-      return await Promise.race([request(signal ? AbortSignal.any([signal, stop.signal]) : stop.signal), broken]);
+      return await Promise.race([withAnySignal([signal, stop.signal], request), broken]);
     } catch (error) {
       stop.abort();
       signal?.throwIfAborted();

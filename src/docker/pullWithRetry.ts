@@ -2,6 +2,7 @@ import pRetry from "p-retry";
 import { defined } from "../model/defined.js";
 import type { PullProgress } from "../model/dockerObjects.js";
 import { aborted, messageOf } from "../model/errors.js";
+import { withAnySignal } from "../model/signals.js";
 import { type ContainerEngine, EngineError } from "./containerEngine.js";
 import { type PullFailure, pullFailure, pullTimeout } from "./pullFailure.js";
 
@@ -37,8 +38,7 @@ class PullAttemptError extends Error {
 export async function pullWithRetry(engine: ContainerEngine, reference: string, options: PullOptions): Promise<void> {
   const { timeoutMs, platform, onProgress, onRetry } = options;
   const deadline = AbortSignal.timeout(timeoutMs);
-  const signal = AbortSignal.any([options.signal, deadline]);
-  const attempt = async () => {
+  const attempt = async (signal: AbortSignal): Promise<void> => {
     try {
       await engine.pullImage(reference, { onProgress, signal, ...defined({ platform }) });
     } catch (error) {
@@ -46,17 +46,19 @@ export async function pullWithRetry(engine: ContainerEngine, reference: string, 
     }
   };
   try {
-    await pRetry(attempt, {
-      retries: tries - 1,
-      minTimeout: 1_000,
-      signal,
-      shouldRetry: ({ error }) => error instanceof PullAttemptError && error.failure.retryable,
-      onFailedAttempt: ({ error, attemptNumber }) => {
-        if (error instanceof PullAttemptError && error.failure.retryable && attemptNumber < tries) {
-          onRetry?.(`${messageOf(error)}; trying again (${attemptNumber + 1} of ${tries})`);
-        }
-      },
-    });
+    await withAnySignal([options.signal, deadline], (signal) =>
+      pRetry(() => attempt(signal), {
+        retries: tries - 1,
+        minTimeout: 1_000,
+        signal,
+        shouldRetry: ({ error }) => error instanceof PullAttemptError && error.failure.retryable,
+        onFailedAttempt: ({ error, attemptNumber }) => {
+          if (error instanceof PullAttemptError && error.failure.retryable && attemptNumber < tries) {
+            onRetry?.(`${messageOf(error)}; trying again (${attemptNumber + 1} of ${tries})`);
+          }
+        },
+      }),
+    );
   } catch (error) {
     if (options.signal.aborted) {
       throw aborted();

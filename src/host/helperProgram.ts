@@ -73,17 +73,16 @@ export class HelperProgram {
   };
 
   /**
-   * How the first script ended. Undefined if that has been asked before: what it saw may be so no more.
-   *
-   * @throws what `ended` aborts with, if the container ends before the script
+   * What waits for the first script's end; it throws what `ended` aborts with, if the container ends before the script.
+   * Undefined if that has been asked for before: what the script saw may be so no more.
    */
-  firstResult(ended: AbortSignal): Promise<ExecResult> | undefined {
+  takeFirst(): ((ended: AbortSignal) => Promise<ExecResult>) | undefined {
     const first = this.#first;
     this.#first = undefined;
-    return first && unlessEnded(first, ended);
+    return first && ((ended) => unlessEnded(first, ended));
   }
 
-  /** Another script, if it `isIdle`. @param input of the container @throws as `firstResult` does */
+  /** Another script, if it `isIdle`. @param input of the container @throws what `ended` aborts with */
   async run(
     { script, name, args }: Script,
     stdin: Buffer,

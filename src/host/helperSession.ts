@@ -18,6 +18,7 @@ import type { ExistingFile, HostFacts, InterfaceAddress } from "../model/hostFac
 import type { HostFile } from "../model/hostFile.js";
 import { cniConfigFiles, containerName, helperHostRoot, labels, lockName, paths } from "../model/hostLayout.js";
 import { imageLabels, labelledVersions } from "../model/imageLabels.js";
+import { withAnySignal } from "../model/signals.js";
 import type { Report } from "../report/events.js";
 import { HelperProgram, type Script } from "./helperProgram.js";
 import { type HostLock, lockLabels, takeLock } from "./hostLock.js";
@@ -277,11 +278,12 @@ class HelperSession implements Helper {
   async #runLook(options: CollectFactsOptions): Promise<ExecResult> {
     const look = await prepareLook(options);
     return this.#surviving(async () => {
-      const first = this.#program?.firstResult(this.#until(options.signal));
+      const first = this.#program?.takeFirst();
       if (!first) return this.#bash(look.name, look.script, look.args, defined({ signal: options.signal }));
+      const answer = withAnySignal([options.signal, this.#ended], first);
       // It may fail before anybody waits for it: while Docker is away, or when the run is stopped.
-      first.catch(() => undefined);
-      return this.#succeeded(look.name, await this.#engine.answerOf(this.id, async () => first));
+      answer.catch(() => undefined);
+      return this.#succeeded(look.name, await this.#engine.answerOf(this.id, async () => answer));
     });
   }
 
@@ -302,8 +304,9 @@ class HelperSession implements Helper {
 
   /** Its program has no more input, so it ends, and Docker removes it; one that does not end is killed. */
   async #remove(id: string, signal: AbortSignal): Promise<void> {
-    const patience = AbortSignal.any([signal, AbortSignal.timeout(closeMs / 2)]);
-    await this.#engine.waitUntilRemoved(id, patience).catch(async () => {
+    const deadline = AbortSignal.timeout(closeMs / 2);
+    const removed = withAnySignal([signal, deadline], (either) => this.#engine.waitUntilRemoved(id, either));
+    await removed.catch(async () => {
       if (!signal.aborted) await this.#engine.removeContainer(id);
     });
   }
@@ -386,13 +389,12 @@ class HelperSession implements Helper {
     options: HelperRunOptions,
   ): Promise<ExecResult> {
     const { stdin = Buffer.alloc(0), isBrief = false } = options;
-    return this.#surviving(async () => {
-      const signal = this.#until(options.signal);
+    const run = async (signal: AbortSignal): Promise<ExecResult> => {
       const container = this.#container;
       const program = this.#program;
       if (isBrief && container && program?.isIdle === true) {
-        const run = async () => program.run({ script, name, args }, stdin, container.stdin, signal);
-        return this.#succeeded(name, await this.#engine.answerOf(container.id, run));
+        const brief = async () => program.run({ script, name, args }, stdin, container.stdin, signal);
+        return this.#succeeded(name, await this.#engine.answerOf(container.id, brief));
       }
       const root = this.#container ? "" : `export HOST_ROOT=${rootOfFirstProcess}\n`;
       const argv = ["bash", "-c", `${root}${script}`, name, ...args];
@@ -400,12 +402,9 @@ class HelperSession implements Helper {
         throw unfit(this.#image, error);
       });
       return this.#succeeded(name, result);
-    });
-  }
-
-  /** Docker 20.10 leaves the streams of a program open whose container was removed. */
-  #until(signal: AbortSignal | undefined): AbortSignal {
-    return signal ? AbortSignal.any([signal, this.#ended]) : this.#ended;
+    };
+    // Docker 20.10 leaves the streams of a program open whose container was removed.
+    return this.#surviving(() => withAnySignal([options.signal, this.#ended], run));
   }
 
   #succeeded(name: string, result: ExecResult): ExecResult {

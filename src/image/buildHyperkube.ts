@@ -6,6 +6,7 @@ import { featuresOf } from "../kubernetes/versions.js";
 import { defined } from "../model/defined.js";
 import { imageLabels } from "../model/imageLabels.js";
 import type { Architecture, RegistryMirrors } from "../model/options.js";
+import { withAnySignal } from "../model/signals.js";
 import type { Report } from "../report/events.js";
 import { inPhase } from "../report/inPhase.js";
 import { artifactsFor, isDownloadable } from "./artifacts.js";
@@ -180,12 +181,13 @@ async function both<A, B>(
   signal: AbortSignal,
 ): Promise<[A, B]> {
   const stop = new AbortController();
-  const any = AbortSignal.any([signal, stop.signal]);
-  const failFast = (error: unknown): never => {
-    if (!any.aborted) stop.abort(error);
-    throw error;
-  };
-  const results = await Promise.allSettled([one(any).catch(failFast), other(any).catch(failFast)]);
+  const results = await withAnySignal([signal, stop.signal], async (any) => {
+    const failFast = (error: unknown): never => {
+      if (!any.aborted) stop.abort(error);
+      throw error;
+    };
+    return Promise.allSettled([one(any).catch(failFast), other(any).catch(failFast)]);
+  });
   signal.throwIfAborted();
   if (stop.signal.aborted) throw stop.signal.reason;
   const [a, b] = results;

@@ -2,6 +2,7 @@ import type { ContainerEngine } from "../docker/containerEngine.js";
 import { defined } from "../model/defined.js";
 import { TsdeployError } from "../model/errors.js";
 import type { Architecture, RegistryMirrors } from "../model/options.js";
+import { withAnySignal } from "../model/signals.js";
 import type { RunContext } from "../report/runContext.js";
 import { buildHyperkube, type BuiltImage } from "./buildHyperkube.js";
 
@@ -37,11 +38,10 @@ export async function buildImage(engine: ContainerEngine, options: BuildImageOpt
     registryMirrors,
   };
   try {
-    return await buildHyperkube(engine, request, {
-      env: context.env,
-      report: context.report,
-      signal: AbortSignal.any([context.signal, deadline]),
-    });
+    const { env, report } = context;
+    return await withAnySignal([context.signal, deadline], (signal) =>
+      buildHyperkube(engine, request, { env, report, signal }),
+    );
   } catch (error) {
     if (!deadline.aborted || context.signal.aborted) throw error;
     throw new TsdeployError("failed", {

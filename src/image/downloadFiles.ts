@@ -4,6 +4,7 @@ import { text } from "node:stream/consumers";
 import { nanoid } from "nanoid";
 import { defined } from "../model/defined.js";
 import { type Problem, TsdeployError } from "../model/errors.js";
+import { withAnySignal } from "../model/signals.js";
 import * as z from "../model/zod.js";
 import type { Artifact, Checksum, ChecksumSource } from "./artifacts.js";
 import { diskFault, noSpace } from "./diskFault.js";
@@ -126,8 +127,7 @@ async function fetchMissing(missing: readonly MissingFile[], context: DownloadCo
     context.onProgress({ file: file.artifact.name, ...progress, ...defined({ bytesTotal }) });
   };
   const stop = new AbortController();
-  const signal = AbortSignal.any([context.signal, stop.signal]);
-  await inParallel(missing, async (file) => {
+  const fetchOne = async (file: MissingFile, signal: AbortSignal): Promise<void> => {
     signal.throwIfAborted();
     const { artifact, checksum, target } = file;
     try {
@@ -154,7 +154,9 @@ async function fetchMissing(missing: readonly MissingFile[], context: DownloadCo
     }
     await rememberChecksum(target, artifact, checksum, context);
     report(file, { bytesDone: lengths.get(file) ?? 0, done: true });
-  }).catch((error: unknown) => {
+  };
+  const fetchAll = (signal: AbortSignal): Promise<void> => inParallel(missing, (file) => fetchOne(file, signal));
+  await withAnySignal([context.signal, stop.signal], fetchAll).catch((error: unknown) => {
     context.signal.throwIfAborted();
     // What the first one failed by, not that the others were stopped.
     throw stop.signal.aborted ? stop.signal.reason : error;

@@ -36,8 +36,8 @@ it.each([1, 7, 100_000])("each script is heard to its end, in pieces of %d bytes
   const { input, end } = start(program, pieceBytes);
   const said = { exitCode: 3, stdout: Buffer.from("a\0b\necho.sh-one two-$three--"), stderr: "careful\n" };
   expect(program.isIdle).toBe(false);
-  expect(await program.firstResult(never)).toEqual(said);
-  expect(program.firstResult(never)).toBeUndefined();
+  expect(await program.takeFirst()?.(never)).toEqual(said);
+  expect(program.takeFirst()).toBeUndefined();
   expect(program.isIdle).toBe(true);
 
   const bytes = Buffer.from(Array.from({ length: 200_000 }, (_, byte) => byte % 256));
@@ -51,7 +51,7 @@ it.each([1, 7, 100_000])("each script is heard to its end, in pieces of %d bytes
 it("what a script leaves of its input is not taken for the next script", async () => {
   const program = new HelperProgram({ ...echo, script: "true" });
   const { input, end } = start(program, 100);
-  await program.firstResult(never);
+  await program.takeFirst()?.(never);
   const refusing = { script: "head -c 3; exit 1", name: "refusing.sh", args: [] };
   const result = { exitCode: 1, stdout: Buffer.from("1 1"), stderr: "" };
   expect(await program.run(refusing, Buffer.from("1 1 1\n".repeat(50_000)), input, never)).toEqual(result);
@@ -63,11 +63,11 @@ it("what a script leaves of its input is not taken for the next script", async (
 it("a script that is cut off is no script that has ended", async () => {
   const program = new HelperProgram({ ...echo, script: "kill -KILL $PPID" });
   const ended = new AbortController();
-  const first = program.firstResult(ended.signal);
+  const first = program.takeFirst()?.(ended.signal);
   const { end } = start(program, 100);
   void end().then(() => {
     ended.abort(new Error("the container has ended"));
   });
   await expect(first).rejects.toThrow("the container has ended");
-  await expect(new HelperProgram(echo).firstResult(AbortSignal.abort(new Error("stopped")))).rejects.toThrow("stopped");
+  await expect(new HelperProgram(echo).takeFirst()?.(AbortSignal.abort(new Error("stopped")))).rejects.toThrow("stopped");
 });

@@ -2,6 +2,7 @@ import type { EtcdClient } from "../../api/etcdClient.js";
 import { memberAt } from "../../kubernetes/etcdMembers.js";
 import { messageOf } from "../../model/errors.js";
 import type { ActionOf } from "../../model/plan.js";
+import { withAnySignal } from "../../model/signals.js";
 import { hostOf, removeMemberAt } from "../etcdMembership.js";
 import type { StepTools } from "../planRun.js";
 
@@ -19,7 +20,10 @@ export async function removeMember({ member, from, force }: ActionOf<"remove-mem
     const voters = members.filter(({ id, isLearner }) => id !== own.id && !isLearner);
     const etcd = (await firstThatAnswers(voters.map((one) => run.etcd.at(hostOf(one))), signal)) ?? asked;
     if (force) await etcd.remove(own.id, { signal });
-    else await removeMemberAt(etcd, member.peerUrl, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
+    else {
+      const deadline = AbortSignal.timeout(timeoutMs);
+      await withAnySignal([signal, deadline], (either) => removeMemberAt(etcd, member.peerUrl, either));
+    }
   } catch (error) {
     signal.throwIfAborted();
     if (!force) throw error;

@@ -1,4 +1,5 @@
 import { quorumOf } from "../../kubernetes/etcdMembers.js";
+import { withAnySignal } from "../../model/signals.js";
 import { hostOf } from "../etcdMembership.js";
 import type { StepTools } from "../planRun.js";
 import type { Sight } from "../waitFor.js";
@@ -17,8 +18,10 @@ export async function spareMember({ run, step }: StepTools): Promise<void> {
     if (others.length === voters.length || others.length === 0) return { done: true };
     const silent = await Promise.all(
       others.map(async (other) => {
-        const patience = AbortSignal.any([signal, AbortSignal.timeout(answerMs)]);
-        return run.etcd.at(hostOf(other)).members({ signal: patience }).then(() => [], () => [other.name]);
+        const etcd = run.etcd.at(hostOf(other));
+        const patience = [signal, AbortSignal.timeout(answerMs)];
+        const answer = withAnySignal(patience, (either) => etcd.members({ signal: either }));
+        return answer.then(() => [], () => [other.name]);
       }),
     );
     const lost = silent.flat();
