@@ -1,4 +1,5 @@
 import type { Duplex } from "node:stream";
+import { createSecureContext } from "node:tls";
 import { type DataOrFile, readKubeconfig } from "../kubernetes/kubeconfig.js";
 import { defined } from "../model/defined.js";
 import { messageOf, TsdeployError } from "../model/errors.js";
@@ -36,6 +37,7 @@ export async function fromKubeconfig(options: FromKubeconfigOptions): Promise<Ku
     };
     const [caPem, certPem, keyPem, tokenText] = await Promise.all([ca, certificate, key, token].map(read));
     if (caPem === undefined) throw new Error("names no CA");
+    checkReadable(certPem, keyPem);
     return new KubernetesClient({
       server,
       connect: () => options.connect(host, port),
@@ -47,6 +49,16 @@ export async function fromKubeconfig(options: FromKubeconfigOptions): Promise<Ku
     const message = `${options.path} ${messageOf(error)}`;
     const hint = "Correct that file, or put one from a backup in its place.";
     throw new TsdeployError("environment", { code: "KUBECONFIG_BROKEN", message, hint }, { cause: error });
+  }
+}
+
+/** @throws Error if a connection could not be made with them, as with a file that was cut off */
+function checkReadable(cert: string | undefined, key: string | undefined): void {
+  if (cert === undefined || key === undefined) return;
+  try {
+    createSecureContext({ cert, key });
+  } catch (error) {
+    throw new Error(`names a certificate and key that cannot be used: ${messageOf(error)}`, { cause: error });
   }
 }
 

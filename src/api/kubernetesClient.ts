@@ -309,7 +309,9 @@ class TlsAgent extends Agent {
     const fail = (error: unknown): void => {
       (done as ((error: Error) => void) | undefined)?.(error instanceof Error ? error : new Error(String(error)));
     };
-    this.#client.connect().then((stream) => {
+    const start = (stream: Duplex): void => {
+      // It may have more than one error; without a listener that would end the process.
+      stream.on("error", () => undefined);
       if (this.#isClosed) {
         stream.destroy();
         fail(new Error("the client was closed"));
@@ -323,9 +325,7 @@ class TlsAgent extends Agent {
       };
       socket.once("error", failed);
       stream.once("error", failed);
-      // Each may have more than one; without a listener that would end the process.
       socket.on("error", () => undefined);
-      stream.on("error", () => undefined);
       socket.once("secureConnect", () => {
         socket.off("error", failed);
         this.#notePeer(socket);
@@ -336,7 +336,9 @@ class TlsAgent extends Agent {
         stream.destroy();
       });
       this.#sockets.add(socket);
-    }, fail);
+    };
+    // A certificate and key that OpenSSL cannot read make it throw.
+    this.#client.connect().then(start).catch(fail);
     return undefined;
   }
 
@@ -354,14 +356,19 @@ class TlsAgent extends Agent {
     const { server, caPem, credentials } = this.#client;
     const host = new URL(server).hostname.replace(/^\[(.*)\]$/, "$1");
     const keyPair = credentials && "keyPair" in credentials ? credentials.keyPair : undefined;
-    return tlsConnect({
-      socket: stream,
-      host,
-      // SNI knows no addresses (RFC 6066).
-      ...(!isAddress(host) && { servername: host }),
-      ...(caPem === undefined ? { rejectUnauthorized: false } : { ca: caPem }),
-      ...(keyPair && { cert: keyPair.certificate, key: keyPair.privateKey }),
-    });
+    try {
+      return tlsConnect({
+        socket: stream,
+        host,
+        // SNI knows no addresses (RFC 6066).
+        ...(!isAddress(host) && { servername: host }),
+        ...(caPem === undefined ? { rejectUnauthorized: false } : { ca: caPem }),
+        ...(keyPair && { cert: keyPair.certificate, key: keyPair.privateKey }),
+      });
+    } catch (error) {
+      stream.destroy();
+      throw error;
+    }
   }
 
   #notePeer(socket: TLSSocket): void {

@@ -66,6 +66,11 @@ describe("the client shows who it is", () => {
     const other = clientWith({ credentials: { keyPair: stranger.admin } });
     await expect(other.healthz()).rejects.toMatchObject({ status: 401 });
   });
+
+  test("not by what is no certificate", async () => {
+    const client = clientWith({ credentials: { keyPair: { certificate: "cut off", privateKey: "cut off" } } });
+    await expect(client.healthz()).rejects.toMatchObject({ kind: "unreachable" });
+  });
 });
 
 describe("objects", () => {
