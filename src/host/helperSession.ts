@@ -348,7 +348,10 @@ class HelperSession implements Helper {
     if (!this.#ended.aborted && (await engine.inspectContainer(container.id))?.running === true) return;
     await engine.removeContainer(container.id);
     const { lock } = this.#options;
-    await this.#start(engine, { ...this.#options, look: undefined, lock: lock && { ...lock, wait: false } });
+    // A run that the person has stopped needs the lock as well: it has to be undone.
+    const signal = lock?.signal.aborted === false ? lock.signal : new AbortController().signal;
+    const again = { ...this.#options, look: undefined, lock: lock && { ...lock, wait: false, signal } };
+    await this.#start(engine, again);
   }
 
   /**
