@@ -1,12 +1,15 @@
 import { ApiError, type KubernetesClient } from "../api/kubernetesClient.js";
-import { TsdeployError } from "../model/errors.js";
-import { DeadlineError, waitFor } from "./waitFor.js";
+import { messageOf, TsdeployError } from "../model/errors.js";
+import { isPassingRefusal } from "./passingRefusal.js";
+import { isReadyNode, nodeOf, tolerant } from "./probes.js";
+import { DeadlineError, type Sight, waitFor } from "./waitFor.js";
 
 interface Pod {
   readonly metadata: {
     readonly name: string;
     readonly namespace: string;
     readonly uid: string;
+    readonly deletionTimestamp?: string;
     readonly annotations?: Readonly<Record<string, string>>;
     readonly ownerReferences?: readonly { readonly kind: string }[];
   };
@@ -24,29 +27,38 @@ export interface DrainOptions {
 
 /**
  * What `kubectl drain --ignore-daemonsets --delete-emptydir-data` does, with the node's own credential: no new pods,
- * and those that are there are evicted, which respects disruption budgets.
+ * and those that are there are evicted, which respects disruption budgets. An API server that is away for a moment, and
+ * a refusal that passes, are waited for: what would come after is that the pods are killed.
  *
  * @throws TsdeployError DRAIN_TIMEOUT with the pods that stayed
  */
 export async function drainNode(api: KubernetesClient, options: DrainOptions): Promise<void> {
-  const { node, signal } = options;
-  await setUnschedulable(api, node, true, signal);
+  const { node, timeoutMs, onSeen } = options;
   const evicted = new Set<string>();
+  let isCordoned = false;
+  const look = async (signal: AbortSignal): Promise<Sight> => {
+    if (!isCordoned) await setUnschedulable(api, node, true, signal);
+    isCordoned = true;
+    const pods = await evictablePods(api, node, signal);
+    if (pods.length === 0) return { done: true };
+    const staying = pods.filter(({ metadata: { uid, deletionTimestamp } }) => !evicted.has(uid) && !deletionTimestamp);
+    const refused: string[] = [];
+    await Promise.all(
+      staying.map(async (pod) => {
+        const refusal = await evict(api, pod, { ...options, signal });
+        if (refusal === undefined) evicted.add(pod.metadata.uid);
+        else refused.push(`${nameOf(pod)} (${refusal})`);
+      }),
+    );
+    if (refused.length > 0) return { done: false, seen: `pods that may not be evicted yet: ${refused.join(", ")}` };
+    // Without a kubelet nobody ends them.
+    if (staying.length === 0 && !(await isReady(api, node, signal))) return { done: true };
+    return { done: false, seen: `pods on their way: ${pods.map(nameOf).join(", ")}` };
+  };
   try {
     await waitFor(
-      async () => {
-        const pods = await evictablePods(api, node, signal);
-        if (pods.length === 0) return { done: true };
-        await Promise.all(
-          pods
-            .filter(({ metadata }) => !evicted.has(metadata.uid))
-            .map(async (pod) => {
-              if (await evict(api, pod, options)) evicted.add(pod.metadata.uid);
-            }),
-        );
-        return { done: false, seen: `pods on their way: ${pods.map(nameOf).join(", ")}` };
-      },
-      { timeoutMs: options.timeoutMs, signal, onSeen: options.onSeen, intervalMs: 250 },
+      async (signal) => tolerant("the API server", async () => look(signal)),
+      { timeoutMs, signal: options.signal, onSeen, intervalMs: 250 },
     );
   } catch (error) {
     if (!(error instanceof DeadlineError)) throw error;
@@ -95,8 +107,13 @@ async function evictablePods(api: KubernetesClient, node: string, signal: AbortS
   });
 }
 
-/** @returns false if a disruption budget does not allow it now */
-async function evict(api: KubernetesClient, pod: Pod, options: DrainOptions): Promise<boolean> {
+async function isReady(api: KubernetesClient, name: string, signal: AbortSignal): Promise<boolean> {
+  const node = await nodeOf(api, name, signal);
+  return node !== undefined && isReadyNode(node);
+}
+
+/** @returns why it may not be evicted now, such as a disruption budget; undefined if it is on its way */
+async function evict(api: KubernetesClient, pod: Pod, options: DrainOptions): Promise<string | undefined> {
   const { name, namespace } = pod.metadata;
   try {
     await api.post(
@@ -104,13 +121,15 @@ async function evict(api: KubernetesClient, pod: Pod, options: DrainOptions): Pr
       { apiVersion: options.evictionApiVersion, kind: "Eviction", metadata: { name, namespace } },
       { signal: options.signal },
     );
-    return true;
+    return undefined;
   } catch (error) {
-    if (error instanceof ApiError && error.status === 429) return false;
-    if (!(error instanceof ApiError && error.status === 404)) throw error;
-    // It is gone, or v1.3, which knows no evictions.
-    await deleteIfThere(api, `/api/v1/namespaces/${namespace}/pods/${name}`, options.signal);
-    return true;
+    if (error instanceof ApiError && error.status === 404) {
+      // It is gone, or v1.3, which knows no evictions.
+      await deleteIfThere(api, `/api/v1/namespaces/${namespace}/pods/${name}`, options.signal);
+      return undefined;
+    }
+    if (!isPassingRefusal(error)) throw error;
+    return messageOf(error);
   }
 }
 

@@ -19,7 +19,7 @@ import { flagOf } from "../plan/commandFlag.js";
 import { isNothingToDo, type LeavePlan } from "../plan/planTeardown.js";
 import type { PhaseTime } from "../report/events.js";
 import type { RunContext } from "../report/runContext.js";
-import { apiByKubeconfig } from "./hostApi.js";
+import { apiByKubeconfig, requestTimeoutMs } from "./hostApi.js";
 import { footprintOf, type HostWithRecords, openHostToTearDown, planHostTeardown } from "./hostToTearDown.js";
 import { masterToLeave } from "./leaveMasters.js";
 import { lockOf } from "./lockOf.js";
@@ -130,7 +130,8 @@ async function nodeToLeave(
   const version = kubelet.labels[labels.version];
   const evictionApiVersion = version === undefined ? "policy/v1" : featuresOf(version).apis.eviction;
   try {
-    const api = await apiByKubeconfig(helper, files);
+    const timeoutMs = requestTimeoutMs(options.timeoutMs);
+    const api = await apiByKubeconfig(helper, files, paths.kubeletConf, { timeoutMs });
     if (!api) return undefined;
     // Only to have a connection by the time that the plan needs it; who does not answer now is asked again then.
     if (!options.dryRun) void api.healthz({ signal: context.signal }).catch(() => undefined);

@@ -2,8 +2,9 @@ import { nanoid } from "nanoid";
 import type { KubernetesClient } from "../api/kubernetesClient.js";
 import { applyPlan } from "../apply/applyPlan.js";
 import { messageOf } from "../model/errors.js";
+import { paths } from "../model/hostLayout.js";
 import type { RunContext } from "../report/runContext.js";
-import { apiByKubeconfig } from "./hostApi.js";
+import { apiByKubeconfig, requestTimeoutMs } from "./hostApi.js";
 import type { HostSession } from "./hostSession.js";
 import { lookForTeardown, planHostTeardown } from "./hostToTearDown.js";
 
@@ -30,7 +31,9 @@ export async function undoFirstRun(input: UndoFirstRunInput): Promise<void> {
   try {
     const host = await lookForTeardown(engine, helper);
     // Not there, or without a certificate yet: then there is no Node object either.
-    api = nodeName === undefined ? undefined : await apiByKubeconfig(helper, host.files).catch(() => undefined);
+    const more = { timeoutMs: requestTimeoutMs(timeoutMs) };
+    const client = async () => apiByKubeconfig(helper, host.files, paths.kubeletConf, more).catch(() => undefined);
+    api = nodeName === undefined ? undefined : await client();
     const { steps } = planHostTeardown(host, {
       options: { force: true, purge: !keepsData, timeoutMs },
       leave: nodeName === undefined || !api ? undefined : { node: nodeName },

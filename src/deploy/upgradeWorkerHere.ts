@@ -8,7 +8,7 @@ import { TsdeployError } from "../model/errors.js";
 import { paths } from "../model/hostLayout.js";
 import type { RunContext } from "../report/runContext.js";
 import { whileDrained } from "./changeWorker.js";
-import { apiByKubeconfig } from "./hostApi.js";
+import { apiByKubeconfig, requestTimeoutMs } from "./hostApi.js";
 import { joinWorker } from "./joinWorker.js";
 import { lookAtNode } from "./nodeSight.js";
 import { workerAt } from "./optionsAt.js";
@@ -38,7 +38,8 @@ export async function upgradeWorkerHere(
   const { options } = host;
   return withHelper(options, context, async ({ helper }) => {
     const files = await helper.readFiles();
-    const api = await apiByKubeconfig(helper, files);
+    const timeoutMs = requestTimeoutMs(options.timeoutMs);
+    const api = await apiByKubeconfig(helper, files, paths.kubeletConf, { timeoutMs });
     if (!api) throw notJoined();
     try {
       const { signal } = context;
