@@ -37,6 +37,10 @@ export function isReadyNode({ status }: Node): boolean {
   return status?.conditions?.some(({ type, status: value }) => type === "Ready" && value === "True") ?? false;
 }
 
+export function isMasterNode({ metadata }: Node): boolean {
+  return metadata.labels?.["node-role.kubernetes.io/control-plane"] !== undefined;
+}
+
 /** Of its kubelet, such as `v1.20.2`. */
 export function nodeVersion({ status }: Node): string {
   return status?.nodeInfo?.kubeletVersion ?? "?";

@@ -51,6 +51,7 @@ import {
   shownConfigOf,
   withHandedOver,
 } from "./joinMaster.js";
+import { refuseNameOfWorker } from "./membership.js";
 import { type OpenedMaster, openMasterHost } from "./openMasterHost.js";
 import {
   follow,
@@ -235,6 +236,7 @@ async function deploy(
     const objects = [...secrets, ...bootstrapObjects(config, caPem, features, tokens)];
     const pullSecret = await systemPullSecret(settled, observed, isFounding ? undefined : cluster, context);
     const nodes = isUp || joined ? await clusterNodes(cluster, context.signal) : [];
+    if (isFirstRun) refuseNameOfWorker(nodes, settled.nodeName);
     const podsOfNodes = nodes.flatMap(podsOf);
     const hasOtherNodes = hasOthers(nodes, settled.nodeName);
     const state = { isUp, hasOtherNodes, podsOfNodes, addonRevision: nanoid() };

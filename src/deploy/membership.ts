@@ -4,7 +4,7 @@ import { ApiError } from "../api/apiFault.js";
 import { discoverCluster } from "../api/discoverCluster.js";
 import type { KubernetesClient } from "../api/kubernetesClient.js";
 import { openDirectly } from "../api/openDirectly.js";
-import { isReadyNode, nodeOf } from "../apply/probes.js";
+import { isMasterNode, isReadyNode, type Node, nodeOf } from "../apply/probes.js";
 import { acceptedNode } from "../config/acceptedOptions.js";
 import { TokenStore } from "../config/tokenStore.js";
 import type { Helper } from "../host/helperSession.js";
@@ -251,8 +251,21 @@ export async function refuseTakenName(api: KubernetesClient, nodeName: string, s
     if (error instanceof ApiError && error.status === 403) return undefined;
     throw error;
   });
-  if (!node || !isReadyNode(node)) return;
-  throw new TsdeployError("conflict", {
+  if (node && isReadyNode(node)) throw nameTaken(nodeName);
+}
+
+/**
+ * For a further master. A master of that name may be this one, whose data was lost: that is for its etcd to say.
+ *
+ * @throws TsdeployError `conflict`, `NODE_NAME_TAKEN`
+ */
+export function refuseNameOfWorker(nodes: readonly Node[], nodeName: string): void {
+  const namesake = nodes.find(({ metadata }) => metadata.name === nodeName);
+  if (namesake && isReadyNode(namesake) && !isMasterNode(namesake)) throw nameTaken(nodeName);
+}
+
+function nameTaken(nodeName: string): TsdeployError {
+  return new TsdeployError("conflict", {
     code: "NODE_NAME_TAKEN",
     message: `the cluster has a Ready node named ${nodeName}`,
     hint: `Give this one another name with --node-name, or remove the other: kubectl delete node ${nodeName}.`,

@@ -1,6 +1,6 @@
 import { deleteNode } from "../apply/leaveCluster.js";
 import { endOwnCordon, leftCordons } from "../apply/ownCordon.js";
-import { isReadyNode, type Node, nodeVersion } from "../apply/probes.js";
+import { isMasterNode, isReadyNode, type Node, nodeVersion } from "../apply/probes.js";
 import type { OperatorKubeconfig } from "../config/operatorKubeconfig.js";
 import type { ClusterHost, MasterHost } from "../model/clusterHosts.js";
 import { TsdeployError } from "../model/errors.js";
@@ -10,6 +10,7 @@ import { onHost } from "../report/onHost.js";
 import type { RunContext } from "../report/runContext.js";
 import { changeWorker, drainForWork, joinFurtherMaster, whileDrained } from "./changeWorker.js";
 import { deployMaster } from "./deployMaster.js";
+import { removeLostMember } from "./etcdMembers.js";
 import { type LookedAt, type LookedAtCluster, lookAtHosts } from "./lookAtHosts.js";
 import { contextOf, failureOf, type HostFailure, inPool, workOn } from "./manyHosts.js";
 import { prepareUpgrade, type Upgrade } from "./prepareUpgrade.js";
@@ -103,9 +104,7 @@ function changesVersion({ masters, workers, nodes }: LookedAtCluster): boolean {
 function namesOfNodes({ masters, nodes }: LookedAtCluster): string[] {
   const named = masters.map(({ nodeName }) => nodeName);
   const isOtherMaster = (node: Node): boolean =>
-    node.metadata.labels?.["node-role.kubernetes.io/control-plane"] !== undefined &&
-    !named.includes(node.metadata.name) &&
-    isReadyNode(node);
+    isMasterNode(node) && !named.includes(node.metadata.name) && isReadyNode(node);
   return nodes.filter((node) => !isOtherMaster(node)).map(({ metadata }) => metadata.name);
 }
 
@@ -280,9 +279,14 @@ class UpRun {
   async #prune(node: string, cluster: RunningCluster): Promise<void> {
     if (this.#context.signal.aborted) return;
     const { timeoutMs } = this.#options;
+    const context = onHost(node, this.#context);
+    const isMaster = this.#seen.nodes.some((one) => one.metadata.name === node && isMasterNode(one));
+    const [master] = this.#mastersThere();
     const failure = await workOn(node, "remove", this.#context, async () => {
-      await drainForWork(node, { cluster, context: onHost(node, this.#context), timeoutMs });
-      await deleteNode(cluster.api, node, this.#context.signal);
+      // Its member of etcd goes as well, else the others would need one more of themselves for ever.
+      if (isMaster && master) return removeLostMember({ ...master.options, name: node }, context);
+      await drainForWork(node, { cluster, context, timeoutMs });
+      await deleteNode(cluster.api, node, context.signal);
     });
     if (failure) this.#otherFailures.push(failure);
     else this.#pruned.push(node);
