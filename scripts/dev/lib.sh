@@ -91,8 +91,9 @@ debian_mirror() {
     awk '$2 == "Debian" && $3 == "Debian" && $4 == "main" { print $1; exit }'
 }
 
-# debian_tarball NAME SUITE PACKAGES [ARCH] has the root file system of a machine of that suite as $cache/NAME.tar. What
-# went wrong is said, but bash switches errexit off where an exit code is looked at: hence the returns.
+# debian_tarball NAME SUITE PACKAGES [ARCH [MORE]] has the root file system of a machine of that suite as $cache/NAME.tar.
+# MORE are installed by apt: of alternatives debootstrap takes the first, whatever else it is to install. What went wrong
+# is said, but bash switches errexit off where an exit code is looked at: hence the returns.
 debian_tarball() {
   local tarball=$cache/$1.tar tree mirror
   [[ ! -e $tarball ]] || return 0
@@ -101,8 +102,10 @@ debian_tarball() {
   tree=$(mktemp -d "$cache/$1.XXXXXX") || return
   # It becomes the root folder, which services that are not root have to get through.
   chmod 0755 "$tree"
-  timeout 45m debootstrap --variant=minbase ${4:+--arch="$4"} --include="$3" "$2" "$tree" \
-    ${mirror:+"$mirror"} >"$cache/$1.log" 2>&1 </dev/null || {
+  {
+    timeout 45m debootstrap --variant=minbase ${4:+--arch="$4"} --include="$3" "$2" "$tree" ${mirror:+"$mirror"} &&
+      { [[ -z ${5:-} ]] || install_into "$tree" "$5"; }
+  } >"$cache/$1.log" 2>&1 </dev/null || {
     tail -n 20 "$cache/$1.log" >&2
     rm -rf --one-file-system "$tree"
     log "debootstrap of $2 failed; its log is $cache/$1.log"
@@ -112,6 +115,12 @@ debian_tarball() {
     "$tree"/usr/share/{doc,locale,man}/*
   tar -C "$tree" --numeric-owner -cf "$tarball.part" . && mv "$tarball.part" "$tarball" || return
   rm -rf "$tree"
+}
+
+install_into() { # TREE PACKAGES
+  chroot "$1" apt-get -q update || return
+  # shellcheck disable=SC2086
+  DEBIAN_FRONTEND=noninteractive chroot "$1" apt-get -q -y --no-install-recommends install ${2//,/ } || return
 }
 
 # write_ssh_wrapper DIR has DIR/bin/ssh read DIR/ssh_config: the docker CLI's ssh:// takes no -F, but goes by the PATH.

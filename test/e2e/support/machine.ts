@@ -4,6 +4,8 @@ import { run, runOk, type RunResult } from "./run.js";
 /** Ways in which a Docker client reaches a machine. */
 export type Via = "socket" | "tcp" | "ssh";
 
+export type ImageStore = "docker" | "containerd";
+
 const scripts = "scripts/dev/machines";
 
 /** A test machine as `scripts/dev/machines` makes it. */
@@ -11,10 +13,13 @@ export class Machine {
   readonly number: number;
   /** The Debian whose Docker it has, if that one could be had. */
   readonly suite: string;
+  /** Who keeps its images: Docker itself, or containerd, as it does by default in Docker 29. */
+  readonly imageStore: ImageStore;
 
-  constructor(number: number, suite: string) {
+  constructor(number: number, suite: string, imageStore: ImageStore = "docker") {
     this.number = number;
     this.suite = suite;
+    this.imageStore = imageStore;
   }
 
   get name(): string {
@@ -110,7 +115,7 @@ const [first = 1, second = 2, third = 3, fourth = 6] = (process.env["TSDEPLOY_E2
 export const machines = [
   new Machine(first, "bookworm"),
   new Machine(second, "trixie"),
-  new Machine(third, "sid"),
+  new Machine(third, "sid", "containerd"),
 ] as const;
 export const [machine1, machine2, machine3] = machines;
 

@@ -33,9 +33,13 @@ export async function makeMachines(made: readonly Machine[]): Promise<void> {
   const numbers = made.map(({ number }) => String(number));
   await runOk("scripts/dev/machines", ["down", ...numbers]);
   await runOk("scripts/dev/machines", ["unroutes", ...numbers]);
-  const suites = made.map(({ suite }) => suite).join();
-  const up = ["up", "--only", numbers.join(), "--suite", suites, "--or-older"];
-  await runOk("scripts/dev/machines", up, { timeoutMs: 3_600_000 });
+  for (const store of ["docker", "containerd"]) {
+    const those = made.filter(({ imageStore }) => imageStore === store);
+    if (those.length === 0) continue;
+    const [only, suites] = [those.map(({ number }) => number).join(), those.map(({ suite }) => suite).join()];
+    const up = ["up", "--only", only, "--suite", suites, "--or-older", "--image-store", store];
+    await runOk("scripts/dev/machines", up, { timeoutMs: 3_600_000 });
+  }
   await Promise.all(made.map(removeOtherImages));
   for (const name of images) await runOk("scripts/dev/machines", ["load", name, ...numbers]);
   await Promise.all(made.map((machine) => machine.sh(ownersFiles)));
@@ -65,10 +69,11 @@ const hostDocker = { PATH: process.env["PATH"], DOCKER_HOST: "unix:///var/run/do
 /** Says, and leaves in a file for `scripts/test`, what this run was about. */
 async function tellDockers(): Promise<void> {
   const listed = (await runOk("scripts/dev/machines", ["list"])).split("\n").map((line) => line.split("\t"));
-  const lines = machines.map(({ number, name, suite: wanted }) => {
+  const lines = machines.map(({ number, name, suite: wanted, imageStore }) => {
     const [, , , suite, docker] = listed.find(([listedNumber]) => listedNumber === String(number)) ?? [];
     const warning = suite === wanted ? "" : `  WARNING: ${wanted} could not be had, nothing was tried on its Docker`;
-    return `  ${name}  Docker ${docker} of Debian ${suite}${warning}\n`;
+    const store = imageStore === "containerd" ? ", containerd keeps its images" : "";
+    return `  ${name}  Docker ${docker} of Debian ${suite}${store}${warning}\n`;
   });
   const summary = `Kubernetes ${version} on\n${lines.join("")}`;
   writeFileSync(join(workFolder, "summary"), summary);
