@@ -30,6 +30,7 @@ const answerSchema = z.object({
   header: z.object({ member_id: z.string().default("") }),
   members: z.array(memberSchema).default([]),
 });
+const versionSchema = z.object({ etcdserver: z.string() });
 
 /**
  * The membership of an etcd, by the gateway of its gRPC API that each etcd since 3.4 has at /v3 (`rpc.proto` says the
@@ -60,6 +61,11 @@ export class EtcdClient {
     return { own: header.member_id, members: members.map(memberOf) };
   }
 
+  /** Of the etcd that answers, such as `3.5.26`. A learner says it, too. */
+  async version(options: RequestOptions = {}): Promise<string> {
+    return this.#asked(async () => versionSchema.parse(await this.#client.get("/version", options)).etcdserver);
+  }
+
   /** @returns all members, the new one too */
   async addLearner(peerUrl: string, options: RequestOptions = {}): Promise<readonly EtcdMember[]> {
     const { members } = await this.#call("cluster/member/add", { peerURLs: [peerUrl], isLearner: true }, options);
@@ -85,8 +91,12 @@ export class EtcdClient {
   }
 
   async #call(path: string, body: unknown, options: RequestOptions): Promise<z.infer<typeof answerSchema>> {
+    return this.#asked(async () => answerSchema.parse(await this.#client.post(`/v3/${path}`, body, options)));
+  }
+
+  async #asked<T>(ask: () => Promise<T>): Promise<T> {
     try {
-      return answerSchema.parse(await this.#client.post(`/v3/${path}`, body, options));
+      return await ask();
     } catch (error) {
       if (error instanceof ApiError) throw refused(this.host, error);
       if (error instanceof TsdeployError && error.kind === "aborted") throw error;

@@ -1,4 +1,5 @@
 import type { KubernetesClient } from "../api/kubernetesClient.js";
+import type { EtcdMember } from "../kubernetes/etcdMembers.js";
 import type { Component } from "../model/containerSpec.js";
 import type { HostFile } from "../model/hostFile.js";
 import type { Step } from "../model/plan.js";
@@ -29,7 +30,7 @@ export class PlanRun {
   readonly values = new Map<string, string>();
   /** Ids of containers that this run has started. */
   readonly started: string[] = [];
-  /** Components that this run has started. */
+  /** Components that this run has started, or may have. */
   readonly fresh = new Set<Component>();
   /** The kubelet's container, of this run or an earlier one. */
   kubeletId: string | undefined;
@@ -39,6 +40,10 @@ export class PlanRun {
   clusterIsGone = false;
   /** etcd's member of this host counts, or may count, among those whose majority has to live. */
   memberVotes = false;
+  /** All but the member of this host, as etcd here has last said; undefined: it has not, and there may be some. */
+  otherMembers: readonly EtcdMember[] | undefined;
+  /** Components whose new container stays although the run has failed, so that no old one comes back. */
+  readonly stays = new Set<Component>();
   /** The Node object has been deleted. */
   nodeIsRemoved = false;
   readonly #failed = new AbortController();

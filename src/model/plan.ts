@@ -144,9 +144,15 @@ export type Action =
    * Keep a copy of a folder that nobody writes to at this moment: what is in it comes back if the run fails. The copy
    * is removed when the run has worked. One that is there already is an interrupted run's, and stays until then; where
    * it alone is left, because that run was undoing, it becomes the folder again first. `scrap` is what of both is of no
-   * use: it is beside them while a copy is being made or put back.
+   * use: it is beside them while a copy is being made or put back. `several`: what is said there.
    */
-  | { readonly kind: "keep-copy"; readonly folder: string; readonly copy: string; readonly scrap: string }
+  | {
+      readonly kind: "keep-copy";
+      readonly folder: string;
+      readonly copy: string;
+      readonly scrap: string;
+      readonly several?: SeveralMembers;
+    }
   /** When the run has worked, with all that is in it. */
   | { readonly kind: "remove-folder"; readonly path: string }
   /** With their anonymous volumes; `andPods`: those as well that the kubelet has made since the plan. */
@@ -160,6 +166,15 @@ export interface EtcdMemberPlace {
   readonly name: string;
   /** `https://10.0.0.5:2380` */
   readonly peerUrl: string;
+}
+
+/**
+ * The folder is of an etcd that may have other members. They count on all that it has ever said to have: a copy that is
+ * put back makes them panic, or lose what they have committed. So with others there is no copy, and none is put back.
+ */
+export interface SeveralMembers {
+  /** The minor version that etcd goes up to here, such as `3.6`; undefined if it stays. */
+  readonly goesTo?: string;
 }
 
 /** One that is to end. */

@@ -158,7 +158,10 @@ export function describeAction(action: Action): string {
     case "stop-containers":
       return `stop ${action.containers.map(({ name, graceSeconds }) => `${name} (${graceSeconds} s)`).join(", ")}`;
     case "keep-copy":
-      return `keep a copy of ${action.folder} as ${action.copy} until the run has worked`;
+      return (
+        `keep a copy of ${action.folder} as ${action.copy} until the run has worked` +
+        (action.several ? ", unless etcd has other members" : "")
+      );
     case "remove-folder":
       return `remove ${action.path}, if the run has worked`;
     case "remove-containers": {

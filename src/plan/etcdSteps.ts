@@ -1,4 +1,4 @@
-import { minor, parse } from "semver";
+import { major, minor, parse } from "semver";
 import { isMasterOptions, parseAcceptedOptions } from "../config/acceptedOptions.js";
 import { etcdThatRan, etcdToRun } from "../image/etcdVersion.js";
 import type { VersionFeatures } from "../kubernetes/versions.js";
@@ -42,14 +42,15 @@ export interface EtcdStepsInput {
 
 /**
  * etcd itself; and where Kubernetes or etcd goes up a minor version, which no data comes back from, a copy of the data
- * first. A copy of the folder of an etcd that has stopped holds all that any API of it stores; a snapshot of etcd's API
- * v3 would lack what Kubernetes up to v1.5 keeps in v2.
+ * first, unless etcd turns out to have other members. A copy of the folder of an etcd that has stopped holds all that
+ * any API of it stores; a snapshot of etcd's API v3 would lack what Kubernetes up to v1.5 keeps in v2.
  */
 export function etcdSteps({ etcd, features, observed, needs: given, members }: EtcdStepsInput): EtcdSteps {
   const running = observed.engine.containers.filter(
     (container) => isOurs(container) && container.labels[labels.component] === "etcd" && container.state === "running",
   );
-  const isUpgrade = observed.host.etcdData && goesUp(features, observed);
+  const { goesUp, etcdGoesTo: goesTo } = changeOf(features, observed);
+  const isUpgrade = observed.host.etcdData && goesUp;
   const isInterrupted = observed.host.entries.includes(etcdCopy);
   const phase = "control plane";
   const isReplaced = isUpgrade || running.some((one) => one.labels[labels.spec] !== etcd.labels[labels.spec]);
@@ -70,6 +71,7 @@ export function etcdSteps({ etcd, features, observed, needs: given, members }: E
       folder: etcdMember,
       copy: etcdCopy,
       scrap: etcdScrap,
+      ...(members && { several: defined({ goesTo }) }),
     }),
   );
   // Of a copy that was cut off; the making of another one removes it before.
@@ -138,17 +140,24 @@ function memberSteps(
   };
 }
 
-/** Whether the data was last used by another minor version of Kubernetes or etcd, as far as is known. */
-function goesUp(features: VersionFeatures, { files, engine, host }: ObservedHost): boolean {
+interface VersionChange {
+  /** Kubernetes or etcd changes its minor version, as far as is known. */
+  readonly goesUp: boolean;
+  /** The minor version that etcd changes to, such as `3.6`. */
+  readonly etcdGoesTo?: string | undefined;
+}
+
+/** Between the versions that the data was last used by and those of this run. */
+function changeOf(features: VersionFeatures, { files, engine, host }: ObservedHost): VersionChange {
   const text = files.get(paths.options)?.content;
-  if (text === undefined || !isMasterOptions(text)) return false;
+  if (text === undefined || !isMasterOptions(text)) return { goesUp: false };
   const accepted = parseAcceptedOptions(text);
-  const isOther = (from: string | undefined, to: string | undefined): boolean => {
+  /** The minor version after the change, if it is another one. */
+  const change = (from: string | undefined, to: string | undefined): string | undefined => {
     const [before, after] = [parse(from), parse(to)];
-    return before !== null && after !== null && minor(before) !== minor(after);
+    const isOther = before !== null && after !== null && minor(before) !== minor(after);
+    return isOther ? `${major(after)}.${minor(after)}` : undefined;
   };
-  return (
-    isOther(accepted.k8sVersion, features.version) ||
-    isOther(etcdThatRan(engine.containers) ?? accepted.etcdVersion, etcdToRun(features, host))
-  );
+  const etcdGoesTo = change(etcdThatRan(engine.containers) ?? accepted.etcdVersion, etcdToRun(features, host));
+  return { goesUp: (change(accepted.k8sVersion, features.version) ?? etcdGoesTo) !== undefined, etcdGoesTo };
 }

@@ -6,9 +6,11 @@ import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { keepCopy } from "../../src/apply/actions/keepCopy.js";
 import { removeFolder } from "../../src/apply/actions/removeFolder.js";
+import type { EtcdAccess } from "../../src/apply/applyContext.js";
 import type { StepTools } from "../../src/apply/planRun.js";
 import type { Aftermath } from "../../src/apply/runSteps.js";
 import type { Helper } from "../../src/host/helperSession.js";
+import type { EtcdMember } from "../../src/kubernetes/etcdMembers.js";
 
 const bash = promisify(execFile);
 const action = { kind: "keep-copy", folder: "/etcd/member", copy: "/etcd/copy", scrap: "/etcd/copy.part" } as const;
@@ -35,7 +37,10 @@ function there(): Record<string, string> {
 }
 
 /** What an action leaves, on a host that is a folder of this machine. */
-async function tools(act: (tools: StepTools) => void | Promise<void>): Promise<Aftermath> {
+async function tools(
+  act: (tools: StepTools) => void | Promise<void>,
+  more: Partial<StepTools["run"]> = {},
+): Promise<Aftermath> {
   let left: Aftermath = {};
   const run: Helper["run"] = async (script, args = []) => {
     const { stdout } = await bash("bash", ["-c", script.replaceAll("/host$", `${host}$`), "script", ...args]);
@@ -45,7 +50,8 @@ async function tools(act: (tools: StepTools) => void | Promise<void>): Promise<A
   const leave = (aftermath: Aftermath): void => {
     left = aftermath;
   };
-  await act({ run: { context: { helper: { run }, signal } }, leave } as unknown as StepTools);
+  const context = { helper: { run }, signal, report: () => undefined };
+  await act({ run: { context, ...more }, leave } as unknown as StepTools);
   return left;
 }
 
@@ -97,6 +103,50 @@ describe("a copy of etcd's data", () => {
       removeFolder({ kind: "remove-folder", path: action.scrap }, one);
     });
     expect(existsSync(join(host, "etcd/copy.part"))).toBe(true);
+    await commit?.();
+    expect(there()).toEqual({});
+  });
+});
+
+describe("a copy of the data of an etcd that may have other members", () => {
+  const own = { id: "1", name: "one", peerUrls: ["https://10.0.0.1:2380"], clientUrls: [], isLearner: false };
+  const other = { ...own, id: "2", name: "two", peerUrls: ["https://10.0.0.2:2380"] };
+
+  /** Which members etcd here names before it stops, and when all is undone; undefined: it does not answer. */
+  const keepOf = (before: EtcdMember[] | undefined, after: EtcdMember[] | undefined): Promise<Aftermath> => {
+    const members = () => (after ? Promise.resolve({ own: "1", members: after }) : Promise.reject(new Error("silent")));
+    const etcd = { at: () => ({ members }) } as unknown as EtcdAccess;
+    const otherMembers = before?.filter(({ id }) => id !== "1");
+    const run = { etcd, otherMembers, stays: new Set(), fresh: new Set() } as unknown as StepTools["run"];
+    return tools((one) => keepCopy({ ...action, several: {} }, one), run);
+  };
+
+  it.each<[string, EtcdMember[] | undefined, EtcdMember[] | undefined, string]>([
+    ["comes back while it is alone", [own], [own], "old"],
+    ["comes back where it was alone, and does not answer any more", [own], undefined, "old"],
+    ["does not where others have joined meanwhile", [own], [own, other], "new"],
+    ["does not where others are known from before", [own, other], undefined, "new"],
+    ["does not where nobody knows", undefined, undefined, "new"],
+    ["comes back where it says later that it is alone", undefined, [own], "old"],
+  ])("%s", async (_, before, after, content) => {
+    put("member", "old");
+    const { retreat, undo } = await keepOf(before, after);
+    writeFileSync(join(host, "etcd/member/db"), "new");
+    await retreat?.();
+    await undo?.();
+    expect(there()).toMatchObject({ member: content });
+  });
+
+  it("is not even made where others are known", async () => {
+    put("member", "old");
+    await keepOf([own, other], undefined);
+    expect(there()).toEqual({ member: "old" });
+  });
+
+  it("never becomes the data where it alone is left: it is older than what the others have of it", async () => {
+    put("copy", "old");
+    const { commit } = await keepOf(undefined, undefined);
+    expect(there()).toEqual({ copy: "old" });
     await commit?.();
     expect(there()).toEqual({});
   });

@@ -1,10 +1,11 @@
 import type { ActionOf } from "../../model/plan.js";
+import { dataGoesBack } from "../etcdWayBack.js";
 import type { StepTools } from "../planRun.js";
 
 /** Whole or not at all: a copy that was cut off has another name. Room is looked for first, with a tenth to spare. */
 const copyScript = `set -euo pipefail
-folder=/host$1 copy=/host$2 scrap=/host$3
-[[ -e $folder || ! -e $copy ]] || mv -T "$copy" "$folder"
+folder=/host$1 copy=/host$2 scrap=/host$3 several=$4
+[[ $several || -e $folder || ! -e $copy ]] || mv -T "$copy" "$folder"
 rm -rf "$scrap"
 [[ ! -e $copy && -e $folder ]] || exit 0
 read -r needed _ < <(du -skx "$folder")
@@ -25,20 +26,26 @@ rm -rf "$scrap"
 mv -T "$copy" "$folder"
 rm -rf "$scrap"`;
 
+/** With other members that etcd here has named there is none: what they have of it would be ahead of it. */
 export async function keepCopy(action: ActionOf<"keep-copy">, { run, leave }: StepTools): Promise<void> {
-  const { folder, copy, scrap } = action;
+  const { folder, copy, scrap, several } = action;
   const { helper, signal } = run.context;
   // Looked for first: the copying says nothing if the connection breaks, and is run twice if Docker restarts.
   const { stdout } = await helper.run('[[ ! -e /host$1 || ! -e /host$2 ]] || echo there', [folder, copy], { signal });
   const isInterruptedRuns = stdout.toString() !== "";
+  const isOfUse = several === undefined || run.otherMembers === undefined || run.otherMembers.length === 0;
+  let isPutBack = isOfUse && !isInterruptedRuns;
   leave({
+    retreat: async () => {
+      if (several) isPutBack = (await dataGoesBack(run, several)) && isPutBack;
+    },
     undo: async () => {
       // An interrupted run's copy is older than what this run has found.
-      if (!isInterruptedRuns) await helper.run(restoreScript, [folder, copy, scrap]);
+      if (isPutBack) await helper.run(restoreScript, [folder, copy, scrap]);
     },
     commit: async () => {
       await helper.run('rm -rf "/host$1"', [copy]);
     },
   });
-  await helper.run(copyScript, [folder, copy, scrap], { signal });
+  if (isOfUse) await helper.run(copyScript, [folder, copy, scrap, several ? "several" : ""], { signal });
 }

@@ -29,6 +29,7 @@ export async function runContainer(action: ActionOf<"run-container">, tools: Ste
   let policyBefore: RestartPolicy | undefined;
   leave({
     undo: async () => {
+      if (run.stays.has(spec.component)) return;
       // By name: where Docker's answer was lost, there is one that nobody knows the id of.
       if (!same) await engine.removeContainer(name);
       else if (!wasRunning) {
@@ -39,6 +40,7 @@ export async function runContainer(action: ActionOf<"run-container">, tools: Ste
     // An old one reads its files when it starts, so they have to be the old ones again.
     resume: async () => {
       if (wasRunning && isOutdated) await restart(run, same.id, spec.stopGraceSeconds);
+      if (run.stays.has(spec.component)) return;
       for (const one of others.filter(ran)) await held.start(one.id);
     },
     commit: async () => {
@@ -55,9 +57,10 @@ export async function runContainer(action: ActionOf<"run-container">, tools: Ste
     if (policyBefore !== spec.restartPolicy) await engine.setRestartPolicy(id, spec.restartPolicy);
   }
   if (same && isOutdated) await engine.stopContainer(id, spec.stopGraceSeconds ?? 10);
+  // Said before: the answer may be lost.
+  if (!wasRunning || isOutdated) run.fresh.add(spec.component);
   await engine.startContainer(id);
   if (!same) run.started.push(id);
-  if (!wasRunning || isOutdated) run.fresh.add(spec.component);
   if (spec.component === "kubelet") await run.noteKubelet(id);
   if (others.length > 0 && health !== undefined) await run.wait(step, () => accepts(health, run));
 }

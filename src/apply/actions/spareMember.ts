@@ -13,6 +13,7 @@ export async function spareMember({ run, step }: StepTools): Promise<void> {
   await run.wait(step, async (signal): Promise<Sight> => {
     const known = await here.members({ signal }).catch(() => undefined);
     signal.throwIfAborted();
+    if (known) run.otherMembers = known.members.filter(({ id }) => id !== known.own);
     const voters = known?.members.filter(({ isLearner }) => !isLearner) ?? [];
     const others = voters.filter(({ id }) => id !== known?.own);
     if (others.length === voters.length || others.length === 0) return { done: true };

@@ -6,6 +6,8 @@ import type { Faults } from "./faults.js";
 /** The members of an etcd, as those that vote know them. Plain data. */
 export interface EtcdCluster {
   members: EtcdMember[];
+  /** Of the etcd that all members run which are elsewhere. */
+  version: string;
   /** Id of the next one. */
   next: number;
   /** How often it is still refused to remove one that has begun to vote: for five seconds it does not count as well. */
@@ -22,7 +24,7 @@ export interface EtcdSurroundings {
 }
 
 export function etcdClusterOf(...members: EtcdMember[]): EtcdCluster {
-  return { members, next: 10, young: 0, notInSync: 0 };
+  return { members, version: "3.4.23", next: 10, young: 0, notInSync: 0 };
 }
 
 /** Whether etcd takes a write. */
@@ -55,6 +57,7 @@ export function memoryEtcd(cluster: EtcdCluster, { faults, here, lives }: EtcdSu
     const client = {
       host,
       members: () => look("list", ({ id }) => ({ own: id, members: [...cluster.members] })),
+      version: () => look("version", () => cluster.version),
       addLearner: async (peerUrl: string) => {
         await write(`add ${peerUrl}`, () => {
           if (cluster.members.some(({ isLearner }) => isLearner)) throw fault("ETCD_REFUSED", "too many learner members in cluster");

@@ -1,3 +1,4 @@
+import { compare } from "semver";
 import { createHash } from "node:crypto";
 import { flagOf } from "../../../src/plan/commandFlag.js";
 import { initialCluster, memberAt, type EtcdMember } from "../../../src/kubernetes/etcdMembers.js";
@@ -134,8 +135,10 @@ function mayOpen(state: HostState, { image, command }: MemoryContainer): boolean
   const member = memberToBe(state, command);
   if (member === "none") return false;
   makeFolders(state, paths.etcd);
+  // The cluster's version, and with it the data's, is that of its oldest member.
+  const oldest = state.etcd.members.length > 1 ? [own, state.etcd.version].sort(compare)[0] : own;
   // On a machine it is a folder. Its content here is the minor version that raised it last, and whose it is.
-  state.files.set(etcdMember, { mode: 0o600, content: [`${ownMajor}.${ownMinor}`, ...member].join(" ") });
+  state.files.set(etcdMember, { mode: 0o600, content: [minorOf(oldest ?? own).join("."), ...member].join(" ") });
   return true;
 }
 

@@ -1,0 +1,60 @@
+import { coerce, lt } from "semver";
+import type { SeveralMembers } from "../model/plan.js";
+import { hostOf } from "./etcdMembership.js";
+import type { PlanRun } from "./planRun.js";
+
+/** How long another member may take to say its version. */
+const answerMs = 10_000;
+
+/**
+ * Decides, while all still runs, how an etcd that may have other members comes back from a run that has failed:
+ *
+ * - Alone, its data is put back. Who does not know that it is alone is not.
+ * - With others the data stays as it is, and the old etcd goes on with it. It can after another minor version, too, as
+ *   long as one other member is older than that: the cluster's version is that of its oldest member, and a newer etcd
+ *   writes nothing before that has risen which an older one could not read.
+ * - Where no other member is known to be older, the cluster's version rises within seconds, and no old etcd starts any
+ *   more. So the new one stays, and only the rest is undone. To remove the member and have the old etcd learn all anew
+ *   would leave a cluster of two without a majority meanwhile.
+ *
+ * Never throws.
+ *
+ * @returns whether the data is put back
+ */
+export async function dataGoesBack(run: PlanRun, { goesTo }: SeveralMembers): Promise<boolean> {
+  // Others may have joined since it stopped.
+  const known = await here(run);
+  if (known) run.otherMembers = known;
+  const others = run.otherMembers;
+  if (others?.length === 0) return true;
+  if (goesTo === undefined || !run.fresh.has("etcd")) return false;
+  const versions = await Promise.all((others ?? []).map((other) => versionAt(run, hostOf(other))));
+  if (versions.some((version) => version !== undefined && isOlder(version, goesTo))) return false;
+  run.stays.add("etcd");
+  run.context.report({
+    kind: "warning",
+    message:
+      `etcd of this master stays at ${goesTo}, all else is undone: no other member is known to be older, so the cluster's ` +
+      `etcd is at ${goesTo} or about to be, which cannot be taken back. Run the same command again`,
+  });
+  return false;
+}
+
+async function here(run: PlanRun): Promise<PlanRun["otherMembers"]> {
+  try {
+    const { own, members } = await run.etcd.at("127.0.0.1").members({ signal: AbortSignal.timeout(answerMs) });
+    return members.filter(({ id }) => id !== own);
+  } catch {
+    return undefined;
+  }
+}
+
+async function versionAt(run: PlanRun, host: string): Promise<string | undefined> {
+  return run.etcd.at(host).version({ signal: AbortSignal.timeout(answerMs) }).catch(() => undefined);
+}
+
+/** @param minorVersion such as `3.6` */
+function isOlder(version: string, minorVersion: string): boolean {
+  const known = coerce(version);
+  return known !== null && lt(known, `${minorVersion}.0`);
+}
