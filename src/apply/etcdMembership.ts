@@ -1,20 +1,24 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { EtcdClient } from "../api/etcdClient.js";
-import { type EtcdMember, memberAt } from "../kubernetes/etcdMembers.js";
+import type { EtcdMember } from "../kubernetes/etcdMembers.js";
 import { TsdeployError } from "../model/errors.js";
 
 /**
- * Removes the member at a peer's URL; none there is fine. etcd refuses while two that vote have known each other for
+ * Removes the member that is meant; none is fine. etcd refuses while two that vote have known each other for
  * less than five seconds (`mayRemoveMember`: they count as not connected), so it is asked until the signal aborts.
  *
  * @throws TsdeployError `ETCD_REFUSED`, with why it refused last; else as the client does
  */
-export async function removeMemberAt(etcd: EtcdClient, peerUrl: string, signal: AbortSignal): Promise<void> {
+export async function removeWhere(
+  etcd: EtcdClient,
+  isMeant: (member: EtcdMember) => boolean,
+  signal: AbortSignal,
+): Promise<void> {
   let refusal: TsdeployError | undefined;
   for (;;) {
     try {
       const { members } = await etcd.members({ signal });
-      const member = memberAt(members, peerUrl);
+      const member = members.find(isMeant);
       if (member) await etcd.remove(member.id, { signal });
       return;
     } catch (error) {

@@ -1,5 +1,6 @@
 import { fromKubeconfig } from "../api/fromKubeconfig.js";
 import type { KubernetesClient } from "../api/kubernetesClient.js";
+import type { EtcdAccess } from "../apply/applyContext.js";
 import { probeApi } from "../apply/probes.js";
 import { hostOf } from "../apply/etcdMembership.js";
 import { isMasterOptions, parseAcceptedOptions } from "../config/acceptedOptions.js";
@@ -17,6 +18,8 @@ import { HostEtcd } from "./hostEtcd.js";
 import type { HostWithRecords } from "./hostToTearDown.js";
 import { masterAddress } from "./membership.js";
 
+const here = "127.0.0.1";
+
 /** How a master leaves others behind. */
 export interface LeavingMaster {
   readonly plan: LeavePlan;
@@ -29,7 +32,7 @@ export interface LeavingMaster {
  *
  * @returns undefined for one that has no others
  * @throws TsdeployError `conflict`, `ETCD_QUORUM`, if those that would be left could not go on; `unreachable`,
- * `ETCD_UNREACHABLE`, if nobody can be asked. Neither with `--force`
+ * `ETCD_UNREACHABLE`, if nobody can be asked; as `ownMember` does. None with `--force`
  */
 export async function masterToLeave(
   { helper, files, engineFacts }: HostWithRecords,
@@ -41,29 +44,28 @@ export async function masterToLeave(
   const { severalMasters, nodeName, ip, k8sVersion, join } = parseAcceptedOptions(text);
   const hasEtcd = engineFacts.containers.some((one) => isOurs(one) && one.labels[labels.component] === "etcd");
   // Where etcd here does not run, or only learns, the master by which this one has joined knows what became of it.
-  const hosts = [...(hasEtcd ? ["127.0.0.1"] : []), ...(join === undefined ? [] : [masterAddress(join).host])];
+  const hosts = [...(hasEtcd ? [here] : []), ...(join === undefined ? [] : [masterAddress(join).host])];
   // A run that was cut short before it had its certificates has asked nobody for anything.
   const canAsk = hasEtcd || files.has(`${paths.pki}/apiserver-etcd-client.key`);
   if (!severalMasters || hosts.length === 0 || !canAsk) return undefined;
   const { signal } = context;
-  const member = { name: nodeName, peerUrl: peerUrl(ip[0]) };
   const etcd = HostEtcd.byFiles(helper, files, options);
   let api: KubernetesClient | undefined;
   try {
-    const { from, members } = await firstThatAnswers(etcd, hosts, signal);
-    const own = memberAt(members, member.peerUrl);
+    const { from, members, own } = await ownMember(etcd, hosts, peerUrl(ip[0]), signal);
     if (members.every(({ id, isLearner }) => id === own?.id || isLearner)) {
       etcd.close();
       return undefined;
     }
     const living = own && (await etcd.living(members, signal));
+    if (own && from === here) living?.add(own.id);
     const refusal = own && living && removalRefusal(members, living, own.id);
     if (refusal !== undefined && !options.force) throw noQuorum(nodeName, refusal);
     api = await livingApi(helper, files, members, options, signal);
     const evictionApiVersion = featuresOf(k8sVersion).apis.eviction;
     const { force } = options;
-    const place = { node: nodeName, member: { ...member, from }, hasLeft: !own };
-    const plan = { ...place, force, ...(!force && { evictionApiVersion }) };
+    const member = { known: own && { id: own.id, name: nodeName }, from };
+    const plan = { node: nodeName, member, force, ...(!force && { evictionApiVersion }) };
     return { plan, api, etcd };
   } catch (error) {
     etcd.close();
@@ -76,16 +78,43 @@ export async function masterToLeave(
   }
 }
 
+export interface OwnMember {
+  /** Where etcd answers. */
+  readonly from: string;
+  readonly members: readonly EtcdMember[];
+  /** Undefined: the others know it no more. */
+  readonly own: EtcdMember | undefined;
+}
+
+/**
+ * The member of this host, as the first of these hosts that answers knows it. etcd here says itself which one it is:
+ * its peers may find it still at another address than the accepted one. Elsewhere the address is all that tells it.
+ *
+ * @throws TsdeployError as the client does; `conflict`, `ETCD_MEMBER_UNKNOWN`
+ */
+export async function ownMember(
+  etcd: EtcdAccess,
+  hosts: readonly string[],
+  peerUrlOfHost: string,
+  signal: AbortSignal,
+): Promise<OwnMember> {
+  const { from, own: id, members } = await firstThatAnswers(etcd, hosts, signal);
+  if (from !== here) return { from, members, own: memberAt(members, peerUrlOfHost) };
+  const own = members.find((member) => member.id === id);
+  // Its data would be removed as that of one that has left, and it has not.
+  if (!own) throw unknownMember(id);
+  return { from, members, own };
+}
+
 async function firstThatAnswers(
-  etcd: HostEtcd,
+  etcd: EtcdAccess,
   hosts: readonly string[],
   signal: AbortSignal,
-): Promise<{ readonly from: string; readonly members: readonly EtcdMember[] }> {
+): Promise<{ readonly from: string; readonly own: string; readonly members: readonly EtcdMember[] }> {
   let failure: unknown;
   for (const from of hosts) {
     try {
-      const { members } = await etcd.at(from).members({ signal });
-      return { from, members };
+      return { from, ...(await etcd.at(from).members({ signal })) };
     } catch (error) {
       signal.throwIfAborted();
       failure ??= error;
@@ -103,7 +132,7 @@ async function livingApi(
   signal: AbortSignal,
 ): Promise<KubernetesClient> {
   const adminConf = files.get(paths.adminConf)?.content ?? "";
-  const hosts = ["127.0.0.1", ...members.map(hostOf)];
+  const hosts = [here, ...members.map(hostOf)];
   let last: KubernetesClient | undefined;
   for (const host of hosts) {
     const api = await fromKubeconfig({
@@ -123,6 +152,14 @@ async function livingApi(
   }
   if (!last) throw new Error("there is no master");
   return last;
+}
+
+function unknownMember(id: string): TsdeployError {
+  return new TsdeployError("conflict", {
+    code: "ETCD_MEMBER_UNKNOWN",
+    message: `etcd on this host answers as member ${id || "without an id"}, which is not among the members that it names`,
+    hint: "Look at `tsdeploy member list` here and on another master; --force takes this master off the host all the same.",
+  });
 }
 
 function noQuorum(node: string, why: string): TsdeployError {

@@ -103,7 +103,7 @@ export type Action =
    * It is no member any more, so that it does not count as one that has failed. `from`: where etcd answers, here or on
    * another master. `force`: go on if that cannot be.
    */
-  | { readonly kind: "remove-member"; readonly member: EtcdMemberPlace; readonly from: string; readonly force: boolean }
+  | { readonly kind: "remove-member"; readonly member: KnownMember; readonly from: string; readonly force: boolean }
   | { readonly kind: "wait"; readonly probe: Probe }
   /** Create or bring to this state, in order. Configuration that a person has edited stays. */
   | { readonly kind: "apply-objects"; readonly objects: readonly KubernetesObject[] }
@@ -175,6 +175,13 @@ export interface EtcdMemberPlace {
 export interface SeveralMembers {
   /** The minor version that etcd goes up to here, such as `3.6`; undefined if it stays. */
   readonly goesTo?: string;
+}
+
+/** One that etcd knows. By its id: where its peers find it may be still another address than its node's. */
+export interface KnownMember {
+  readonly id: string;
+  /** The node's name. */
+  readonly name: string;
 }
 
 /** One that is to end. */

@@ -6,7 +6,7 @@ import { TsdeployError } from "../model/errors.js";
 import type { EngineFacts, ExistingFile } from "../model/hostFacts.js";
 import { etcdScrap, labels, paths } from "../model/hostLayout.js";
 import { hasOurKubelet, isKubeletMade, isOurs } from "../model/ownership.js";
-import type { Action, EtcdMemberPlace, NamedContainer, Step, StoppedContainer } from "../model/plan.js";
+import type { Action, KnownMember, NamedContainer, Step, StoppedContainer } from "../model/plan.js";
 import type { TeardownPlan } from "../model/teardownPlan.js";
 import { cleanupScope, identityPaths, type Kept, type Ownership, ownershipOf } from "./cleanupScope.js";
 
@@ -33,12 +33,17 @@ export interface LeavePlan {
   readonly node: string;
   /** Of evictions, such as `policy/v1`; undefined: only the Node object is deleted. */
   readonly evictionApiVersion?: string;
-  /** Of a master that leaves others behind; `from` is where etcd answers. */
-  readonly member?: EtcdMemberPlace & { readonly from: string };
-  /** It was removed before: its Node may be its successor's. */
-  readonly hasLeft?: boolean;
+  /** Of a master that leaves others behind. */
+  readonly member?: LeavingMember;
   /** Whether the host's part goes even if the member cannot. */
   readonly force?: boolean;
+}
+
+export interface LeavingMember {
+  /** Undefined: it was removed before, and the Node may be its successor's. */
+  readonly known: KnownMember | undefined;
+  /** Where etcd answers. */
+  readonly from: string;
 }
 
 /** Kubernetes' default where a pod does not say. */
@@ -120,14 +125,14 @@ function inOrder(steps: readonly UnorderedStep[]): Step[] {
   return steps.map((step, index) => ({ ...step, needs: steps.slice(index - 1, index).map(({ id }) => id) }));
 }
 
-function leaving({ node, evictionApiVersion, member, force = false, hasLeft }: LeavePlan): UnorderedStep[] {
-  if (hasLeft === true) return [];
+function leaving({ node, evictionApiVersion, member, force = false }: LeavePlan): UnorderedStep[] {
+  if (member && !member.known) return [];
   const step = (action: Action): UnorderedStep => ({ id: action.kind, phase: "leave cluster", action });
   return [
     ...(evictionApiVersion === undefined ? [] : [step({ kind: "drain-node", node, evictionApiVersion })]),
     step({ kind: "remove-node", node }),
     // The last: what was asked of the API server here went through etcd here.
-    ...(member === undefined ? [] : [step({ kind: "remove-member", member, from: member.from, force })]),
+    ...(member?.known ? [step({ kind: "remove-member", member: member.known, from: member.from, force })] : []),
   ];
 }
 

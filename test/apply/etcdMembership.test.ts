@@ -175,10 +175,18 @@ describe("a member that is to stop for a moment", () => {
 });
 
 describe("a member that leaves", () => {
-  const leaving = { kind: "remove-member", member: add.member, from: "127.0.0.1", force: false } as const;
+  const known = { id: "3", name: "machine-3" };
+  const leaving = { kind: "remove-member", member: known, from: "127.0.0.1", force: false } as const;
 
   it("is removed by another one that answers", async () => {
     const etcd = new Trial(member(1), member(3));
+    etcd.here = "3";
+    await removeMember(leaving, toolsFor(etcd).tools);
+    expect(etcd.calls).toEqual(["10.0.0.1 remove 3"]);
+  });
+
+  it("is removed by its id: its peers may still find it at another address than its node's", async () => {
+    const etcd = new Trial(member(1), member(3, { peerUrls: ["https://127.0.0.1:2380"] }));
     etcd.here = "3";
     await removeMember(leaving, toolsFor(etcd).tools);
     expect(etcd.calls).toEqual(["10.0.0.1 remove 3"]);

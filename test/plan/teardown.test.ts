@@ -291,11 +291,11 @@ describe("what stays", () => {
   });
 
   it("is nothing on a master that leaves others, nor on one that they have removed, whose Node may be another's", () => {
-    const member = { name: "one", peerUrl: "https://10.0.0.5:2380", from: "10.0.0.9" };
+    const member = { known: { id: "5", name: "one" }, from: "10.0.0.9" };
     const footprint = parseFootprint("path /etc/kubernetes/pki\npath /var/lib/etcd/member\netcd-data /var/lib/etcd\n");
     const leaving = plan([own("etcd"), own("kubelet")], { footprint, leave: { node: "one", member } });
     expect(leaving.steps.slice(0, 2).map(({ id }) => id)).toEqual(["remove-node", "remove-member"]);
-    const removed = plan([own("etcd"), own("kubelet")], { footprint, leave: { node: "one", member, hasLeft: true } });
+    const removed = plan([own("etcd"), own("kubelet")], { footprint, leave: { node: "one", member: { ...member, known: undefined } } });
     expect(removed.steps.map(({ id }) => id)).not.toContain("remove-node");
     for (const { keeps } of [leaving, removed]) expect(keeps).toEqual([]);
   });

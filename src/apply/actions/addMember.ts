@@ -1,8 +1,8 @@
-import { initialCluster, memberAt } from "../../kubernetes/etcdMembers.js";
+import { type EtcdMember, initialCluster, memberAt } from "../../kubernetes/etcdMembers.js";
 import { messageOf } from "../../model/errors.js";
 import { etcdMember } from "../../model/hostLayout.js";
 import type { ActionOf } from "../../model/plan.js";
-import { isRefusal, removeMemberAt } from "../etcdMembership.js";
+import { isRefusal, removeWhere } from "../etcdMembership.js";
 import type { StepTools } from "../planRun.js";
 import type { Sight } from "../waitFor.js";
 
@@ -17,7 +17,8 @@ export async function addMember({ member, from }: ActionOf<"add-member">, { run,
   leave({
     retreat: async () => {
       try {
-        await removeMemberAt(etcd, peerUrl, AbortSignal.timeout(timeoutMs));
+        const isOwn = ({ peerUrls }: EtcdMember): boolean => peerUrls.includes(peerUrl);
+        await removeWhere(etcd, isOwn, AbortSignal.timeout(timeoutMs));
       } catch (error) {
         const message = `etcd's member ${name} could not be removed: ${messageOf(error)}`;
         if (run.memberVotes) throw new Error(`${message}. Run the same command again`, { cause: error });

@@ -1,9 +1,8 @@
 import type { EtcdClient } from "../../api/etcdClient.js";
-import { memberAt } from "../../kubernetes/etcdMembers.js";
 import { messageOf } from "../../model/errors.js";
 import type { ActionOf } from "../../model/plan.js";
 import { withAnySignal } from "../../model/signals.js";
-import { hostOf, removeMemberAt } from "../etcdMembership.js";
+import { hostOf, removeWhere } from "../etcdMembership.js";
 import type { StepTools } from "../planRun.js";
 
 /**
@@ -15,14 +14,14 @@ export async function removeMember({ member, from, force }: ActionOf<"remove-mem
   try {
     const asked = run.etcd.at(from);
     const { members } = await asked.members({ signal });
-    const own = memberAt(members, member.peerUrl);
+    const own = members.find(({ id }) => id === member.id);
     if (!own) return;
     const voters = members.filter(({ id, isLearner }) => id !== own.id && !isLearner);
     const etcd = (await firstThatAnswers(voters.map((one) => run.etcd.at(hostOf(one))), signal)) ?? asked;
     if (force) await etcd.remove(own.id, { signal });
     else {
       const deadline = AbortSignal.timeout(timeoutMs);
-      await withAnySignal([signal, deadline], (either) => removeMemberAt(etcd, member.peerUrl, either));
+      await withAnySignal([signal, deadline], (either) => removeWhere(etcd, ({ id }) => id === own.id, either));
     }
   } catch (error) {
     signal.throwIfAborted();

@@ -1,0 +1,41 @@
+import { describe, expect, it } from "vitest";
+import type { EtcdAccess } from "../../src/apply/applyContext.js";
+import { ownMember } from "../../src/deploy/leaveMasters.js";
+import type { EtcdMember } from "../../src/kubernetes/etcdMembers.js";
+import { etcdClusterOf, memoryEtcd } from "../apply/memory/etcd.js";
+
+const urlOf = (index: number): string => `https://10.0.0.${index}:2380`;
+
+function member(index: number, peerUrl = urlOf(index)): EtcdMember {
+  return { id: String(index), name: `machine-${index}`, peerUrls: [peerUrl], clientUrls: [], isLearner: false };
+}
+
+/** An etcd of these members; `here` is the id of the one that answers on this host. */
+function etcdOf(here: string | undefined, ...members: EtcdMember[]): EtcdAccess {
+  const around = async <T>(_: string, effect: () => T | Promise<T>): Promise<T> => effect();
+  return memoryEtcd(etcdClusterOf(...members), { faults: { around }, here: () => here, lives: () => true });
+}
+
+const { signal } = new AbortController();
+const hosts = ["127.0.0.1", "10.0.0.1"];
+
+describe("the member of a host whose master is torn down", () => {
+  it.each([
+    ["alone, from before there were to be several", etcdOf("3", member(3, "http://localhost:2380"))],
+    ["one of several, from before the host had another address", etcdOf("3", member(1), member(3, "https://10.9.9.9:2380"))],
+  ])("is the one that etcd here says it is, at whatever address: %s", async (_, etcd) => {
+    expect(await ownMember(etcd, hosts, urlOf(3), signal)).toMatchObject({ from: "127.0.0.1", own: { id: "3" } });
+  });
+
+  it("is told by its address where another one has to be asked, and may have left", async () => {
+    const { own, from } = await ownMember(etcdOf(undefined, member(1), member(3)), hosts, urlOf(3), signal);
+    expect([from, own?.id]).toEqual(["10.0.0.1", "3"]);
+    expect((await ownMember(etcdOf(undefined, member(1)), hosts, urlOf(3), signal)).own).toBeUndefined();
+  });
+
+  it("has not left where etcd here answers, even if that does not name it", async () => {
+    const members = () => Promise.resolve({ own: "", members: [member(1)] });
+    const etcd = { at: () => ({ members }) } as unknown as EtcdAccess;
+    await expect(ownMember(etcd, hosts, urlOf(3), signal)).rejects.toThrow("ETCD_MEMBER_UNKNOWN");
+  });
+});
