@@ -88,8 +88,15 @@ export interface ContainerEngine {
     onOutput?: (chunk: Buffer, stream: "stdout" | "stderr") => void,
   ): Promise<AttachedContainer>;
 
-  /** Runs a program in a running container; `stdin`, if given, is written whole (it is not closed reliably). */
-  exec(id: string, argv: readonly string[], options?: { stdin?: Buffer; signal?: AbortSignal }): Promise<ExecResult>;
+  /**
+   * Runs a program in a running container; `stdin`, if given, is written whole (it is not closed reliably). `isLong`:
+   * it may take longer than Docker is waited for otherwise.
+   */
+  exec(
+    id: string,
+    argv: readonly string[],
+    options?: { stdin?: Buffer; signal?: AbortSignal; isLong?: boolean },
+  ): Promise<ExecResult>;
   /**
    * Runs a program in a running container and passes on what it says as it comes.
    *

@@ -224,10 +224,23 @@ class Patience {
     try {
       const answer = (this.#inner[method] as Call).apply(this.#inner, [...args]);
       const withinMs = deadline === "none" ? undefined : timeoutMs + graceMs;
-      return await Promise.race([this.#within(answer, withinMs, call), ended]);
+      const waiting = isLong(method, args) ? this.#whileAlive(answer, call) : this.#within(answer, withinMs, call);
+      return await Promise.race([waiting, ended]);
     } finally {
       this.#onAbort.delete(onAbort);
       clearTimeout(timer);
+    }
+  }
+
+  /** As long as it takes, if a cheap request is answered whenever its time is over. */
+  async #whileAlive<T>(answer: Promise<T>, call: string): Promise<T> {
+    for (;;) {
+      try {
+        return await this.#within(answer, this.#options.timeoutMs, call);
+      } catch (error) {
+        if (!(error instanceof TsdeployError) || error.problems[0]?.code !== "DOCKER_HUNG") throw error;
+        await this.#within(this.#inner.info(), answerMs, call);
+      }
     }
   }
 
@@ -252,6 +265,11 @@ class Patience {
       clearTimeout(timer);
     }
   }
+}
+
+function isLong(method: Method, args: readonly unknown[]): boolean {
+  const [, , options] = args as Parameters<ContainerEngine["exec"]>;
+  return method === "exec" && options?.isLong === true;
 }
 
 /** The daemon is not there, or no more. */

@@ -79,6 +79,8 @@ export interface HelperRunOptions {
    * spares Docker an exec, and goes on to its end if this process dies.
    */
   readonly isBrief?: boolean;
+  /** For a script that may take longer than the run's timeout: it is waited for as long as Docker answers. */
+  readonly isLong?: boolean;
 }
 
 export interface CollectFactsOptions {

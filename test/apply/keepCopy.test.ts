@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { open, readFile } from "node:fs/promises";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -36,14 +37,13 @@ function there(): Record<string, string> {
   return Object.fromEntries(folders.map((folder) => [folder, readFileSync(join(host, "etcd", folder, "db"), "utf8")]));
 }
 
-/** What an action leaves, on a host that is a folder of this machine. */
-async function tools(
-  act: (tools: StepTools) => void | Promise<void>,
-  more: Partial<StepTools["run"]> = {},
-): Promise<Aftermath> {
+/** A run on a host that is a folder of this machine, and what an action has left in it by now. */
+function runHere(more: Partial<StepTools["run"]> = {}): { readonly tools: StepTools; readonly left: () => Aftermath } {
   let left: Aftermath = {};
+  const env = { ...process.env, PATH: `${join(host, "bin")}:${process.env["PATH"] ?? ""}`, TMPDIR: host };
   const run: Helper["run"] = async (script, args = []) => {
-    const { stdout } = await bash("bash", ["-c", script.replaceAll("/host$", `${host}$`), "script", ...args]);
+    const here = script.replaceAll("/host$", `${host}$`);
+    const { stdout } = await bash("bash", ["-c", here, "script", ...args], { env });
     return { exitCode: 0, stdout: Buffer.from(stdout), stderr: "" };
   };
   const signal = new AbortController().signal;
@@ -51,8 +51,16 @@ async function tools(
     left = aftermath;
   };
   const context = { helper: { run }, signal, report: () => undefined };
-  await act({ run: { context, ...more }, leave } as unknown as StepTools);
-  return left;
+  return { tools: { run: { context, ...more }, leave } as unknown as StepTools, left: () => left };
+}
+
+async function tools(
+  act: (tools: StepTools) => void | Promise<void>,
+  more: Partial<StepTools["run"]> = {},
+): Promise<Aftermath> {
+  const here = runHere(more);
+  await act(here.tools);
+  return here.left();
 }
 
 const keep = () => tools((one) => keepCopy(action, one));
@@ -94,6 +102,28 @@ describe("a copy of etcd's data", () => {
     await undo?.();
     expect(there()).toEqual({ member: "old" });
     await commit?.();
+    expect(there()).toEqual({ member: "old" });
+  });
+
+  it("that goes on when its run is stopped is ended by the undo, and leaves nothing that a later run would trust", async () => {
+    put("member", "old");
+    // A `cp` that has begun, and goes on when it is told to.
+    const [begun, goOn] = [join(host, "begun"), join(host, "go-on")];
+    await bash("mkfifo", [begun, goOn]);
+    mkdirSync(join(host, "bin"));
+    const cp = `#!/bin/bash\necho yes >${begun}\nread -r <>${goOn}\nmkdir -p "$4"\necho cut off >"$4/db"\n`;
+    writeFileSync(join(host, "bin/cp"), cp, { mode: 0o755 });
+    const { tools: these, left } = runHere();
+    const copying = keepCopy(action, these).then(
+      () => "copied",
+      () => "ended",
+    );
+    await readFile(begun);
+    await left().undo?.();
+    const end = await open(goOn, "r+");
+    await end.write("\n");
+    expect(await copying).toBe("ended");
+    await end.close();
     expect(there()).toEqual({ member: "old" });
   });
 

@@ -56,6 +56,15 @@ describe("a daemon that hangs", () => {
     expect(await after(1_000, call)).toBe("DOCKER_HUNG");
   });
 
+  it("is told from a program that takes long: that is waited for as long as cheap requests are answered", async () => {
+    let isHung = false;
+    const { engine } = patient({ exec: never, info: async () => (isHung ? never() : info()) });
+    const call = engine.exec("x", ["cp"], { isLong: true });
+    expect(await after(600_000, call)).toBe("pending");
+    isHung = true;
+    expect(await after(60_000 + 10_000, call)).toBe("DOCKER_HUNG");
+  });
+
   it("does not keep Ctrl-C from ending what looks, at once, and what changes, a little later", async () => {
     const { engine, stop } = patient({ listContainers: never, createContainer: never, waitUntilRemoved: never });
     const [look, wait, change] = [engine.listContainers(), engine.waitUntilRemoved("x"), engine.createContainer("x", {} as never)];

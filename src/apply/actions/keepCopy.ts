@@ -2,9 +2,19 @@ import type { ActionOf } from "../../model/plan.js";
 import { dataGoesBack } from "../etcdWayBack.js";
 import type { StepTools } from "../planRun.js";
 
+/**
+ * Nobody ends a program that Docker has started in a container: a copy whose run is stopped goes on. So both scripts
+ * lock the folder that all of it is in; what copies has the lock, too, and says in the helper's own /tmp who it is.
+ */
+const preamble = `set -euo pipefail
+folder=/host$1 copy=/host$2 scrap=/host$3
+copier=\${TMPDIR:-/tmp}/tsdeploy-copier
+exec 9<"\${copy%/*}"`;
+
 /** Whole or not at all: a copy that was cut off has another name. Room is looked for first, with a tenth to spare. */
-const copyScript = `set -euo pipefail
-folder=/host$1 copy=/host$2 scrap=/host$3 several=$4
+const copyScript = `${preamble}
+several=$4
+flock 9
 [[ $several || -e $folder || ! -e $copy ]] || mv -T "$copy" "$folder"
 rm -rf "$scrap"
 [[ ! -e $copy && -e $folder ]] || exit 0
@@ -14,14 +24,25 @@ read -r free < <(df --output=avail -k "\${copy%/*}" | tail -n 1)
   echo "no room for a copy of $1, which is put back if this run fails: it needs $needed KiB, $free KiB are free" >&2
   exit 1
 }
-cp -a --reflink=auto "$folder" "$scrap"
+cp -a --reflink=auto "$folder" "$scrap" &
+echo $! >"$copier"
+status=0
+wait $! || status=$?
+# Its number may be another program's from now on.
+rm -f "$copier"
+((status == 0)) || exit "$status"
 sync -f "$scrap"
 mv -T "$scrap" "$copy"`;
 
-const restoreScript = `set -euo pipefail
-folder=/host$1 copy=/host$2 scrap=/host$3
+/** Ends a copy that is being made; then the copy comes back, if it is to. */
+const undoScript = `${preamble}
+comes_back=$4
+until flock -n 9; do
+  [[ ! -s $copier ]] || kill "$(<"$copier")" 2>/dev/null || true
+  flock -w 1 9 && break
+done
 rm -rf "$scrap"
-[[ -e $copy ]] || exit 0
+[[ $comes_back && -e $copy ]] || exit 0
 [[ ! -e $folder ]] || mv -T "$folder" "$scrap"
 mv -T "$copy" "$folder"
 rm -rf "$scrap"`;
@@ -41,11 +62,13 @@ export async function keepCopy(action: ActionOf<"keep-copy">, { run, leave }: St
     },
     undo: async () => {
       // An interrupted run's copy is older than what this run has found.
-      if (isPutBack) await helper.run(restoreScript, [folder, copy, scrap]);
+      const comesBack = isPutBack ? "comes back" : "";
+      if (isOfUse) await helper.run(undoScript, [folder, copy, scrap, comesBack], { isLong: true });
     },
     commit: async () => {
       await helper.run('rm -rf "/host$1"', [copy]);
     },
   });
-  if (isOfUse) await helper.run(copyScript, [folder, copy, scrap, several ? "several" : ""], { signal });
+  const args = [folder, copy, scrap, several ? "several" : ""];
+  if (isOfUse) await helper.run(copyScript, args, { signal, isLong: true });
 }

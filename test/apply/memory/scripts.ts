@@ -46,11 +46,11 @@ export async function runInHelper(
     default:
       break;
   }
-  const [first = "", second = "", third = ""] = args;
+  const [first = "", second = "", third = "", fourth = ""] = args;
   if (script.includes("mkdir -m")) return said(makeFolder(state, first, second));
   if (script.includes("cp -a")) return makeCopy(state, first, second, third);
   if (script.endsWith("|| echo there")) return said(isThere(state, first) && isThere(state, second) ? "there\n" : "");
-  if (script.includes('mv -T "$copy" "$folder"')) return restoreCopy(state, first, second, third);
+  if (script.includes('mv -T "$copy" "$folder"')) return undoCopy(state, first, second, third, fourth);
   if (script.startsWith("rm -rf ")) removeAll(state, first);
   else if (script.startsWith("rmdir ")) removeIfEmpty(state, first);
   else throw new Error(`the memory host does not know this script: ${script.slice(0, 200)}`);
@@ -79,9 +79,9 @@ function makeCopy(state: HostState, folder: string, copy: string, scrap: string)
   return done;
 }
 
-function restoreCopy(state: HostState, folder: string, copy: string, scrap: string): Answer {
+function undoCopy(state: HostState, folder: string, copy: string, scrap: string, comesBack: string): Answer {
   removeAll(state, scrap);
-  if (!isThere(state, copy)) return done;
+  if (comesBack === "" || !isThere(state, copy)) return done;
   removeAll(state, folder);
   copyAll(state, copy, folder);
   removeAll(state, copy);
