@@ -15,6 +15,8 @@ addonmanager.kubernetes.io/mode=Reconcile are created, updated, and deleted when
 kubernetes.io/cluster-service=true); EnsureExists: created, then left alone. cluster-service=true without a mode counts
 as Reconcile. Looks at the cluster every SECONDS (default $interval), at the folder every 5.
 
+What it has applied is in ConfigMap kube-system/tsdeploy-addons; it deletes nothing else, whatever its labels.
+
 A Deployment with the annotation io.tsdeploy.replicas=MIN-MAX and the label kubernetes.io/cluster-service=true gets a
 replica for each node, within these bounds, as soon as a node that has joined is Ready.
 
@@ -123,15 +125,15 @@ reader() {
   return 1
 }
 
-# read_folder says in $wanted what objects the folder has, and puts its files into $work/Reconcile and EnsureExists.
-# Fails if something cannot be read.
+# read_folder says in $wanted what objects the folder has, in $reconciled which of them are to be applied, and puts its
+# files into $work/Reconcile and EnsureExists. Fails if something cannot be read.
 read_folder() {
   local command file said modes status=0
   rm -rf "$work"/{all,Reconcile,EnsureExists}
   mkdir "$work"/{all,Reconcile,EnsureExists}
   split || status=1
   command=$(reader) || return
-  wanted=
+  wanted='' reconciled=''
   for file in "$work"/all/*; do
     [[ -e $file ]] || continue
     said=$(describe "$command" "$file") || {
@@ -140,6 +142,7 @@ read_folder() {
     }
     wanted+=$said$'\n'
     modes=$(awk '{ print $1 == "-" && $2 == "true" ? "Reconcile" : $1 }' <<<"$said" | sort -u)
+    if [[ $modes == Reconcile ]]; then reconciled=$(union "$reconciled" "$(cut -d ' ' -f 3- <<<"$said")"); fi
     case $modes in
       Reconcile | EnsureExists) mv "$file" "$work/$modes" ;;
       *$'\n'*) log "${file##*/} is left alone: a List of objects of several modes" ;;
@@ -148,15 +151,31 @@ read_folder() {
   return $status
 }
 
-# report tells whoever has taken an add-on out of the folder that no pass makes its objects again: none that began before is
-# under way, and those to come know of the folder without it.
+# Prints the lines of all arguments, each once.
+union() { printf '%s\n' "$@" | sort -u | sed '/^$/d'; }
+
+# read_report says in $applied what this manager has applied so far, as report has written it. One of an earlier tsdeploy
+# wrote no such list: what is in the folder now is then the beginning.
+read_report() {
+  local template='{{with .data}}{{or (index . "applied") ""}}{{end}}'
+  template="{{range .items}}{{if eq .metadata.name \"tsdeploy-addons\"}}$template{{end}}{{end}}"
+  applied=$(k get configmaps --namespace=kube-system -o "go-template=$template")
+}
+
+# report keeps the identities of what was applied, so that nothing else is ever deleted. Its revision tells whoever has
+# taken an add-on out of the folder that no pass makes its objects again: none that began before is under way, and those to
+# come know of the folder without it.
 reported=
-report() { # REVISION
-  [[ -n $1 && $1 != "$reported" ]] || return 0
-  printf '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"tsdeploy-addons","namespace":"kube-system"},"data":{"revision":"%s"}}' \
-    "$1" >"$work/report.json"
-  k apply -f "$work/report.json" >/dev/null || return
-  reported=$1
+report() {
+  local now=$read_revision$'\n'$applied
+  [[ $now != "$reported" ]] || return 0
+  {
+    printf '%s\n' 'apiVersion: v1' 'kind: ConfigMap' 'metadata: {name: tsdeploy-addons, namespace: kube-system}'
+    printf '%s\n' 'data:' "  revision: \"$read_revision\"" '  applied: |'
+    sed -n 's/^./    &/p' <<<"$applied"
+  } >"$work/report.yaml"
+  k apply -f "$work/report.yaml" >/dev/null || return
+  reported=$now
 }
 
 # kinds says in $here what this API server has of the prunable kinds, comma-separated.
@@ -210,19 +229,31 @@ create() {
   k create -f "$work/EnsureExists" 2>&1 | grep -v -e AlreadyExists -e 'already exists$' || true
 }
 
+# has tells whether an object is among others. Old kubectls do not say that what names no namespace is in `default`.
+has() { # IDENTITIES IDENTITY
+  grep -Fxq -e "$2" -e "${2/\/default\///\/}" <<<"$1"
+}
+
+# prune deletes what has left the folder, if it was applied by this manager. What only looks as if is named: a person may
+# have applied it, or an earlier tsdeploy whose folder had it.
+strangers=
 prune() {
-  local names found object kind namespace name status=0
+  local names found object kind namespace name others='' status=0
   names=$(cut -d ' ' -f 3- <<<"$wanted")
   found=$(in_cluster) || return
   while IFS= read -r object; do
     [[ -n $object ]] || continue
+    has "$names" "$object" && continue
+    if ! has "$applied" "$object"; then
+      others+=" $object"
+      continue
+    fi
     IFS=/ read -r kind namespace name <<<"$object"
-    grep -Fxq "$object" <<<"$names" && continue
-    # Old kubectls do not say that what names no namespace is in this one.
-    if [[ $namespace == default ]] && grep -Fxq "$kind//$name" <<<"$names"; then continue; fi
     # shellcheck disable=SC2086
     k delete --ignore-not-found $no_wait ${namespace:+--namespace="$namespace"} "$kind" "$name" || status=1
   done <<<"$found"
+  if [[ -n $others && $others != "$strangers" ]]; then log "left alone, because they were not applied from here:$others"; fi
+  strangers=$others
   return $status
 }
 
@@ -289,14 +320,23 @@ reconcile() { # STATE
     read_revision=$(revision)
     if read_folder; then read_state=$1; else status=1; fi
   fi
-  report "$read_revision" || status=1
-  if [[ -n $(ls "$work/Reconcile") ]]; then apply || status=1; fi
+  if [[ -z $knows_applied ]]; then
+    read_report || return
+    knows_applied=yes
+  fi
+  if [[ -n $(ls "$work/Reconcile") ]]; then
+    if apply; then applied=$(union "$applied" "$reconciled"); else status=1; fi
+  fi
   if [[ -n $(ls "$work/EnsureExists") ]]; then create; fi
+  report || status=1
   scale || status=1
   # What cannot be read, or has failed, stays as it is in the cluster.
   [[ $status == 0 ]] || return 1
   kinds || return
-  prune
+  prune || return
+  # A person may from now on have such objects.
+  applied=$reconciled
+  report
 }
 
 while [[ $# -gt 0 ]]; do
@@ -323,6 +363,9 @@ if [[ $(k delete --help 2>&1) == *--wait* ]]; then no_wait=--wait=false; fi
 if [[ $(k api-resources --help 2>&1) == *--verbs* ]]; then lists_kinds=yes; fi
 log "addons in $addons, every $interval s"
 wanted=
+reconciled=
+applied=
+knows_applied=
 read_state=none
 read_revision=
 seen=none

@@ -42,9 +42,9 @@ const flagsOf: Readonly<Record<string, Readonly<Record<Dialect, readonly string[
   },
   apply: { "v1.3": ["-f"], "v1.6": ["-f"], "v1.20": ["-f"] },
   get: {
-    "v1.3": ["--all-namespaces", "-l", "-o", "--watch-only"],
-    "v1.6": ["--all-namespaces", "-l", "-o", "--watch-only"],
-    "v1.20": ["--all-namespaces", "-l", "-o", "--watch-only"],
+    "v1.3": ["--all-namespaces", "--namespace", "-l", "-o", "--watch-only"],
+    "v1.6": ["--all-namespaces", "--namespace", "-l", "-o", "--watch-only"],
+    "v1.20": ["--all-namespaces", "--namespace", "-l", "-o", "--watch-only"],
   },
   scale: {
     "v1.3": ["--namespace", "--replicas"],
@@ -230,6 +230,7 @@ exit "$code"
       throw new Failure("Error from server (NotFound)");
     }
     if (flags.get("--watch-only") === "true") return "";
+    if (flags.get("-o")?.includes("tsdeploy-addons") === true) return this.#applied();
     if (kinds === "nodes" && flags.get("-o")?.includes(".status.conditions") === true) return this.#nodes();
     if (kinds === "deployments" && flags.get("-l") === "kubernetes.io/cluster-service=true") return this.#deployments();
     const wanted = kinds.split(",").map((kind) => kind.replace(/\..*/, ""));
@@ -241,6 +242,12 @@ exit "$code"
       .filter((object) => serviceOf(object) === "true" && modeOf(object) !== "EnsureExists")
       .map((object) => `${object.applied && !object.metadata.ownerReferences ? "+" : ""}${idOf(object)}\n`)
       .join("");
+  }
+
+  /** What it finds of its own list of what it has applied. */
+  #applied(): string {
+    const report = this.objects.get("ConfigMap/kube-system/tsdeploy-addons");
+    return (report?.data as { readonly applied?: string } | undefined)?.applied ?? "";
   }
 
   /** What kube-addons.sh's other template makes of them. */

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { dialects, FakeKubectl } from "./fakeKubectl.js";
+import { dialects, FakeKubectl, type FakeObject } from "./fakeKubectl.js";
 import { scriptPath } from "./runScript.js";
 
 const reconcile = { "addonmanager.kubernetes.io/mode": "Reconcile", "kubernetes.io/cluster-service": "true" };
@@ -54,9 +54,16 @@ function start(): { readonly end: () => Promise<number | null> } {
   return { end };
 }
 
-/** What is in the cluster besides the namespace that is always there. */
+const report = "ConfigMap/kube-system/tsdeploy-addons";
+
+/** What is in the cluster besides what the manager itself needs. */
 function names(): string[] {
-  return [...kubectl.objects.keys()].filter((name) => name !== "Namespace//kube-system").sort();
+  return [...kubectl.objects.keys()].filter((name) => !["Namespace//kube-system", report].includes(name)).sort();
+}
+
+/** What the manager says of itself. */
+function told(): { readonly revision?: string; readonly applied?: string } | undefined {
+  return kubectl.objects.get(report)?.data as ReturnType<typeof told>;
 }
 
 function configMap(name: string, labels: object, more: { data?: string; namespace?: string } = {}): string {
@@ -97,27 +104,25 @@ describe.each(dialects)("with kubectl of %s", { timeout: 30_000 }, (dialect) => 
   });
 
   test("the revision of the folder that is kept to is told, once its files are read", async () => {
-    const revision = (): unknown => kubectl.objects.get("ConfigMap/kube-system/tsdeploy-addons")?.data;
     await addon("a.json", configMap("a", ensureExists));
     await addon(".complete", "one\n");
     expect(await pass()).toMatchObject({ code: 0 });
-    expect(revision()).toEqual({ revision: "one" });
+    expect(told()?.revision).toBe("one");
     await noAddon("a.json");
     await addon(".complete", "two\n");
     kubectl.objects.delete("ConfigMap/default/a");
     expect(await pass()).toMatchObject({ code: 0 });
-    expect(revision()).toEqual({ revision: "two" });
-    expect(names()).toEqual(["ConfigMap/kube-system/tsdeploy-addons"]);
+    expect(told()?.revision).toBe("two");
+    expect(names()).toEqual([]);
   });
 
   test("a revision is read again though no file is another", async () => {
     await addon("a.json", configMap("a", ensureExists));
     await addon(".complete", "one\n");
     start();
-    const revision = (): unknown => kubectl.objects.get("ConfigMap/kube-system/tsdeploy-addons")?.data;
-    await until(() => JSON.stringify(revision()) === '{"revision":"one"}');
+    await until(() => told()?.revision === "one");
     await addon(".complete", "two\n");
-    await until(() => JSON.stringify(revision()) === '{"revision":"two"}');
+    await until(() => told()?.revision === "two");
   });
 
   test("objects are created by their mode; what has none is nobody's business", async () => {
@@ -165,6 +170,44 @@ describe.each(dialects)("with kubectl of %s", { timeout: 30_000 }, (dialect) => 
     kubectl.put({ kind: "ConfigMap", metadata: { name: "z", namespace: "default" }, applied: true });
     expect(await pass()).toMatchObject({ code: 0 });
     expect(names()).toEqual(["ConfigMap/default/x", "ConfigMap/default/y", "ConfigMap/default/z"]);
+  });
+
+  test("what a person has applied with the labels of an add-on is named and stays", async () => {
+    const mine = (name: string): FakeObject => {
+      const metadata = { name, namespace: "kube-system", labels: reconcile };
+      return { kind: "ConfigMap", metadata, applied: true };
+    };
+    kubectl.put(mine("before"));
+    await addon("a.json", configMap("a", reconcile));
+    expect((await pass()).output).toContain("not applied from here: ConfigMap/kube-system/before\n");
+    kubectl.put(mine("later"));
+    await noAddon("a.json");
+    expect((await pass()).output).toContain("ConfigMap/default/a deleted");
+    expect(names()).toEqual(["ConfigMap/kube-system/before", "ConfigMap/kube-system/later"]);
+  });
+
+  test("what it has deleted is a person's own from then on", async () => {
+    await addon("a.json", configMap("a", reconcile));
+    await pass();
+    const object = kubectl.objects.get("ConfigMap/default/a");
+    await noAddon("a.json");
+    await pass();
+    expect(told()?.applied).toBe("");
+    if (object) kubectl.put(object);
+    await pass();
+    expect(names()).toEqual(["ConfigMap/default/a"]);
+  });
+
+  test("what an earlier tsdeploy has applied goes with its file; without a file it stays", async () => {
+    for (const name of ["a", "b"]) await addon(`${name}.json`, configMap(name, reconcile));
+    await pass();
+    const metadata = { name: "tsdeploy-addons", namespace: "kube-system" };
+    kubectl.put({ kind: "ConfigMap", metadata, data: { revision: "one" } });
+    await noAddon("a.json");
+    expect((await pass()).output).toContain("not applied from here: ConfigMap/default/a\n");
+    await noAddon("b.json");
+    expect((await pass()).output).toContain("ConfigMap/default/b deleted");
+    expect(names()).toEqual(["ConfigMap/default/a"]);
   });
 
   test.each([
