@@ -1,8 +1,9 @@
+import { minor } from "semver";
 import { ApiError, type KubernetesClient } from "../api/kubernetesClient.js";
 import type { Helper } from "../host/helperSession.js";
 import { type AddressRanges, isIpv6 } from "../model/addressRanges.js";
 import { messageOf, TsdeployError } from "../model/errors.js";
-import { apiserverPort } from "../model/hostLayout.js";
+import { apiserverPort, paths } from "../model/hostLayout.js";
 import type { PodsOfNode } from "../network/podNetwork.js";
 import { getIfThere } from "./getIfThere.js";
 import type { Sight } from "./waitFor.js";
@@ -67,16 +68,23 @@ export async function nodeOf(api: KubernetesClient, name: string, signal: AbortS
 }
 
 /**
- * One exec waits inside the host until the port accepts, instead of one exec a try; then any answer will do. A host
- * that has not come so far in ten seconds is slow, and needs its processor for what is waited for.
+ * One exec waits inside the host until the port accepts, instead of one exec a try. A host that has not come so far in
+ * ten seconds is slow, and needs its processor for what is waited for. An edited manifest may have the image of another
+ * version; one of the same minor version is no harm to kubelets.
  */
-export async function probeApiServes(api: KubernetesClient, helper: Helper, signal: AbortSignal): Promise<Sight> {
+export async function probeApiServes(
+  api: KubernetesClient,
+  helper: Helper,
+  version: string,
+  signal: AbortSignal,
+): Promise<Sight> {
   const accepts = `(exec 3<>/dev/tcp/127.0.0.1/${apiserverPort}) 2>/dev/null`;
   const script = `until ${accepts}; do if ((SECONDS < 10)); then sleep 0.05; else sleep 1; fi; done`;
   await helper.run(script, [], { signal });
   return tolerant("the API server", async () => {
-    await api.get("/version", { signal });
-    return { done: true };
+    const { gitVersion } = await api.get<{ readonly gitVersion: string }>("/version", { signal });
+    if (/^v\d+\.\d+\.\d/.test(gitVersion) && minor(gitVersion) === minor(version)) return { done: true };
+    return { done: false, seen: `the API server is of ${gitVersion}, not of ${version}: see its manifest in ${paths.manifests}` };
   });
 }
 

@@ -8,6 +8,7 @@ import type { Plan } from "../model/plan.js";
 import { describePlan, type PlanDescription } from "../plan/describePlan.js";
 import { diffPlan, type PlanDiff } from "../plan/diff.js";
 import { refuseForeignFiles } from "../plan/foreignFiles.js";
+import { refuseKeptManifests } from "../plan/keptManifests.js";
 import { refuseNodeChanges } from "../plan/nodeChanges.js";
 import type { PhaseTime } from "../report/events.js";
 import type { RunContext } from "../report/runContext.js";
@@ -57,7 +58,7 @@ export function isFirstRunOn({ observed }: HostSession): boolean {
 /**
  * Compares the plan with the host, and refuses what must not be.
  *
- * @throws TsdeployError `conflict` as `refuseForeignFiles` and `refuseNodeChanges` do
+ * @throws TsdeployError `conflict` as `refuseForeignFiles`, `refuseNodeChanges` and `refuseKeptManifests` do
  */
 export async function compareNode(
   plan: Plan,
@@ -77,6 +78,7 @@ async function differenceOn(
   const present = await presentOn(session);
   refuseForeignFiles(plan, session.observed);
   refuseNodeChanges(plan, present);
+  refuseKeptManifests(plan, present, overwrite);
   return diffPlan(plan, present, { overwrite });
 }
 

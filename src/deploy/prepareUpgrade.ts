@@ -10,6 +10,7 @@ import type { MasterHost, WorkerHost } from "../model/clusterHosts.js";
 import { exitCodes, messageOf, type Problem, TsdeployError } from "../model/errors.js";
 import type { Finding } from "../model/finding.js";
 import { paths } from "../model/hostLayout.js";
+import { editedManifests } from "../plan/keptManifests.js";
 import { planUpgrade, type UpgradeHost, type UpgradePlan } from "../plan/planUpgrade.js";
 import { unsafeEtcdChange } from "../preflight/dataChecks.js";
 import { runPreflight } from "../preflight/runPreflight.js";
@@ -114,6 +115,7 @@ export async function prepareUpgrade(wish: UpgradeWish, context: RunContext): Pr
     ...[...masters, ...workers].flatMap(hostBlockers),
     ...plan.refusals.map((problem) => ({ ...problem, exitCode: 4 })),
     ...imageBlockers([...masters, ...workers], target),
+    ...manifestBlockers(masters, plan),
     ...apiBlockers(use, there, plan, why),
     ...checkBlockers(masters, workers, plan, config),
     ...etcdBlockers(first, found.first, plan),
@@ -217,6 +219,16 @@ function imageBlockers(sights: readonly NodeSight[], target: string): Blocker[] 
         exitCode: 4,
       },
     ];
+  });
+}
+
+/** What `master` would refuse at the first stop. */
+function manifestBlockers(masters: readonly NodeSight<MasterHost>[], plan: UpgradePlan): Blocker[] {
+  return masters.flatMap(({ name, host, there }) => {
+    const stop = plan.stops.find((one) => one.masters.includes(name) && one.version !== there?.version);
+    if (!stop || !there || host.options.overwrite) return [];
+    const problems = editedManifests(there.observed.files, stop.version);
+    return problems.map((problem) => ({ ...problem, host: name, exitCode: 4 }));
   });
 }
 

@@ -7,8 +7,8 @@ import type { NetworkName } from "./podNetwork.js";
 
 /** Something to wait for. Each has a deadline, and says what it saw last. */
 export type Probe =
-  /** The API server serves requests, though it may not have made all that it brings. */
-  | { readonly kind: "api-serves" }
+  /** An API server of this version serves requests, though it may not have made all that it brings. */
+  | { readonly kind: "api-serves"; readonly version: string }
   /** `GET /healthz` of the API server says ok. */
   | { readonly kind: "api-answers" }
   /** The Node object is there. */

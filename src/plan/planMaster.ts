@@ -130,7 +130,7 @@ export function planMaster(input: MasterPlanInput): Plan {
         phase: "control plane",
         needs: ["files", ...pauseStep.map(({ id }) => id), ...etcdPart.beforeApi],
       }),
-      step("api-serves", "control plane", ["etcd", "kubelet"], { kind: "wait", probe: { kind: "api-serves" } }),
+      step("api-serves", "control plane", ["etcd", "kubelet"], { kind: "wait", probe: { kind: "api-serves", version: config.version } }),
       step("api", "control plane", ["api-serves"], { kind: "wait", probe: { kind: "api-answers" } }),
       ...when(files.late.length > 0, step("more-pods", "more pods", ["api"], { kind: "write-files", files: files.late })),
       ...when(files.stale.length > 0, step("stale-files", "files", ["files"], { kind: "remove-files", paths: files.stale })),
@@ -195,7 +195,7 @@ interface MasterFiles {
 
 function masterFiles(parts: MasterParts): MasterFiles {
   const { input, common, addons } = parts;
-  const { observed, bundled, config } = input;
+  const { observed, bundled, config, options } = input;
   const { podNetworkFile } = common;
   const scheduler = schedulerFiles(parts);
   const pods = masterPods(parts, scheduler);
@@ -216,12 +216,12 @@ function masterFiles(parts: MasterParts): MasterFiles {
     ...pods.filter((pod) => !late.includes(pod)),
   ];
   const written = [...early, ...late, ...addons.lateFiles, ...(podNetworkFile ? [podNetworkFile] : [])];
-  // An earlier run with other options rendered them, and nobody has made them his own.
+  // An earlier run with other options rendered them; one that a person has edited stays unless he says --overwrite.
   const stalePods = Object.keys(bundled.manifests)
     .map((file) => `${paths.manifests}/${file}`)
     .filter((path) => {
       const existing = observed.files.get(path);
-      return existing && !pods.some((pod) => pod.path === path) && !isEdited(existing.content);
+      return existing && !pods.some((pod) => pod.path === path) && (options.overwrite || !isEdited(existing.content));
     });
   return {
     early: [writtenFilesRecord(written, observed.files), ...early],

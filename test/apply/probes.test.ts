@@ -33,15 +33,23 @@ describe("the API server", () => {
   it("serves and is well where a master runs", async () => {
     const host = await runningMaster(of);
     const helper = await openHelper(host.engine, image);
-    expect(await probeApiServes(host.api, helper, never)).toEqual({ done: true });
+    expect(await probeApiServes(host.api, helper, of.version, never)).toEqual({ done: true });
     expect(await probeApi(host.api, never)).toEqual({ done: true });
+  });
+
+  it("of another minor version does not do", async () => {
+    const host = await runningMaster(of);
+    const helper = await openHelper(host.engine, image);
+    expect(await probeApiServes(host.api, helper, "v1.20.15", never)).toEqual({ done: true });
+    const seen = "the API server is of v1.20.2, not of v1.21.0: see its manifest in /etc/kubernetes/manifests-multi";
+    expect(await probeApiServes(host.api, helper, "v1.21.0", never)).toEqual({ done: false, seen });
   });
 
   it("is waited for inside the host until its port accepts", async () => {
     const host = await runningMaster(of);
     const helper = await openHelper(host.engine, image);
     await stop(host, "etcd");
-    const serving = probeApiServes(host.api, helper, never);
+    const serving = probeApiServes(host.api, helper, of.version, never);
     await start(host, "etcd");
     expect(await serving).toEqual({ done: true });
     expect(host.faults.calls.filter(({ what }) => what.startsWith("exec until"))).toHaveLength(1);

@@ -145,6 +145,20 @@ describe("what stands against an upgrade", () => {
     ]);
   });
 
+  it("is a manifest of a master that was edited, unless it is to be overwritten", async () => {
+    const path = "/etc/kubernetes/manifests-multi/master-multi.json";
+    const files = new Map([[path, { content: '{"kind":"Pod"}', mode: 0o600 }]]);
+    const observed = { engine: { containers: [] }, files } as unknown as NodeThere["observed"];
+    world.there.set("m", { version: "v1.20.2", observed });
+    world.use = cluster();
+    const edited = { host: "m", code: "MANIFEST_EDITED", exitCode: 4, message: expect.stringContaining(path) as string };
+    expect((await prepare(undefined, { targetVersion: "v1.21.0" })).blockers).toMatchObject([edited]);
+    expect((await prepare(undefined, { targetVersion: "v1.20.2" })).blockers).toEqual([]);
+    const options = { given: new Set(), overwrite: true };
+    const masters = [{ name: "m", role: "master", options } as unknown as MasterHost];
+    expect((await prepare(undefined, { targetVersion: "v1.21.0", masters })).blockers).toEqual([]);
+  });
+
   it("is a worker that is not reached, unless it may stay behind", async () => {
     run({ m: "v1.20.2", w: "v1.20.2" });
     world.unreachable.add("far");

@@ -27,7 +27,7 @@ async function look(probe: Probe, run: PlanRun, signal: AbortSignal): Promise<Si
         const sight = await probeRestarted(engine, pod);
         if (!sight.done) return sight;
       }
-      return probeApiServes(api, helper, signal);
+      return probeApiServes(api, helper, probe.version, signal);
     }
     case "api-answers":
       return probeApi(api, signal);

@@ -56,7 +56,7 @@ export function memoryApi(state: HostState, faults: Faults, answers = apiAnswers
     get: (path: string, options?: Options) =>
       request("GET", path, options, () => {
         const [collection = "", query] = path.split("?");
-        if (path === "/version") return { gitVersion: "v0.0.0" };
+        if (path === "/version") return { gitVersion: runningVersion(state) };
         return query === undefined ? existing(path) : { items: itemsOf(state, collection) };
       }),
     list: (path: string, options?: Options) => request("GET", path, options, () => itemsOf(state, path)),
@@ -109,6 +109,12 @@ export function memoryApi(state: HostState, faults: Faults, answers = apiAnswers
   };
   // A class with private fields cannot be implemented by another.
   return client as unknown as KubernetesClient;
+}
+
+/** An API server is of its manifest's image. */
+function runningVersion({ files }: HostState): string {
+  const manifest = files.get(`${paths.manifests}/master-multi.json`)?.content ?? "";
+  return /"image": "[^"]*:(v[\d.]+)"/.exec(manifest)?.[1] ?? "v0.0.0";
 }
 
 /** An add-on manager that reads its folder at once. */
