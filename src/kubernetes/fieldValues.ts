@@ -107,6 +107,14 @@ export function withFields(
   return Object.entries(values).reduce((result, [path, value]) => withField(result, path, value), document);
 }
 
+/** A document with another one's values in place of its own; of objects in it, only those values that the other has. */
+export function mergeDocuments(document: ConfigurationDocument, other: ConfigurationDocument): ConfigurationDocument {
+  return Object.entries(other).reduce<ConfigurationDocument>((merged, [key, value]) => {
+    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+    return { ...merged, [key]: isObject ? mergeDocuments(asDocument(merged[key]), asDocument(value)) : value };
+  }, document);
+}
+
 /** The value at a dotted path; undefined if there is none. */
 export function fieldOf(document: ConfigurationDocument, path: string): unknown {
   return path.split(".").reduce<unknown>((value, key) => asDocument(value)[key], document);

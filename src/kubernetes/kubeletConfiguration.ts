@@ -4,7 +4,7 @@ import type { ObservedHost } from "../model/hostFacts.js";
 import { criSocket, paths } from "../model/hostLayout.js";
 import type { NodeOptions, Patch } from "../model/options.js";
 import { kubeletFieldFlags } from "./fieldFlags.js";
-import { asDocument, type ConfigurationDocument, withFields, withoutField } from "./fieldValues.js";
+import { asDocument, type ConfigurationDocument, mergeDocuments, withFields, withoutField } from "./fieldValues.js";
 import { fieldTable } from "./flagTable.js";
 import { podResolvConf } from "./podResolver.js";
 import { patchConfiguration } from "./renderManifests.js";
@@ -18,7 +18,7 @@ export interface KubeletConfigurationInput {
   readonly observed: ObservedHost;
   readonly options: Pick<NodeOptions, "nodeTaints">;
   readonly patches: readonly Patch[];
-  /** The cluster's configuration as its ConfigMap has it; default: as a new cluster's would. */
+  /** The cluster's configuration as its ConfigMap has it, perhaps edited, and written for another version. */
   readonly base?: ConfigurationDocument;
 }
 
@@ -31,14 +31,16 @@ export function clusterKubeletConfiguration(config: ClusterConfig, features: Ver
 }
 
 /**
- * A kubelet's configuration: the cluster's values, then the node's own facts, then patches. Without the fields that the
- * version has neither in its file nor as a flag, if it has no file.
+ * A kubelet's configuration: our values for the cluster, those of its ConfigMap, the node's own facts, then patches. An
+ * edited ConfigMap is never written anew: what a later version needs beside it comes from our values. Without the
+ * fields that the version has neither in its file nor as a flag, if it has no file.
  *
  * @throws TsdeployError of kind usage, `PATCH_FAILED`
  */
 export function kubeletConfiguration(input: KubeletConfigurationInput): ConfigurationDocument {
-  const { config, features, base = clusterSettings(config, features) } = input;
-  const document = inForce({ ...base, ...nodeSettings(input) }, features);
+  const { config, features, base = {} } = input;
+  const shared = mergeDocuments(clusterSettings(config, features), base);
+  const document = inForce({ ...shared, ...nodeSettings(input) }, features);
   return asDocument(patchConfiguration("kubelet", document, input.patches));
 }
 
@@ -67,7 +69,8 @@ function clusterSettings(config: ClusterConfig, features: VersionFeatures): Conf
     rotateCertificates: true,
     clusterDNS: [config.clusterDns],
     clusterDomain: config.clusterDomain,
-    ...(features.runtime === "cri-dockerd" && { containerRuntimeEndpoint: `unix://${criSocket}` }),
+    // Each node says it by itself as well; workers that an earlier tsdeploy makes know it from here alone.
+    ...runtimeEndpoint(features),
     // In the kubelet's own container the default folder would be gone with it.
     volumePluginDir: `${paths.kubeletRoot}/volume-plugins`,
     // A user's own images are not the kubelet's to delete; its eviction for want of disk would do that, too.
@@ -87,9 +90,14 @@ function clusterSettings(config: ClusterConfig, features: VersionFeatures): Conf
   return withFields(settings, features.ownFields("kubelet"));
 }
 
-function nodeSettings({ role, config, observed, options }: KubeletConfigurationInput): ConfigurationDocument {
+function runtimeEndpoint({ runtime }: VersionFeatures): ConfigurationDocument {
+  return runtime === "cri-dockerd" ? { containerRuntimeEndpoint: `unix://${criSocket}` } : {};
+}
+
+function nodeSettings({ role, config, features, observed, options }: KubeletConfigurationInput): ConfigurationDocument {
   const { engine, host } = observed;
   return {
+    ...runtimeEndpoint(features),
     ...(role === "master" && { staticPodPath: paths.manifests }),
     cgroupDriver: engine.info.cgroupDriver,
     resolvConf: podResolvConf(host, config),

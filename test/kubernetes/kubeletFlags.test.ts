@@ -99,6 +99,28 @@ describe("a kubelet's configuration", () => {
     expect(document).toMatchObject({ maxPods: 42, resolvConf: observed.host.resolvConf, readOnlyPort: 1 });
   });
 
+  test.each([
+    ["v1.26.15", "v1.27.16", { containerRuntimeEndpoint: "unix:///run/cri-dockerd.sock" }],
+    ["v1.35.0", "v1.36.2", { featureGates: { ExtendWebSocketsToKubelet: false, Mine: true } }],
+    ["v1.18.20", "v1.19.16", { volumePluginDir: "/var/lib/kubelet/volume-plugins" }],
+    ["v1.10.13", "v1.11.10", { rotateCertificates: true }],
+  ])("what was edited in %s keeps nothing from the kubelet that %s needs", (before, after, needed) => {
+    const base = {
+      ...clusterKubeletConfiguration(clusterConfig, featuresOf(before)),
+      maxPods: 42,
+      featureGates: { Mine: true },
+      evictionHard: { "memory.available": "1Gi" },
+    };
+    const document = kubeletConfiguration(input(after, { base }));
+    expect(document).toMatchObject({ maxPods: 42, evictionHard: { "memory.available": "1Gi" }, ...needed });
+  });
+
+  test("has the socket of its own runtime, whatever a ConfigMap says", () => {
+    const base = { containerRuntimeEndpoint: "unix:///run/containerd/containerd.sock" };
+    const document = kubeletConfiguration(input("v1.36.2", { base }));
+    expect(document).toMatchObject({ containerRuntimeEndpoint: "unix:///run/cri-dockerd.sock" });
+  });
+
   test("leaves out what an older worker does not know of a newer cluster's", () => {
     const base = clusterKubeletConfiguration(clusterConfig, featuresOf("v1.28.0"));
     expect(base).toHaveProperty("containerRuntimeEndpoint");
