@@ -3,7 +3,7 @@ import type { KubernetesClient } from "../api/kubernetesClient.js";
 import { type Node, probeApi } from "../apply/probes.js";
 import { waitFor } from "../apply/waitFor.js";
 import { clusterConfigPath, parseClusterConfig } from "../kubernetes/bootstrapObjects.js";
-import { apisRemovedBetween, parseRequestedApis, type RemovedApi, removedApis } from "../kubernetes/removedApis.js";
+import { apisRemovedBetween, isAskedByControlPlane, parseRequestedApis, type RemovedApi, removedApis } from "../kubernetes/removedApis.js";
 import { featuresOf } from "../kubernetes/versions.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import type { MasterHost } from "../model/clusterHosts.js";
@@ -22,6 +22,8 @@ export interface LostApi {
   readonly replacement?: string;
   /** Somebody has asked for it since the API server started. */
   readonly isRequested: boolean;
+  /** Kubernetes' own controllers ask for it: that somebody has shows nothing. */
+  readonly isAskedByControlPlane: boolean;
   /** Objects that were last applied by it, or that nothing else shows: `default/web`. */
   readonly objects: readonly string[];
 }
@@ -67,7 +69,8 @@ export async function askCluster(
   });
 }
 
-async function lostApisOf(
+/** What the way between two versions takes away, as far as somebody has asked for it or objects show it. */
+export async function lostApisOf(
   api: KubernetesClient,
   { from, to }: { readonly from: string; readonly to: string },
   signal: AbortSignal,
@@ -90,6 +93,7 @@ async function lostApisOf(
         removedIn,
         ...(replacement && { replacement: replacement.apiVersion }),
         isRequested: requested.some((one) => one.apiVersion === apiVersion && one.resource === resource),
+        isAskedByControlPlane: isAskedByControlPlane(removed, from),
         objects: await objectsOf(api, removed, from, signal),
       };
     }),
@@ -97,7 +101,7 @@ async function lostApisOf(
   // The server knows best, and knows such as no table has: those of alpha, those to come.
   const others = requested.flatMap(({ apiVersion, resource, removedIn, known }): LostApi[] => {
     if (known || removedIn === undefined || !isLost(removedIn, from, to)) return [];
-    return [{ api: `${apiVersion} ${resource}`, removedIn, isRequested: true, objects: [] }];
+    return [{ api: `${apiVersion} ${resource}`, removedIn, isRequested: true, isAskedByControlPlane: false, objects: [] }];
   });
   return [...inTable, ...others].filter(({ isRequested, objects }) => isRequested || objects.length > 0);
 }
@@ -146,7 +150,7 @@ interface Budget extends StoredObject {
 
 async function tightBudgetsOf(api: KubernetesClient, version: string, signal: AbortSignal): Promise<string[]> {
   const budgets = await api
-    .list<Budget>(`/apis/${featuresOf(version).apis.eviction}/poddisruptionbudgets`, { signal })
+    .list<Budget>(`/apis/${featuresOf(version).apis.disruptionBudget}/poddisruptionbudgets`, { signal })
     .catch(() => {
       // v1.3 has none.
       signal.throwIfAborted();

@@ -15,7 +15,7 @@ import { planUpgrade, type UpgradeHost, type UpgradePlan } from "../plan/planUpg
 import { unsafeEtcdChange } from "../preflight/dataChecks.js";
 import { runPreflight } from "../preflight/runPreflight.js";
 import type { RunContext } from "../report/runContext.js";
-import { askCluster, type ClusterUse } from "./clusterUse.js";
+import { askCluster, type ClusterUse, type LostApi } from "./clusterUse.js";
 import { inPool } from "./manyHosts.js";
 import { lookAtNode, type NodeSight, type NodeThere } from "./nodeSight.js";
 import { masterAt, workerAt } from "./optionsAt.js";
@@ -241,18 +241,41 @@ function apiBlockers(use: ClusterUse | undefined, there: NodeThere, plan: Upgrad
     const hint = "See `tsdeploy status` and `tsdeploy logs apiserver` there; `tsdeploy master` puts right what differs.";
     return [{ code: "API_UNREACHABLE", message, hint, exitCode: 5 }];
   }
+  if (plan.stops.every(({ masters }) => masters.length === 0)) return [];
   return use.lostApis
-    .filter(({ isRequested }) => isRequested)
-    .map(({ api, removedIn, replacement }) => ({
+    .filter((lost) => lost.isRequested && !isOfControlPlaneAlone(lost))
+    .map((lost) => ({
       code: "API_REMOVED",
-      message: `v${removedIn} has no ${api} any more, which somebody has asked for since the API server started`,
-      hint:
-        `Have its users take ${replacement ?? "something else"}; an API server that starts anew forgets who has asked. ` +
-        "Or say --force.",
+      message: `v${lost.removedIn} has no ${lost.api} any more, which ${usersOf(lost)}`,
+      hint: `${wayWithout(lost)} Or go on all the same by \`tsdeploy upgrade apply --force\`.`,
       exitCode: 4,
       unless: "--force" as const,
-    }))
-    .filter(() => plan.stops.some(({ masters }) => masters.length > 0));
+    }));
+}
+
+/** As far as can be told. */
+function isOfControlPlaneAlone({ isAskedByControlPlane, objects }: LostApi): boolean {
+  return isAskedByControlPlane && objects.length === 0;
+}
+
+function usersOf({ isAskedByControlPlane, replacement, objects }: LostApi): string {
+  if (!isAskedByControlPlane) return "somebody has asked for since the API server started";
+  return replacement === undefined ? `there are: ${some(objects)}` : `were applied by: ${some(objects)}`;
+}
+
+function wayWithout({ isAskedByControlPlane, replacement, objects }: LostApi): string {
+  const instead = replacement ?? "something else";
+  if (!isAskedByControlPlane) return `Have its users take ${instead}; an API server that starts anew forgets who has asked.`;
+  if (replacement === undefined) {
+    const them = objects.length === 1 ? "it" : "them";
+    return `Delete ${them}, if nobody needs ${them}.`;
+  }
+  return `Write ${instead} into their files, and apply those again.`;
+}
+
+/** The first few of a list. */
+function some(objects: readonly string[]): string {
+  return `${objects.slice(0, 5).join(", ")}${objects.length > 5 ? `, and ${objects.length - 5} more` : ""}`;
 }
 
 /** What `master` and `worker` would refuse at one of the stops. */
@@ -324,11 +347,14 @@ function warningsOf(
     ...use.lostApis
       .filter(({ objects }) => objects.length > 0)
       .map(({ api, removedIn, replacement, objects }) => {
-        const some = `${objects.slice(0, 5).join(", ")}${objects.length > 5 ? `, and ${objects.length - 5} more` : ""}`;
         return replacement === undefined
-          ? `v${removedIn} has no ${api} any more, and nothing in its place: ${some}`
-          : `v${removedIn} has no ${api} any more: the files of ${some} have to say ${replacement}`;
+          ? `v${removedIn} has no ${api} any more, and nothing in its place: ${some(objects)}`
+          : `v${removedIn} has no ${api} any more: the files of ${some(objects)} have to say ${replacement}`;
       }),
+    ...use.lostApis
+      .filter((lost) => lost.isRequested && isOfControlPlaneAlone(lost))
+      .map(({ api, removedIn }) =>
+        `v${removedIn} has no ${api} any more: Kubernetes' own controllers have asked for it, and perhaps somebody else`),
     ...(drained.length === 0
       ? []
       : use.tightBudgets.map((budget) => `the disruption budget ${budget} allows no eviction now: a drain waits for it`)),

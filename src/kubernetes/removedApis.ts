@@ -114,6 +114,16 @@ export function apisRemovedBetween(from: string, to: string): readonly RemovedAp
   });
 }
 
+/**
+ * Whether a control plane of that version asks for the API by itself: its garbage collector and its quotas watch every
+ * kind in the newest version that its group has for it (kubernetes/kubernetes#106668).
+ */
+export function isAskedByControlPlane({ apiVersion, replacement }: RemovedApi, version: string): boolean {
+  const groupOf = (one: string): string => one.split("/")[0] ?? "";
+  if (!replacement || groupOf(replacement.apiVersion) !== groupOf(apiVersion)) return true;
+  return minor(`${replacement.since}.0`) > minor(version);
+}
+
 /** As Kubernetes itself makes it of a kind's name. */
 function pluralOf(kind: string): string {
   const name = kind.toLowerCase();

@@ -388,6 +388,8 @@ export interface ApiVersions {
   readonly rbac: string | undefined;
   /** Of `pods/eviction`, which v1.3 has not. */
   readonly eviction: string;
+  /** Of `poddisruptionbudgets`, which v1.3 has not. */
+  readonly disruptionBudget: string;
   readonly deployment: string;
   /** Undefined: nobody can add an API. */
   readonly apiService: string | undefined;
@@ -414,6 +416,11 @@ export const apiVersions: { readonly [Kind in keyof ApiVersions]: readonly Row<A
     { range: "<1.5", value: "policy/v1alpha1" },
     { range: ">=1.5 <1.22", value: "policy/v1beta1" },
     { range: ">=1.22", value: "policy/v1" },
+  ],
+  disruptionBudget: [
+    { range: "<1.5", value: "policy/v1alpha1" },
+    { range: ">=1.5 <1.21", value: "policy/v1beta1" },
+    { range: ">=1.21", value: "policy/v1" },
   ],
   // Each went with v1.16.
   deployment: [

@@ -256,6 +256,7 @@ export function readFeatures(
       schedulerConfiguration: pick(table.apiVersions.schedulerConfiguration),
       rbac: pick(table.apiVersions.rbac),
       eviction: pick(table.apiVersions.eviction),
+      disruptionBudget: pick(table.apiVersions.disruptionBudget),
       deployment: pick(table.apiVersions.deployment),
       apiService: pick(table.apiVersions.apiService),
     },

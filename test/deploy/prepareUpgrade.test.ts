@@ -137,11 +137,35 @@ describe("what stands against an upgrade", () => {
   it("is a use of an API that goes, unless forced; a file that has it is a warning", async () => {
     run({ m: "v1.21.0" });
     const lost = { api: "extensions/v1beta1 ingresses", removedIn: "1.22", replacement: "networking.k8s.io/v1" };
-    world.use = cluster({ lostApis: [{ ...lost, isRequested: true, objects: ["default/web"] }], tightBudgets: [] });
+    const asked = { ...lost, isRequested: true, isAskedByControlPlane: false, objects: ["default/web"] };
+    world.use = cluster({ lostApis: [asked] });
     const { blockers, warnings } = await prepare(undefined, { targetVersion: "v1.22.0" });
     expect(blockers).toMatchObject([{ code: "API_REMOVED", unless: "--force" }]);
     expect(warnings).toEqual([
       "v1.22 has no extensions/v1beta1 ingresses any more: the files of default/web have to say networking.k8s.io/v1",
+    ]);
+  });
+
+  it("is no use of an API that goes by Kubernetes' own controllers, unless objects are there or were applied by it", async () => {
+    run({ m: "v1.21.0" });
+    const ingresses = { api: "extensions/v1beta1 ingresses", removedIn: "1.22", replacement: "networking.k8s.io/v1" };
+    const policies = { api: "policy/v1beta1 podsecuritypolicies", removedIn: "1.25" };
+    const asked = { isRequested: true, isAskedByControlPlane: true, objects: [] };
+    world.use = cluster({ lostApis: [{ ...ingresses, ...asked }, { ...policies, ...asked }] });
+    const target = { targetVersion: "v1.25.0" };
+    const { blockers, warnings } = await prepare(undefined, target);
+    expect(blockers).toEqual([]);
+    expect(warnings.map((warning) => / has no (.*) any more: Kubernetes' own/.exec(warning)?.[1])).toEqual([
+      ingresses.api,
+      policies.api,
+    ]);
+    world.use = cluster({
+      lostApis: [{ ...ingresses, ...asked, objects: ["default/web"] }, { ...policies, ...asked, objects: ["strict"] }],
+    });
+    const way = "Or go on all the same by `tsdeploy upgrade apply --force`.";
+    expect((await prepare(undefined, target)).blockers).toMatchObject([
+      { code: "API_REMOVED", hint: `Write networking.k8s.io/v1 into their files, and apply those again. ${way}` },
+      { code: "API_REMOVED", hint: `Delete it, if nobody needs it. ${way}` },
     ]);
   });
 
