@@ -1,7 +1,7 @@
 import { type FamilyOptions, familyProblems } from "../kubernetes/dualStack.js";
 import { checkDirectRouting, maskSizeProblems, type PodRanges } from "../kubernetes/networks.js";
 import { checkProxyMode } from "../kubernetes/proxyConfiguration.js";
-import { checkInsecureApi, checkSeveralMasters, featuresOf } from "../kubernetes/versions.js";
+import { checkAnonymousAuth, checkInsecureApi, checkSeveralMasters, featuresOf } from "../kubernetes/versions.js";
 import type { ProxyMode } from "../model/options.js";
 import type { NetworkBackend, NetworkName } from "../model/podNetwork.js";
 import { contains, overlap } from "./networkReaders.js";
@@ -150,6 +150,9 @@ function ofVersion({ get }: ReadOptions): CrossComplaint[] {
   };
   check("insecureApi", () => {
     checkInsecureApi({ insecureApi: insecureApi === true }, features);
+  });
+  check("extraArgs", () => {
+    checkAnonymousAuth(get("extraArgs") ?? {}, features);
   });
   check("severalMasters", () => {
     checkSeveralMasters({ severalMasters }, features);

@@ -15,6 +15,7 @@ import { firstWithLearners } from "../kubernetes/etcdVersions.js";
 import { addressAt, checkDirectRouting, checkMaskSizes } from "../kubernetes/networks.js";
 import { checkProxyMode } from "../kubernetes/proxyConfiguration.js";
 import {
+  checkAnonymousAuth,
   checkInsecureApi,
   checkSeveralMasters,
   defaultVersion,
@@ -102,6 +103,7 @@ export function settle(requested: MasterOptions, observed: ObservedHost, image: 
   checkDirectRouting(config);
   checkProxyMode(config.proxyMode, features);
   checkInsecureApi(config, features);
+  checkAnonymousAuth(options.extraArgs, features);
   checkSeveralMasters(config, features);
   if (followed.accepted?.severalMasters === true && !options.severalMasters) throw notTakenBack();
   if (options.severalMasters) refuseOldEtcd(etcdToRun(features, observed.host));

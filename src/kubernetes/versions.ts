@@ -1,5 +1,6 @@
 import semver from "semver";
 import { TsdeployError } from "../model/errors.js";
+import type { ExtraArgs } from "../model/options.js";
 import * as flagTables from "./flagTable.js";
 import { defaultVersion } from "./defaultVersion.js";
 import type { FieldTable, FlagComponent, FlagRange, FlagTable } from "./flagTable.js";
@@ -152,6 +153,24 @@ export function checkInsecureApi(config: { readonly insecureApi: boolean }, feat
     code: "INSECURE_API_UNSUPPORTED",
     message: `--insecure-api is not for ${features.version}: Kubernetes v1.20 and later have no insecure port`,
     hint: "Leave it out, or say --no-insecure-api where an earlier run has accepted it.",
+  });
+}
+
+/**
+ * @throws TsdeployError of kind usage, `ANONYMOUS_AUTH_OFF`, where the API server would be killed again and again: its
+ * health is looked at without credentials
+ */
+export function checkAnonymousAuth(extraArgs: ExtraArgs, features: VersionFeatures): void {
+  const isOff = /^(0|f|false)$/i.test(extraArgs.apiserver?.["anonymous-auth"] ?? "");
+  if (!isOff || features.health.apiserver.scheme === "HTTP") return;
+  throw new TsdeployError("usage", {
+    code: "ANONYMOUS_AUTH_OFF",
+    message:
+      "extraArgs.apiserver: with --anonymous-auth=false the API server answers its own liveness probe by 401, so that the " +
+      "kubelet kills it again and again, and nobody who joins can read cluster-info",
+    hint:
+      "Leave it out: by RBAC anonymous people see little more than that. From v1.32 on an AuthenticationConfiguration " +
+      "(--authentication-config) can let them in at single paths, by anonymous.conditions.",
   });
 }
 

@@ -384,6 +384,7 @@ describe("what is wrong", () => {
     [{ insecureApi: true, k8sVersion: "v1.36.2" }, "v1.36.2"],
     [{ proxyMode: "ipvs", k8sVersion: "v1.6.0" }, "--proxy-mode"],
     [{ proxyMode: "nftables", k8sVersion: "v1.20.2" }, "nftables"],
+    [{ extraArgs: ["apiserver:anonymous-auth=false"], k8sVersion: "v1.20.2" }, "401"],
   ])("includes what the version does not have: %j", async (flags, expected) => {
     expect(await messages("master", { flags })).toEqual([expect.stringContaining(expected)]);
   });

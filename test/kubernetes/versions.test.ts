@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import * as releaseTable from "../../src/kubernetes/releaseTable.js";
 import { versionOverview } from "../../src/kubernetes/versionOverview.js";
 import {
+  checkAnonymousAuth,
   checkInsecureApi,
   defaultVersion,
   featuresOf,
@@ -197,4 +198,18 @@ test("official images are named by architecture, until one name was for all", ()
   expect(featuresOf("v1.3.6").published?.reference).toBe("registry.k8s.io/hyperkube-{arch}:{version}");
   expect(featuresOf("v1.18.20").published?.reference).toBe("registry.k8s.io/hyperkube:{version}");
   expect(featuresOf("v1.19.0").published).toBeUndefined();
+});
+
+describe("an API server that lets in nobody without credentials", () => {
+  const check = (version: string, value: string) => () => {
+    checkAnonymousAuth({ apiserver: { "anonymous-auth": value } }, featuresOf(version));
+  };
+
+  test("is refused from v1.6 on, where its probes have none", () => {
+    expect(check("v1.5.8", "false")).not.toThrow();
+    for (const version of ["v1.6.0", "v1.20.2", "v1.36.2"]) {
+      expect(check(version, "true")).not.toThrow();
+      for (const value of ["false", "False", "0"]) expect(check(version, value)).toThrow(/ANONYMOUS_AUTH_OFF.*401/);
+    }
+  });
 });
