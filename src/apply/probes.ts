@@ -83,7 +83,8 @@ export async function probeApiServes(
   await helper.run(script, [], { signal });
   return tolerant("the API server", async () => {
     const { gitVersion } = await api.get<{ readonly gitVersion: string }>("/version", { signal });
-    if (/^v\d+\.\d+\.\d/.test(gitVersion) && minor(gitVersion) === minor(version)) return { done: true };
+    // What was built without a version calls itself v0.0.0.
+    if (!/^v[1-9]\d*\.\d+\.\d/.test(gitVersion) || minor(gitVersion) === minor(version)) return { done: true };
     return { done: false, seen: `the API server is of ${gitVersion}, not of ${version}: see its manifest in ${paths.manifests}` };
   });
 }
