@@ -97,6 +97,8 @@ class Patience {
   #refusal: Error | undefined;
   /** The last call was not answered: the next one has to wait for an answer to a cheap one, and not for long. */
   #silent = false;
+  /** It was away for as long as anybody waits: the next call does not. */
+  #isGivenUp = false;
   #isClosed = false;
 
   constructor(inner: ContainerEngine, options: PatienceOptions) {
@@ -151,7 +153,8 @@ class Patience {
         return await this.#bounded(method, args, isCleanUp);
       } catch (error) {
         const canRepeat = policies[method].repeat ?? method === "createContainer";
-        if (!canRepeat || !isAway(error) || this.#silent || performance.now() > giveUpMs) throw error;
+        const isInVain = hasCode(error, "DOCKER_HUNG") ? this.#silent : this.#isGivenUp;
+        if (!canRepeat || !isAway(error) || isInVain || performance.now() > giveUpMs) throw error;
         // Nobody hears it any more: its connection ends with the run.
         if (this.#isClosed) throw error;
         await this.#recover(error);
@@ -185,11 +188,11 @@ class Patience {
         minTimeout: 100,
         maxTimeout: 1_000,
         maxRetryTime: timeoutMs,
-        shouldRetry: ({ error }) => isAway(error),
+        shouldRetry: ({ error }) => isAway(error) && !this.#isClosed,
         ...(signal.aborted ? {} : { signal }),
       });
     } catch (error) {
-      if (isAway(error)) this.#silent = true;
+      if (isAway(error)) this.#silent = this.#isGivenUp = true;
       else if (error instanceof TsdeployError && error.kind === "conflict") this.#refusal = error;
       throw error instanceof Error && error.name === "AbortError" ? aborted() : error;
     }
@@ -204,28 +207,35 @@ class Patience {
       this.#silent = true;
       throw aborted();
     }
-    // A cheap request shows whether to give it all its time again.
-    if (this.#silent) await this.#within(this.#inner.info(), answerMs, call);
     const graceMs = deadline === "with-grace" ? Number(args[1]) * 1000 : 0;
+    return this.#unlessAborted(isCleanUp, changes ? answerMs : 0, async () => {
+      // A cheap request shows whether to give it all its time again.
+      if (this.#silent) await this.#within(this.#inner.info(), answerMs, call);
+      const answer = (this.#inner[method] as Call).apply(this.#inner, [...args]);
+      if (isLong(method, args)) return this.#whileAlive(answer, call);
+      return this.#within(answer, deadline === "none" ? undefined : timeoutMs + graceMs, call);
+    });
+  }
+
+  /** Ends with the signal, `stillMs` later, unless it cleans up. */
+  async #unlessAborted<T>(isCleanUp: boolean, stillMs: number, work: () => Promise<T>): Promise<T> {
+    if (isCleanUp) return work();
     let timer: NodeJS.Timeout | undefined;
     let onAbort = (): void => undefined;
     const ended = new Promise<never>((_, reject) => {
+      const end = (): void => {
+        reject(aborted());
+      };
       onAbort = () => {
         // Until it answers again.
         this.#silent = true;
-        const end = (): void => {
-          reject(aborted());
-        };
-        if (changes) timer = setTimeout(end, answerMs);
+        if (stillMs > 0) timer = setTimeout(end, stillMs);
         else end();
       };
     });
-    if (!isCleanUp) this.#onAbort.add(onAbort);
+    this.#onAbort.add(onAbort);
     try {
-      const answer = (this.#inner[method] as Call).apply(this.#inner, [...args]);
-      const withinMs = deadline === "none" ? undefined : timeoutMs + graceMs;
-      const waiting = isLong(method, args) ? this.#whileAlive(answer, call) : this.#within(answer, withinMs, call);
-      return await Promise.race([waiting, ended]);
+      return await Promise.race([work(), ended]);
     } finally {
       this.#onAbort.delete(onAbort);
       clearTimeout(timer);
@@ -256,10 +266,10 @@ class Patience {
     });
     try {
       const result = await Promise.race([answer, late]);
-      this.#silent = false;
+      this.#silent = this.#isGivenUp = false;
       return result;
     } catch (error) {
-      if (error instanceof EngineError) this.#silent = false;
+      if (error instanceof EngineError) this.#silent = this.#isGivenUp = false;
       throw error;
     } finally {
       clearTimeout(timer);
@@ -274,8 +284,11 @@ function isLong(method: Method, args: readonly unknown[]): boolean {
 
 /** The daemon is not there, or no more. */
 function isAway(error: unknown): boolean {
-  if (!(error instanceof TsdeployError)) return false;
-  return error.problems.some(({ code }) => code === "DOCKER_UNREACHABLE" || code === "DOCKER_HUNG");
+  return hasCode(error, "DOCKER_UNREACHABLE") || hasCode(error, "DOCKER_HUNG");
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof TsdeployError && error.problems.some((problem) => problem.code === code);
 }
 
 /** `docker exec kube_helper_lock`; of what is sent along nothing is said. */

@@ -181,6 +181,18 @@ describe("a daemon that is restarted", () => {
     expect(await after(0, call)).toBe("ABORTED");
   });
 
+  it("is waited for by the clean-up, too, when Ctrl-C came while it went away", async () => {
+    const { engine, stop, state } = restarting({ listContainers: never });
+    const look = engine.listContainers();
+    await after(0, look);
+    stop.abort();
+    expect(await after(0, look)).toBe("ABORTED");
+    const undo = engine.startContainer("x");
+    expect(await after(20_000, undo)).toBe("pending");
+    state.isAway = false;
+    expect(await after(2_000, undo)).toBeUndefined();
+  });
+
   it("has brought back first what ended with it", async () => {
     const { engine, state } = restarting();
     const order: string[] = [];
