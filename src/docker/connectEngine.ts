@@ -47,7 +47,7 @@ export async function connectEngine(
 async function open(
   endpoint: DockerEndpoint,
   env: NodeJS.ProcessEnv,
-): Promise<Pick<EngineConnection, "address" | "close" | "tunnelSaid">> {
+): Promise<Pick<EngineConnection, "address" | "close" | "tunnelSaid" | "reconnect">> {
   switch (endpoint.kind) {
     case "unix":
       return { address: { socketPath: endpoint.socketPath }, close: () => Promise.resolve() };
@@ -61,6 +61,7 @@ async function open(
       return {
         address: { socketPath: tunnel.socketPath },
         tunnelSaid: async () => tunnel.said(),
+        reconnect: async (withinMs) => tunnel.reconnect(withinMs),
         close: async () => tunnel.close(),
       };
     }

@@ -163,6 +163,8 @@ export interface ContainerEngine {
 
   readonly outages?: Outages;
 
+  /** Makes anew what its connections run through, such as ssh, if that has ended. Throws as if Docker were away. */
+  reconnect?(withinMs: number): Promise<void>;
   /** Ends connections and tunnels. */
   close(): Promise<void>;
 }

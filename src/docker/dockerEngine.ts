@@ -63,6 +63,8 @@ export interface EngineConnection extends FailureContext {
   readonly registryAuth: (registry: string) => Promise<RegistryAuth | undefined>;
   /** Ends the wait for the first answer. */
   readonly signal?: AbortSignal;
+  /** See `ContainerEngine`. */
+  readonly reconnect?: (withinMs: number) => Promise<void>;
   /** Ends what the connection needs beside sockets. */
   readonly close: () => Promise<void>;
 }
@@ -412,6 +414,10 @@ class DockerEngine implements ContainerEngine {
   async removeImage(reference: string): Promise<void> {
     parseImageReference(reference);
     await this.#done(this.#docker.getImage(reference).remove(), isGone);
+  }
+
+  async reconnect(withinMs: number): Promise<void> {
+    await this.#connection.reconnect?.(withinMs);
   }
 
   async close(): Promise<void> {

@@ -12,7 +12,7 @@ export interface PatienceOptions {
   readonly report: Report;
 }
 
-type Method = Exclude<keyof ContainerEngine, "endpoint" | "isReadableOnTheWay" | "outages" | "close">;
+type Method = Exclude<keyof ContainerEngine, "endpoint" | "isReadableOnTheWay" | "outages" | "reconnect" | "close">;
 
 interface Policy {
   /** What a person would call it. */
@@ -70,8 +70,8 @@ const closeMs = 5_000;
  *
  * - when the run's signal aborts, a call that is under way ends with `ABORTED`;
  * - a call that is not answered in time ends with `DOCKER_HUNG`;
- * - when the daemon ends, as it does when it is restarted, calls wait until it is back. What can be done twice is
- *   then done again; the rest fails, for its caller to try again.
+ * - when the daemon ends, as it does when it is restarted, or the SSH connection to it breaks, calls wait until it is
+ *   back. What can be done twice is then done again; the rest fails, for its caller to try again.
  *
  * Made of an engine that has been connected: a daemon that is not there at the beginning is reported at once.
  */
@@ -178,7 +178,10 @@ class Patience {
     if (cause !== undefined) {
       report({ kind: "notice", message: `Docker at ${this.#inner.endpoint} does not answer; waiting for it` });
     }
+    const isCleanUp = signal.aborted;
     const bringBack = async (): Promise<void> => {
+      // Ctrl-C ends the wait, not ssh, which the undo needs as well.
+      await this.#unlessAborted(isCleanUp, 0, async () => this.#inner.reconnect?.(timeoutMs));
       await this.#direct.info();
       for (const listener of this.#listeners) await listener(this.#direct);
     };
@@ -189,7 +192,7 @@ class Patience {
         maxTimeout: 1_000,
         maxRetryTime: timeoutMs,
         shouldRetry: ({ error }) => isAway(error) && !this.#isClosed,
-        ...(signal.aborted ? {} : { signal }),
+        ...(isCleanUp ? {} : { signal }),
       });
     } catch (error) {
       if (isAway(error)) this.#silent = this.#isGivenUp = true;

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { TsdeployError } from "../model/errors.js";
+import { withAnySignal } from "../model/signals.js";
 import type { DockerEndpoint } from "./dockerEndpoint.js";
 
 /** A far Docker's socket, here. */
@@ -12,31 +13,46 @@ export interface SshTunnel {
   readonly socketPath: string;
   /** What ssh said on stderr, such as why a connection through it failed. */
   said(): Promise<string>;
+  /**
+   * Connects again, at the same path, if ssh has ended. Who asks while it connects waits for the same connection.
+   *
+   * @throws TsdeployError `unreachable`, `DOCKER_UNREACHABLE`, with what ssh said
+   */
+  reconnect(withinMs: number): Promise<void>;
   /** Resolves when ssh is gone and the socket is removed. */
   close(): Promise<void>;
 }
 
 /**
- * Runs ssh, and ends it when standard input does: with close(), and however this process ends.
+ * Removes the folder when standard input ends: with close(), and however this process ends. The folder outlives ssh:
+ * nobody else can put a socket where we connect again.
+ */
+const keepFolder = `
+trap '' INT HUP QUIT
+read -r _
+rm -rf "$1"
+`;
+
+/**
+ * Runs ssh, and ends it when standard input does.
  *
  * SIGINT reaches the whole terminal, but a run that is interrupted still needs the tunnel to undo what it did; ssh
  * keeps ignored signals ignored.
  */
-const script = `
+const runSsh = `
 trap '' INT HUP QUIT
 exec 3<&0
-folder=$1
-shift
 ssh "$@" 3<&- &
 ssh=$!
 { read -r _ <&3; kill "$ssh"; } >/dev/null 2>&1 &
 reader=$!
 wait "$ssh"
 kill "$reader" 2>/dev/null
-rm -rf "$folder"
 `;
 
 const connectedMark = "tsdeploy-connected";
+
+type SshEndpoint = DockerEndpoint & { kind: "ssh" };
 
 /**
  * Forwards the daemon's socket to a private local one by the system's ssh with the person's own configuration, keys,
@@ -44,13 +60,59 @@ const connectedMark = "tsdeploy-connected";
  *
  * @throws TsdeployError `unreachable`, `DOCKER_UNREACHABLE`, with what ssh said
  */
-export async function openSshTunnel(
-  endpoint: DockerEndpoint & { kind: "ssh" },
-  env: NodeJS.ProcessEnv,
-): Promise<SshTunnel> {
+export async function openSshTunnel(endpoint: SshEndpoint, env: NodeJS.ProcessEnv): Promise<SshTunnel> {
   const folder = await mkdtemp(join(tmpdir(), "tsdeploy-"));
   const socketPath = join(folder, "docker.sock");
-  const child = spawn("/bin/sh", ["-c", script, "sh", folder, ...sshArguments(endpoint, socketPath)], {
+  const keeper = spawn("/bin/sh", ["-c", keepFolder, "sh", folder], { stdio: ["pipe", "ignore", "ignore"] });
+  keeper.stdin.on("error", () => undefined);
+  const removed = once(keeper, "exit").catch(() => undefined);
+  const removeFolder = async (): Promise<void> => {
+    keeper.stdin.end();
+    await removed;
+  };
+  const closing = new AbortController();
+  const connect = async (signal: AbortSignal): Promise<SshConnection> => connectSsh(endpoint, socketPath, env, signal);
+  let connection = await connect(closing.signal).catch(async (error: unknown) => {
+    await removeFolder();
+    throw error;
+  });
+  let connecting: Promise<void> | undefined;
+  const connectAgain = async (withinMs: number): Promise<void> => {
+    connection = await withAnySignal([AbortSignal.timeout(withinMs), closing.signal], connect);
+  };
+  return {
+    socketPath,
+    said: async () => connection.said(),
+    reconnect: async (withinMs) => {
+      if (!connection.hasEnded() || closing.signal.aborted) return;
+      connecting ??= connectAgain(withinMs).finally(() => {
+        connecting = undefined;
+      });
+      return connecting;
+    },
+    close: async () => {
+      closing.abort();
+      await connecting?.catch(() => undefined);
+      await connection.end();
+      await removeFolder();
+    },
+  };
+}
+
+interface SshConnection {
+  said(): Promise<string>;
+  hasEnded(): boolean;
+  end(): Promise<void>;
+}
+
+/** @param signal ends an ssh that has not connected yet */
+async function connectSsh(
+  endpoint: SshEndpoint,
+  socketPath: string,
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+): Promise<SshConnection> {
+  const child = spawn("/bin/sh", ["-c", runSsh, "sh", ...sshArguments(endpoint, socketPath)], {
     env,
     stdio: ["pipe", "pipe", "pipe"],
   });
@@ -59,7 +121,7 @@ export async function openSshTunnel(
     stderr = (stderr + chunk).slice(-4096);
   });
   child.stdin.on("error", () => undefined);
-  const ended = endOf(child).finally(async () => rm(folder, { recursive: true, force: true }));
+  const ended = endOf(child);
   const connected = new Promise<true>((resolve) => {
     let stdout = "";
     child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
@@ -69,8 +131,21 @@ export async function openSshTunnel(
       }
     });
   });
-  if ((await Promise.race([connected, ended])) !== true) {
-    const why = stderr.trim() || "ssh ended without a word";
+  const stop = (): void => {
+    child.stdin.end();
+  };
+  let why = "";
+  const giveUp = (): void => {
+    why = stderr.trim() || "ssh did not connect in time";
+    stop();
+  };
+  signal.addEventListener("abort", giveUp);
+  if (signal.aborted) giveUp();
+  const isConnected = await Promise.race([connected, ended]).finally(() => {
+    signal.removeEventListener("abort", giveUp);
+  });
+  if (isConnected !== true) {
+    why ||= stderr.trim() || "ssh ended without a word";
     throw new TsdeployError("unreachable", {
       code: "DOCKER_UNREACHABLE",
       message: `cannot reach Docker at ${endpoint.display}: ${why}`,
@@ -78,14 +153,14 @@ export async function openSshTunnel(
     });
   }
   return {
-    socketPath,
     said: async () => {
       // ssh writes why before it cuts the connection, so the text is there in the same turn of the loop.
       await setImmediate();
       return stderr.trim();
     },
-    close: async () => {
-      child.stdin.end();
+    hasEnded: () => child.exitCode !== null || child.signalCode !== null,
+    end: async () => {
+      stop();
       await ended;
     },
   };
@@ -98,7 +173,7 @@ async function endOf(child: ChildProcess): Promise<void> {
   await setImmediate();
 }
 
-function sshArguments(endpoint: DockerEndpoint & { kind: "ssh" }, socketPath: string): string[] {
+function sshArguments(endpoint: SshEndpoint, socketPath: string): string[] {
   const options = {
     // Written by ssh itself after it has opened the socket: nothing to poll for. It replaces the person's LocalCommand.
     PermitLocalCommand: "yes",
@@ -108,6 +183,8 @@ function sshArguments(endpoint: DockerEndpoint & { kind: "ssh" }, socketPath: st
     ControlPath: "none",
     // The person's own LocalForward ports may be taken by another session of theirs.
     ExitOnForwardFailure: "no",
+    // An ssh that broke off leaves its socket.
+    StreamLocalBindUnlink: "yes",
     ConnectTimeout: "30",
     ServerAliveInterval: "15",
     // Nobody could answer.
@@ -122,7 +199,7 @@ function sshArguments(endpoint: DockerEndpoint & { kind: "ssh" }, socketPath: st
   ];
 }
 
-function destination({ user, port, host }: DockerEndpoint & { kind: "ssh" }): string[] {
+function destination({ user, port, host }: SshEndpoint): string[] {
   return [
     ...(user === undefined ? [] : ["-l", user]),
     ...(port === undefined ? [] : ["-p", String(port)]),

@@ -8,6 +8,7 @@ import { openDockerEngine } from "../../src/docker/dockerEngine.js";
 
 export interface FakeDaemon {
   readonly engine: ContainerEngine;
+  readonly socketPath: string;
   /** `GET /v1.41/images/a/json`, decoded, without that for the version. */
   readonly requests: readonly string[];
   close(): Promise<void>;
@@ -38,6 +39,7 @@ export async function fakeDaemon(answer: Answer, versions = { api: "1.41", min: 
   });
   return {
     engine,
+    socketPath,
     requests,
     close: async () => {
       await engine.close();
