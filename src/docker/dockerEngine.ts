@@ -191,7 +191,8 @@ class DockerEngine implements ContainerEngine {
     // By the daemon's own clock, in whole seconds.
     const [since, until] = [Math.floor(ended.startedMs / 1000), Math.ceil(ended.finishedMs / 1000) + 1];
     const filters = { container: [id], event: ["kill"] };
-    const events = await text(asReadable(await this.#ask(this.#docker.getEvents({ since, until, filters }))));
+    const read = async (): Promise<string> => text(asReadable(await this.#docker.getEvents({ since, until, filters })));
+    const events = await this.#ask(read());
     const lines = events.split("\n").filter((line) => line !== "");
     return {
       exitCode: ended.exitCode,

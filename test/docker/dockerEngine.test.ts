@@ -154,6 +154,14 @@ describe("how a container ended", () => {
     expect(await daemon.engine.containerEnd("a")).toEqual({ exitCode: 1, ranMs: 106_750, signals: [] });
   });
 
+  it("cannot be told when the connection breaks, which is said as for any other request", async () => {
+    daemon = await fakeDaemon((request, response) => {
+      if (request.url?.includes("/events") === true) response.write(kill("15"), () => response.destroy());
+      else response.end(details({}));
+    });
+    await expect(daemon.engine.containerEnd("a")).rejects.toMatchObject({ problems: [{ code: "DOCKER_UNREACHABLE" }] });
+  });
+
   it("cannot be told while it runs, before it ran, or when it is gone", async () => {
     for (const more of [{ Running: true }, { FinishedAt: "0001-01-01T00:00:00Z" }]) {
       daemon = await fakeDaemon((_request, response) => response.end(details(more)));
