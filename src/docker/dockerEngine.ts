@@ -467,7 +467,8 @@ class DockerEngine implements ContainerEngine {
   }
 
   #hijacked(stream: unknown): Socket {
-    return this.#untilClosed(stream as Socket);
+    // Whoever reads it listens later, when it may have broken already; it is closed then.
+    return this.#untilClosed((stream as Socket).on("error", () => undefined));
   }
 
   #untilClosed<T extends Duplex>(stream: T): T {

@@ -335,9 +335,12 @@ class HelperSession implements Helper {
     this.#ended = ended.signal;
     const { id, stdin } = this.#container;
     stdin.on("error", () => undefined);
-    stdin.on("close", () => {
+    const end = (): void => {
       ended.abort(new EngineError(404, `the helper container ${id.slice(0, 12)} has ended`));
-    });
+    };
+    stdin.on("close", end);
+    // Its connection may have broken while it was started.
+    if (stdin.closed) end();
   }
 
   /**

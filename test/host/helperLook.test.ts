@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { PassThrough } from "node:stream";
 import { setImmediate } from "node:timers/promises";
 import { expect, it } from "vitest";
@@ -22,5 +23,23 @@ it("a look whose container ends while nobody can wait for it yet ends no process
   const helper = await openHelper(engine as ContainerEngine, "sha256:1", { look: await prepareLook(look) });
   // Vitest fails as well for a rejection that nobody has handled, as Node.js ends for one.
   await expect(helper.look(look)).rejects.toThrow(/No such container|stopped while Docker was away/);
+  await helper.close();
+});
+
+it("a helper whose connection broke while it was started is known to have ended", async () => {
+  const stdin = new PassThrough();
+  stdin.destroy();
+  await once(stdin, "close");
+  const engine: Partial<ContainerEngine> = {
+    endpoint: "unix:///fake.sock",
+    runAttached: () => Promise.resolve({ id: "helper", stdin }),
+    exec: async (_id, _argv, { signal } = {}) => {
+      signal?.throwIfAborted();
+      return new Promise(() => undefined);
+    },
+    waitUntilRemoved: () => Promise.resolve(),
+  };
+  const helper = await openHelper(engine as ContainerEngine, "sha256:1");
+  await expect(helper.run("true")).rejects.toThrow("the helper container helper has ended");
   await helper.close();
 });
