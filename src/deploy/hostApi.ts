@@ -7,6 +7,7 @@ import type { ExistingFile } from "../model/hostFacts.js";
 import { apiserverPort, helperHostRoot, paths } from "../model/hostLayout.js";
 import type { ClusterIdentity } from "../model/identity.js";
 import type { NodeOptions } from "../model/options.js";
+import { requestTimeoutMs } from "../model/requestTimeoutMs.js";
 
 /** A link's absolute target is meant from the host's root. */
 const readThroughLinks = `file=$1 host=\${HOST_ROOT:-${helperHostRoot}}
@@ -15,14 +16,6 @@ while [[ -L $host$file ]]; do
   if [[ $link == /* ]]; then file=$link; else file=\${file%/*}/$link; fi
 done
 cat -- "$host$file"`;
-
-/**
- * How long one answer may take in waits that may take `timeoutMs` each: a request that gets lost must be made again in
- * time.
- */
-export function requestTimeoutMs(timeoutMs: number): number {
-  return Math.max(10_000, timeoutMs / 12);
-}
 
 /** The API server of a master, as its administrator, through its own loopback. */
 export function masterApi(

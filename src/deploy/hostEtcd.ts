@@ -7,7 +7,7 @@ import { TsdeployError } from "../model/errors.js";
 import type { ExistingFile } from "../model/hostFacts.js";
 import { etcdPort, paths } from "../model/hostLayout.js";
 import type { ClusterIdentity } from "../model/identity.js";
-import { requestTimeoutMs } from "./hostApi.js";
+import { requestTimeoutMs } from "../model/requestTimeoutMs.js";
 
 /** etcd's members as a master's host reaches them, with the API server's own certificate; whoever made it closes it. */
 export class HostEtcd implements EtcdAccess {

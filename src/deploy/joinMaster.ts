@@ -19,12 +19,12 @@ import type { EngineFacts, ExistingFile } from "../model/hostFacts.js";
 import { paths } from "../model/hostLayout.js";
 import type { ClusterIdentity } from "../model/identity.js";
 import type { MasterOptions } from "../model/options.js";
+import { requestTimeoutMs } from "../model/requestTimeoutMs.js";
 import { openHandOver } from "../pki/handOver.js";
 import { type MasterToken, parseMasterToken } from "../pki/joinToken.js";
 import { peerUrl } from "../plan/etcdContainer.js";
 import type { NodeIdentity } from "../plan/nodeIdentity.js";
 import type { RunContext } from "../report/runContext.js";
-import { requestTimeoutMs } from "./hostApi.js";
 import { HostEtcd } from "./hostEtcd.js";
 import { masterAddress, masterAddresses } from "./membership.js";
 

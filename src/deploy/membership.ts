@@ -17,12 +17,13 @@ import type { ExistingFile, ObservedHost } from "../model/hostFacts.js";
 import type { HostFile } from "../model/hostFile.js";
 import { apiserverPort, paths } from "../model/hostLayout.js";
 import type { WorkerOptions } from "../model/options.js";
+import { requestTimeoutMs } from "../model/requestTimeoutMs.js";
 import { parseJoinToken } from "../pki/joinToken.js";
 import { nodeKubeconfig } from "../pki/nodeKubeconfig.js";
 import type { Wanted } from "../preflight/check.js";
 import type { RunContext } from "../report/runContext.js";
 import { clusterConfigurations, type FoundConfigurations } from "./clusterConfigurations.js";
-import { apiByKubeconfig, requestTimeoutMs } from "./hostApi.js";
+import { apiByKubeconfig } from "./hostApi.js";
 import type { HostSession } from "./hostSession.js";
 import type { SeenCluster } from "./seenCluster.js";
 

@@ -3,8 +3,9 @@ import type { KubernetesClient } from "../api/kubernetesClient.js";
 import { applyPlan } from "../apply/applyPlan.js";
 import { messageOf } from "../model/errors.js";
 import { paths } from "../model/hostLayout.js";
+import { requestTimeoutMs } from "../model/requestTimeoutMs.js";
 import type { RunContext } from "../report/runContext.js";
-import { apiByKubeconfig, requestTimeoutMs } from "./hostApi.js";
+import { apiByKubeconfig } from "./hostApi.js";
 import type { HostSession } from "./hostSession.js";
 import { lookForTeardown, planHostTeardown } from "./hostToTearDown.js";
 

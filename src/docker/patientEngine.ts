@@ -1,5 +1,6 @@
 import pRetry from "p-retry";
 import { aborted, TsdeployError } from "../model/errors.js";
+import { requestTimeoutMs } from "../model/requestTimeoutMs.js";
 import type { Report } from "../report/events.js";
 import { formatDuration } from "../report/formatDuration.js";
 import { type ContainerEngine, EngineError } from "./containerEngine.js";
@@ -23,7 +24,7 @@ interface Policy {
   readonly repeat?: true;
   /**
    * Whether it may change something. What undoes a run must not meet its last call under way, so that call still has
-   * `answerMs` after Ctrl-C.
+   * `#answerMs` after Ctrl-C.
    */
   readonly changes?: true;
 }
@@ -61,8 +62,6 @@ const policies: Readonly<Record<Method, Policy>> = {
   removeImage: { what: "docker rmi", repeat: true, changes: true },
 };
 
-/** How long a changing call may take to be answered after Ctrl-C, and a cheap one by a daemon that has not answered. */
-const answerMs = 10_000;
 const closeMs = 5_000;
 
 /**
@@ -88,6 +87,8 @@ class Patience {
   /** Does not wait for a daemon that is away: for those who bring back what went away with it. */
   readonly #direct: ContainerEngine;
   readonly #options: PatienceOptions;
+  /** For a changing call to be answered after Ctrl-C, and for a cheap one by a daemon that has not answered. */
+  readonly #answerMs: number;
   readonly #listeners = new Set<(engine: ContainerEngine) => Promise<void>>();
   /** For the calls under way: many listeners of one signal make Node.js warn. */
   readonly #onAbort = new Set<() => void>();
@@ -104,6 +105,7 @@ class Patience {
   constructor(inner: ContainerEngine, options: PatienceOptions) {
     this.#inner = inner;
     this.#options = options;
+    this.#answerMs = requestTimeoutMs(options.timeoutMs);
     const endCalls = (): void => {
       for (const end of this.#onAbort) end();
     };
@@ -211,9 +213,9 @@ class Patience {
       throw aborted();
     }
     const graceMs = deadline === "with-grace" ? Number(args[1]) * 1000 : 0;
-    return this.#unlessAborted(isCleanUp, changes ? answerMs : 0, async () => {
+    return this.#unlessAborted(isCleanUp, changes ? this.#answerMs : 0, async () => {
       // A cheap request shows whether to give it all its time again.
-      if (this.#silent) await this.#within(this.#inner.info(), answerMs, call);
+      if (this.#silent) await this.#within(this.#inner.info(), this.#answerMs, call);
       const answer = (this.#inner[method] as Call).apply(this.#inner, [...args]);
       if (isLong(method, args)) return this.#whileAlive(answer, call);
       return this.#within(answer, deadline === "none" ? undefined : timeoutMs + graceMs, call);
@@ -252,7 +254,7 @@ class Patience {
         return await this.#within(answer, this.#options.timeoutMs, call);
       } catch (error) {
         if (!(error instanceof TsdeployError) || error.problems[0]?.code !== "DOCKER_HUNG") throw error;
-        await this.#within(this.#inner.info(), answerMs, call);
+        await this.#within(this.#inner.info(), this.#answerMs, call);
       }
     }
   }

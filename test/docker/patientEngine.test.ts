@@ -17,12 +17,12 @@ const away = async (): Promise<never> =>
   Promise.reject(new TsdeployError("unreachable", { code: "DOCKER_UNREACHABLE", message: "nothing listens there", hint: "Look." }));
 const info = async (): Promise<never> => Promise.resolve({} as never);
 
-function patient(inner: Partial<ContainerEngine>) {
+function patient(inner: Partial<ContainerEngine>, timeoutMs = 60_000) {
   const stop = new AbortController();
   const events: ReportEvent[] = [];
   const engine = patientEngine({ endpoint, info, ...inner } as ContainerEngine, {
     signal: stop.signal,
-    timeoutMs: 60_000,
+    timeoutMs,
     report: (event) => events.push(event),
   });
   return { engine, stop, events };
@@ -101,6 +101,22 @@ describe("after Ctrl-C", () => {
     stop.abort();
     expect(await after(0, call)).toBe("ABORTED");
     expect(await after(10_000, engine.stopContainer("x", 30))).toBe("DOCKER_HUNG");
+  });
+
+  it("a slow daemon has as much of the run's own patience as one answer of a wait", async () => {
+    const tenMinutes = 600_000;
+    const slow = async (): Promise<never> => new Promise((resolve) => setTimeout(resolve, 40_000, {}));
+    const inner = { createContainer: slow, listContainers: slow, info: slow, stopContainer: slow };
+    const { engine, stop } = patient(inner, tenMinutes);
+    const [change, look] = [engine.createContainer("x", {} as never), engine.listContainers()];
+    for (const call of [change, look]) call.catch(() => undefined);
+    await after(0, change);
+    stop.abort();
+    expect(await after(0, look)).toBe("ABORTED");
+    const undo = engine.stopContainer("x", 30);
+    undo.catch(() => undefined);
+    expect(await after(40_000, change)).toEqual({});
+    expect(await after(40_000, undo)).toEqual({});
   });
 
   it("a change that is answered is not taken for ended, and clean-up goes on", async () => {
