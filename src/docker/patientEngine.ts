@@ -216,6 +216,7 @@ class Patience {
     return this.#unlessAborted(isCleanUp, changes ? this.#answerMs : 0, async () => {
       // A cheap request shows whether to give it all its time again.
       if (this.#silent) await this.#within(this.#inner.info(), this.#answerMs, call);
+      if (!isCleanUp && signal.aborted) throw aborted();
       const answer = (this.#inner[method] as Call).apply(this.#inner, [...args]);
       if (isLong(method, args)) return this.#whileAlive(answer, call);
       return this.#within(answer, deadline === "none" ? undefined : timeoutMs + graceMs, call);

@@ -103,9 +103,23 @@ describe("after Ctrl-C", () => {
     expect(await after(10_000, engine.stopContainer("x", 30))).toBe("DOCKER_HUNG");
   });
 
+  it("nothing is changed any more by a call that was still waiting for a sign of life", async () => {
+    let live: (info: never) => void = () => undefined;
+    const createContainer = vi.fn(never);
+    const slowInfo = async (): Promise<never> => new Promise((resolve) => (live = resolve));
+    const { engine, stop } = patient({ listContainers: never, info: slowInfo, createContainer });
+    expect(await after(60_000, engine.listContainers())).toBe("DOCKER_HUNG");
+    const change = engine.createContainer("x", {} as never);
+    await after(0, change);
+    stop.abort();
+    live({} as never);
+    expect(await after(0, change)).toBe("ABORTED");
+    expect(createContainer).not.toHaveBeenCalled();
+  });
+
   it("a slow daemon has as much of the run's own patience as one answer of a wait", async () => {
     const tenMinutes = 600_000;
-    const slow = async (): Promise<never> => new Promise((resolve) => setTimeout(resolve, 40_000, {}));
+    const slow = async (): Promise<never> => new Promise((resolve) => setTimeout(resolve, 40_000, {} as never));
     const inner = { createContainer: slow, listContainers: slow, info: slow, stopContainer: slow };
     const { engine, stop } = patient(inner, tenMinutes);
     const [change, look] = [engine.createContainer("x", {} as never), engine.listContainers()];
