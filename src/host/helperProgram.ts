@@ -48,7 +48,9 @@ export class HelperProgram {
   /** Nobody else knows it, so no output holds it. */
   readonly #end = nanoid();
   #said: Record<"stdout" | "stderr", Buffer> = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
-  #running: ((result: ExecResult) => void) | undefined;
+  /** What runs. */
+  #current: Promise<ExecResult> | undefined;
+  #resolve: ((result: ExecResult) => void) | undefined;
   #first: Promise<ExecResult> | undefined;
 
   /** @param first what the container begins with */
@@ -58,7 +60,7 @@ export class HelperProgram {
   }
 
   get isIdle(): boolean {
-    return this.#running === undefined;
+    return this.#current === undefined;
   }
 
   /** Takes what the container says. */
@@ -67,9 +69,8 @@ export class HelperProgram {
     const [stdout, stderr] = [this.#upToEnd("stdout"), this.#upToEnd("stderr")];
     if (!stdout || !stderr) return;
     this.#said = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
-    const resolve = this.#running;
-    this.#running = undefined;
-    resolve?.({ exitCode: stdout.status, stdout: stdout.text, stderr: stderr.text.toString() });
+    this.#current = undefined;
+    this.#resolve?.({ exitCode: stdout.status, stdout: stdout.text, stderr: stderr.text.toString() });
   };
 
   /**
@@ -80,6 +81,11 @@ export class HelperProgram {
     const first = this.#first;
     this.#first = undefined;
     return first && ((ended) => unlessEnded(first, ended));
+  }
+
+  /** Resolves when the script that runs has ended. @throws what `ended` aborts with */
+  async untilIdle(ended: AbortSignal): Promise<void> {
+    if (this.#current) await unlessEnded(this.#current, ended);
   }
 
   /** Another script, if it `isIdle`. @param input of the container @throws what `ended` aborts with */
@@ -98,7 +104,8 @@ export class HelperProgram {
   }
 
   async #nextResult(): Promise<ExecResult> {
-    return new Promise((resolve) => (this.#running = resolve));
+    this.#current = new Promise((resolve) => (this.#resolve = resolve));
+    return this.#current;
   }
 
   /** Undefined until that stream has come to its end. */

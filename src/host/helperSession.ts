@@ -153,6 +153,8 @@ class HelperSession implements Helper {
   #container: AttachedContainer | undefined;
   /** Of our container, if it began with a look. */
   #program: HelperProgram | undefined;
+  /** Nobody waits any more for the script that it runs, which goes on all the same. */
+  #runsUnheard = false;
   #opening: Promise<void> | undefined;
   /** Aborts when our connection to the container has ended, and so the container, or soon. */
   #ended = new AbortController().signal;
@@ -319,6 +321,7 @@ class HelperSession implements Helper {
       const run = async (name: string): Promise<AttachedContainer> => {
         const program = look && new HelperProgram(look);
         this.#program = program;
+        this.#runsUnheard = false;
         const spec = { ...helperSpec(this.#image, options, propagation), ...(program && { command: program.command }) };
         return engine.runAttached(name, spec, program?.take);
       };
@@ -400,9 +403,18 @@ class HelperSession implements Helper {
     const run = async (signal: AbortSignal): Promise<ExecResult> => {
       const container = this.#container;
       const program = this.#program;
+      // What undoes a run must not meet the script that was to do it.
+      if (this.#runsUnheard && container && program) {
+        await this.#engine.answerOf(container.id, async () => program.untilIdle(signal));
+        this.#runsUnheard = false;
+      }
       if (isBrief && container && program?.isIdle === true) {
         const brief = async () => program.run({ script, name, args }, stdin, container.stdin, signal);
-        return this.#succeeded(name, await this.#engine.answerOf(container.id, brief));
+        const answer = await this.#engine.answerOf(container.id, brief).catch((error: unknown) => {
+          this.#runsUnheard = true;
+          throw error;
+        });
+        return this.#succeeded(name, answer);
       }
       const root = this.#container ? "" : `export HOST_ROOT=${rootOfFirstProcess}\n`;
       const argv = ["bash", "-c", `${root}${script}`, name, ...args];
