@@ -13,7 +13,7 @@ import { openSshTunnel } from "./sshTunnel.js";
  * closed: it may hold an SSH tunnel.
  *
  * @throws TsdeployError `usage` for an endpoint, a context or certificates that are no good (see `resolveEndpoint`),
- * `unreachable` (`DOCKER_UNREACHABLE`, `DOCKER_PERMISSION`), `environment` (`DOCKER_TOO_NEW`)
+ * `unreachable` (`DOCKER_UNREACHABLE`, `DOCKER_PERMISSION`), `environment` (`DOCKER_TOO_NEW`), `aborted`
  */
 export async function connectEngine(
   options: EndpointOptions,
@@ -23,7 +23,7 @@ export async function connectEngine(
   const configFolder = dockerConfigFolder(env, homeDir);
   const endpoint = await resolveEndpoint(options, env, configFolder);
   // Loads dockerode, which takes its time: only here, and while ssh connects.
-  const [opened, loaded] = await Promise.allSettled([open(endpoint, env), import("./dockerEngine.js")]);
+  const [opened, loaded] = await Promise.allSettled([open(endpoint, env, signal), import("./dockerEngine.js")]);
   if (opened.status === "rejected") {
     throw opened.reason;
   }
@@ -47,6 +47,7 @@ export async function connectEngine(
 async function open(
   endpoint: DockerEndpoint,
   env: NodeJS.ProcessEnv,
+  signal: AbortSignal | undefined,
 ): Promise<Pick<EngineConnection, "address" | "close" | "tunnelSaid" | "reconnect">> {
   switch (endpoint.kind) {
     case "unix":
@@ -57,7 +58,7 @@ async function open(
       return { address, close: () => Promise.resolve() };
     }
     case "ssh": {
-      const tunnel = await openSshTunnel(endpoint, env);
+      const tunnel = await openSshTunnel(endpoint, env, signal);
       return {
         address: { socketPath: tunnel.socketPath },
         tunnelSaid: async () => tunnel.said(),

@@ -4,7 +4,7 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { TsdeployError } from "../model/errors.js";
+import { aborted, TsdeployError } from "../model/errors.js";
 import { withAnySignal } from "../model/signals.js";
 import type { DockerEndpoint } from "./dockerEndpoint.js";
 
@@ -58,9 +58,14 @@ type SshEndpoint = DockerEndpoint & { kind: "ssh" };
  * Forwards the daemon's socket to a private local one by the system's ssh with the person's own configuration, keys,
  * known hosts and jumps.
  *
- * @throws TsdeployError `unreachable`, `DOCKER_UNREACHABLE`, with what ssh said
+ * @param signal ends an ssh that has not connected yet; else close() does, because an undo needs it
+ * @throws TsdeployError `unreachable`, `DOCKER_UNREACHABLE`, with what ssh said; `aborted`
  */
-export async function openSshTunnel(endpoint: SshEndpoint, env: NodeJS.ProcessEnv): Promise<SshTunnel> {
+export async function openSshTunnel(
+  endpoint: SshEndpoint,
+  env: NodeJS.ProcessEnv,
+  signal?: AbortSignal,
+): Promise<SshTunnel> {
   const folder = await mkdtemp(join(tmpdir(), "tsdeploy-"));
   const socketPath = join(folder, "docker.sock");
   const keeper = spawn("/bin/sh", ["-c", keepFolder, "sh", folder], { stdio: ["pipe", "ignore", "ignore"] });
@@ -72,9 +77,9 @@ export async function openSshTunnel(endpoint: SshEndpoint, env: NodeJS.ProcessEn
   };
   const closing = new AbortController();
   const connect = async (signal: AbortSignal): Promise<SshConnection> => connectSsh(endpoint, socketPath, env, signal);
-  let connection = await connect(closing.signal).catch(async (error: unknown) => {
+  let connection = await connect(signal ?? closing.signal).catch(async (error: unknown) => {
     await removeFolder();
-    throw error;
+    throw signal?.aborted === true ? aborted() : error;
   });
   let connecting: Promise<void> | undefined;
   const connectAgain = async (withinMs: number): Promise<void> => {

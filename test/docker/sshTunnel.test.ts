@@ -108,3 +108,14 @@ describe("an SSH connection that breaks", () => {
     await tunnel.close();
   });
 });
+
+it("Ctrl-C ends an ssh that has not connected yet", async () => {
+  ssh.behave(`setInterval(() => undefined, 1_000_000);`);
+  const stop = new AbortController();
+  const connecting = connectEngine({ dockerHost: `ssh://far${daemon.socketPath}` }, ssh.env, { signal: stop.signal });
+  const failure = connecting.catch((error: unknown) => error);
+  await vi.waitUntil(() => ssh.pids().length === 1);
+  stop.abort();
+  expect(await failure).toMatchObject({ kind: "aborted" });
+  expect(() => process.kill(ssh.pids()[0] ?? 0, 0)).toThrow("ESRCH");
+});
