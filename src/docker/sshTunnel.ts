@@ -176,6 +176,9 @@ async function endOf(child: ChildProcess): Promise<void> {
   await once(child, "exit");
   child.stdin?.end();
   await setImmediate();
+  // They would keep this process, too.
+  child.stdout?.destroy();
+  child.stderr?.destroy();
 }
 
 function sshArguments(endpoint: SshEndpoint, socketPath: string): string[] {

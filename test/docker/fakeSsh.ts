@@ -13,7 +13,8 @@ export interface FakeSsh {
   remove(): void;
 }
 
-const connect = `
+/** What it does by itself. */
+export const connect = `
 if (options.get("StreamLocalBindUnlink") === "yes") fs.rmSync(local, { force: true });
 const server = net.createServer((near) => {
   const far = net.connect(remote);

@@ -7,10 +7,13 @@ import { parseDockerEndpoint } from "../../src/docker/dockerEndpoint.js";
 import { patientEngine } from "../../src/docker/patientEngine.js";
 import { openSshTunnel, type SshTunnel } from "../../src/docker/sshTunnel.js";
 import { type FakeDaemon, fakeDaemon } from "./fakeDaemon.js";
-import { type FakeSsh, fakeSsh } from "./fakeSsh.js";
+import { connect as connectAsUsual, type FakeSsh, fakeSsh } from "./fakeSsh.js";
 
 /** As little of `docker info` as there may be. */
 const info = { Name: "far", OSType: "linux", Architecture: "x86_64", DockerRootDir: "/var/lib/docker", NCPU: 1, MemTotal: 1 };
+
+/** A busy machine is no failure. */
+const patience = { timeout: 30_000 };
 
 let daemon: FakeDaemon;
 let ssh: FakeSsh;
@@ -86,7 +89,7 @@ describe("an SSH connection that breaks", () => {
     await vi.waitUntil(() => {
       connecting = tunnel.reconnect(60_000).catch(() => "ended");
       return ssh.pids().length === 2;
-    });
+    }, patience);
     expect(existsSync(dirname(tunnel.socketPath))).toBe(true);
     await tunnel.close();
     expect(await connecting).toBe("ended");
@@ -100,7 +103,8 @@ describe("an SSH connection that breaks", () => {
     const tunnel = await openTunnel();
     ssh.behave(`setInterval(() => undefined, 1_000_000);`);
     breakConnection();
-    const late = vi.waitUntil(async () => tunnel.reconnect(300).then(() => undefined, (error: unknown) => error));
+    const again = async (): Promise<unknown> => tunnel.reconnect(300).then(() => undefined, (error: unknown) => error);
+    const late = vi.waitUntil(again, patience);
     expect(await late).toMatchObject({ message: expect.stringContaining("ssh did not connect in time") as string });
     expect(() => process.kill(ssh.pids().at(-1) ?? 0, 0)).toThrow("ESRCH");
     ssh.behave(undefined);
@@ -114,8 +118,22 @@ it("Ctrl-C ends an ssh that has not connected yet", async () => {
   const stop = new AbortController();
   const connecting = connectEngine({ dockerHost: `ssh://far${daemon.socketPath}` }, ssh.env, { signal: stop.signal });
   const failure = connecting.catch((error: unknown) => error);
-  await vi.waitUntil(() => ssh.pids().length === 1);
+  await vi.waitUntil(() => ssh.pids().length === 1, patience);
   stop.abort();
   expect(await failure).toMatchObject({ kind: "aborted" });
   expect(() => process.kill(ssh.pids()[0] ?? 0, 0)).toThrow("ESRCH");
+});
+
+it("what ssh leaves in the background with its stderr keeps no process that has closed its tunnel", async () => {
+  const pipes = (): number => process.getActiveResourcesInfo().filter((name) => name === "PipeWrap").length;
+  const before = pipes();
+  ssh.behave(`
+    const left = spawn("sleep", ["1000"], { detached: true, stdio: ["ignore", "ignore", "inherit"] });
+    fs.appendFileSync(__dirname + "/pids", left.pid + "\\n");
+    left.unref();
+    ${connectAsUsual}`);
+  const tunnel = await openTunnel();
+  await tunnel.close();
+  expect(pipes()).toBe(before);
+  process.kill(ssh.pids()[1] ?? 0);
 });
