@@ -118,7 +118,8 @@ debian_tarball() {
 }
 
 install_into() { # TREE PACKAGES
-  chroot "$1" apt-get -q update || return
+  # Of a mirror that stands still, which debootstrap has taken, the index has run out.
+  chroot "$1" apt-get -q -o Acquire::Check-Valid-Until=false update || return
   # shellcheck disable=SC2086
   DEBIAN_FRONTEND=noninteractive chroot "$1" apt-get -q -y --no-install-recommends install ${2//,/ } || return
 }
