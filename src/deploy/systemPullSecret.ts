@@ -26,8 +26,10 @@ export async function systemPullSecret(
   { env, report, signal }: RunContext,
 ): Promise<PullSecret> {
   const images = addonImages({ config, features, observed, mirrors: options.registryMirrors });
-  const lookUp = async (registry: string): Promise<RegistryAuth | undefined> => operatorCredentials(registry, env);
+  const lookUp = async (registry: string): Promise<RegistryAuth | undefined> =>
+    operatorCredentials(registry, env, signal);
   const { registries, logins, warnings } = await pullLogins(images, options, lookUp);
+  signal.throwIfAborted();
   for (const message of warnings) report({ kind: "warning", message });
   if (logins.length > 0) return { objects: [pullSecret(logins)], isThere: true };
   if (api === undefined || registries.length === 0) return { objects: [], isThere: false };

@@ -36,7 +36,7 @@ export async function connectEngine(
       endpoint: endpoint.display,
       isReadableOnTheWay: isReadableOnTheWay(endpoint),
       ...defined({ signal }),
-      registryAuth: async (registry) => registryAuth(registry, configFolder, env),
+      registryAuth: async (registry, pulling) => registryAuth(registry, configFolder, env, pulling),
     });
   } catch (error) {
     await opened.value.close();

@@ -60,7 +60,7 @@ export interface EngineConnection extends FailureContext {
   /** Whether others can read what passes; default false. */
   readonly isReadableOnTheWay?: boolean;
   /** Credentials for a registry. */
-  readonly registryAuth: (registry: string) => Promise<RegistryAuth | undefined>;
+  readonly registryAuth: (registry: string, signal: AbortSignal) => Promise<RegistryAuth | undefined>;
   /** Ends the wait for the first answer. */
   readonly signal?: AbortSignal;
   /** See `ContainerEngine`. */
@@ -347,7 +347,7 @@ class DockerEngine implements ContainerEngine {
   ): Promise<void> {
     const { registry, repository, tag, digest } = parseImageReference(reference);
     let withoutCredentials = "";
-    const auth = await this.#connection.registryAuth(registry).catch((error: unknown) => {
+    const auth = await this.#connection.registryAuth(registry, signal).catch((error: unknown) => {
       if (error instanceof TsdeployError) {
         throw error;
       }

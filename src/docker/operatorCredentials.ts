@@ -6,6 +6,7 @@ import { type RegistryAuth, registryAuth } from "./registryAuth.js";
 export async function operatorCredentials(
   registry: string,
   env: NodeJS.ProcessEnv,
+  signal: AbortSignal,
 ): Promise<RegistryAuth | undefined> {
-  return registryAuth(registry, dockerConfigFolder(env, env["HOME"] || homedir()), env);
+  return registryAuth(registry, dockerConfigFolder(env, env["HOME"] || homedir()), env, signal);
 }

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
+import { defined } from "../model/defined.js";
 import { messageOf } from "../model/errors.js";
 import * as z from "../model/zod.js";
 import { type DockerConfigFile, readDockerConfigFile } from "./dockerConfigFile.js";
@@ -24,6 +25,7 @@ const tokenUser = "<token>";
  * the credential store, the file itself.
  *
  * @param registry `docker.io`, `registry.example.com:5000`
+ * @param signal ends a credential helper that has not answered
  * @returns undefined if there are none: the pull is then anonymous
  * @throws Error if a credential helper fails; the docker CLI pulls anonymously then
  */
@@ -31,11 +33,12 @@ export async function registryAuth(
   registry: string,
   configFolder: string,
   env: NodeJS.ProcessEnv,
+  signal?: AbortSignal,
 ): Promise<RegistryAuth | undefined> {
   const config = await readDockerConfigFile(configFolder);
   const server = registry === "docker.io" ? dockerHubKey : registry;
   const helper = config.credHelpers?.[server] || config.credsStore;
-  return helper ? fromHelper(helper, server, env) : fromFile(config, server);
+  return helper ? fromHelper(helper, server, env, signal) : fromFile(config, server);
 }
 
 function fromFile(config: DockerConfigFile, server: string): RegistryAuth | undefined {
@@ -65,11 +68,18 @@ function hostOf(key: string): string {
 const helperAnswer = z.object({ Username: z.string(), Secret: z.string() });
 
 /** The protocol of github.com/docker/docker-credential-helpers: the server's name on stdin, JSON on stdout. */
-async function fromHelper(helper: string, server: string, env: NodeJS.ProcessEnv): Promise<RegistryAuth | undefined> {
+async function fromHelper(
+  helper: string,
+  server: string,
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal | undefined,
+): Promise<RegistryAuth | undefined> {
   const program = `docker-credential-${helper}`;
-  const child = spawn(program, ["get"], { env, stdio: ["pipe", "pipe", "ignore"] });
+  const child = spawn(program, ["get"], { env, stdio: ["pipe", "pipe", "ignore"], ...defined({ signal }) });
   const ended = new Promise<number | null>((resolve, reject) => {
     child.on("error", (error) => {
+      // What it has started may hold its output, which would keep this process.
+      child.stdout.destroy();
       reject(new Error(`${program}: ${messageOf(error)}`));
     });
     child.on("close", resolve);

@@ -1,7 +1,7 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { registryAuth } from "../../src/docker/registryAuth.js";
 
 let folder: string;
@@ -92,5 +92,19 @@ describe("a credential helper", () => {
     await expect(registryAuth("docker.io", folder, env)).rejects.toThrow("the keychain is locked");
     installHelper("all", `echo '{"Secret": "hidden"'`);
     await expect(registryAuth("docker.io", folder, env)).rejects.toThrow(/^docker-credential-all get: its answer/);
+  });
+
+  it("that does not answer is ended with the pull", async () => {
+    configure({ credsStore: "all" });
+    installHelper("all", `echo $$ >${folder}/pid; exec sleep 1000`);
+    const pull = new AbortController();
+    const failure = registryAuth("docker.io", folder, env, pull.signal).catch((error: unknown) => error);
+    const pid = await vi.waitUntil(
+      () => existsSync(join(folder, "pid")) && Number(readFileSync(join(folder, "pid"), "utf8")),
+      { timeout: 30_000 },
+    );
+    pull.abort();
+    expect(String(await failure)).toContain("docker-credential-all");
+    await vi.waitUntil(() => !existsSync(`/proc/${pid}`), { timeout: 30_000 });
   });
 });
