@@ -85,6 +85,8 @@ export interface OptionRow {
   readonly optional?: boolean;
   readonly type: OptionType;
   readonly choices?: readonly string[];
+  /** A duration that something is waited for, which has to be shorter than a timer can be. */
+  readonly isWait?: true;
   /** Whether there is a `--no-…` as well. */
   readonly hasNegative?: true;
   readonly description: string;
@@ -894,7 +896,8 @@ export const optionTable: readonly OptionRow[] = [
     flag: "--timeout",
     argument: "DURATION",
     type: "duration",
-    description: "how long each wait may take, such as that for the node to be Ready",
+    isWait: true,
+    description: "how long each wait may take, such as that for the node to be Ready; a week at most",
     default: "2m",
     commands: [...onHosts, ...onUpgrades, ...onAddons],
     group: "Run",
@@ -905,7 +908,8 @@ export const optionTable: readonly OptionRow[] = [
     flag: "--pull-timeout",
     argument: "DURATION",
     type: "duration",
-    description: "how long it may take to pull an image, or to build one",
+    isWait: true,
+    description: "how long it may take to pull an image, or to build one; a week at most",
     default: "15m",
     commands: [...onImages.filter((command) => command !== "image list"), "up", ...onUpgrades, "addon enable"],
     group: "Run",

@@ -5,13 +5,16 @@ import { listItems, ownProblems, patternReader, quote, type Reader, textReader, 
 
 const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** So that no date and no timer overflows: ten years, as long as the CA lives. */
-const maxDurationMs = 3650 * 86_400_000;
+/** So that no date overflows: ten years, as long as the CA lives. */
+const longestLife = { ms: 3650 * 86_400_000, what: "more than ten years", hint: "Write 3650d or less." };
+
+/** Timers of Node.js end at 24 days, and what is waited for twice takes twice as long. */
+const longestWait = { ms: 7 * 86_400_000, what: "more than a week", hint: "Write 7d or less." };
 
 const usualDurations = "Write it as 90s, 5m or 1h30m.";
 
 /** `90s`, `1h30m` -> milliseconds. */
-export const readDuration: Reader = textReader((text, complain) => {
+export const readDuration: Reader = textReader((text, complain, { isWait = false }) => {
   const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)];
   if (parts.length === 0 || parts.map(([part]) => part).join("") !== text) {
     const hint = /^\d+$/.test(text) ? `Say the unit: ${text}s, ${text}m or ${text}h.` : usualDurations;
@@ -19,8 +22,9 @@ export const readDuration: Reader = textReader((text, complain) => {
     return undefined;
   }
   const durationMs = parts.reduce((sum, [, number, unit = ""]) => sum + Number(number) * (unitsMs[unit] ?? 0), 0);
-  if (durationMs > 0 && durationMs <= maxDurationMs) return Math.ceil(durationMs);
-  const [what, hint] = durationMs > 0 ? ["more than ten years", "Write 3650d or less."] : ["no time at all", usualDurations];
+  const longest = isWait ? longestWait : longestLife;
+  if (durationMs > 0 && durationMs <= longest.ms) return Math.ceil(durationMs);
+  const { what, hint } = durationMs > 0 ? longest : { what: "no time at all", hint: usualDurations };
   complain({ message: `${quote(text)} is ${what}`, hint });
   return undefined;
 });

@@ -96,6 +96,18 @@ async function said(flag: string, value: string | readonly string[]): Promise<st
   return list.map(({ message, hint }) => `${message} ${hint}`).join("\n");
 }
 
+describe("a duration", () => {
+  it.each(["timeout", "pullTimeout"])("that is waited for, %s, is no longer than a timer can be", async (flag) => {
+    expect(await said(flag, "7d")).toBe("");
+    expect(await said(flag, "7d1s")).toContain('"7d1s" is more than a week Write 7d or less.');
+  });
+
+  it("of something that is valid may be as long as the CA lives", async () => {
+    expect(await said("tokenTtl", "3650d")).toBe("");
+    expect(await said("tokenTtl", "3651d")).toContain("more than ten years");
+  });
+});
+
 describe("where options come from", () => {
   it("has defaults", async () => {
     const options = await load("master");
