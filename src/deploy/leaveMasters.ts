@@ -52,7 +52,7 @@ export async function masterToLeave(
   const etcd = HostEtcd.byFiles(helper, files, options);
   let api: KubernetesClient | undefined;
   try {
-    const { from, members, own } = await ownMember(etcd, hosts, peerUrl(ip[0]), signal);
+    const { from, members, own } = await ownMember(etcd, hosts, { name: nodeName, peerUrl: peerUrl(ip[0]) }, signal);
     if (members.every(({ id, isLearner }) => id === own?.id || isLearner)) {
       etcd.close();
       return undefined;
@@ -88,18 +88,24 @@ export interface OwnMember {
 
 /**
  * The member of this host, as the first of these hosts that answers knows it. etcd here says itself which one it is:
- * its peers may find it still at another address than the accepted one. Elsewhere the address is all that tells it.
+ * its peers may find it still at another address than the accepted one. Elsewhere its address tells it; one of its name
+ * at another address is this one, or has taken its place, so it is not taken for one that has left.
  *
  * @throws TsdeployError as the client does; `conflict`, `ETCD_MEMBER_UNKNOWN`
  */
 export async function ownMember(
   etcd: EtcdAccess,
   hosts: readonly string[],
-  peerUrlOfHost: string,
+  host: { readonly name: string; readonly peerUrl: string },
   signal: AbortSignal,
 ): Promise<OwnMember> {
   const { from, own: id, members } = await firstThatAnswers(etcd, hosts, signal);
-  if (from !== here) return { from, members, own: memberAt(members, peerUrlOfHost) };
+  if (from !== here) {
+    const found = memberAt(members, host.peerUrl);
+    const namesake = members.find(({ name }) => name === host.name);
+    if (!found && namesake) throw otherAddress(namesake);
+    return { from, members, own: found };
+  }
   const own = members.find((member) => member.id === id);
   // Its data would be removed as that of one that has left, and it has not.
   if (!own) throw unknownMember(id);
@@ -159,6 +165,14 @@ function unknownMember(id: string): TsdeployError {
     code: "ETCD_MEMBER_UNKNOWN",
     message: `etcd on this host answers as member ${id || "without an id"}, which is not among the members that it names`,
     hint: "Look at `tsdeploy member list` here and on another master; --force takes this master off the host all the same.",
+  });
+}
+
+function otherAddress({ name, peerUrls }: EtcdMember): TsdeployError {
+  return new TsdeployError("conflict", {
+    code: "ETCD_MEMBER_UNKNOWN",
+    message: `etcd on this host does not answer, and the others know ${name} at another address: ${peerUrls.join(", ")}`,
+    hint: `If that is this host: \`tsdeploy member remove ${name}\` on another master. --force takes it off the host alone.`,
   });
 }
 

@@ -18,24 +18,30 @@ function etcdOf(here: string | undefined, ...members: EtcdMember[]): EtcdAccess 
 
 const { signal } = new AbortController();
 const hosts = ["127.0.0.1", "10.0.0.1"];
+const machine3 = { name: "machine-3", peerUrl: urlOf(3) };
 
 describe("the member of a host whose master is torn down", () => {
   it.each([
     ["alone, from before there were to be several", etcdOf("3", member(3, "http://localhost:2380"))],
     ["one of several, from before the host had another address", etcdOf("3", member(1), member(3, "https://10.9.9.9:2380"))],
   ])("is the one that etcd here says it is, at whatever address: %s", async (_, etcd) => {
-    expect(await ownMember(etcd, hosts, urlOf(3), signal)).toMatchObject({ from: "127.0.0.1", own: { id: "3" } });
+    expect(await ownMember(etcd, hosts, machine3, signal)).toMatchObject({ from: "127.0.0.1", own: { id: "3" } });
   });
 
   it("is told by its address where another one has to be asked, and may have left", async () => {
-    const { own, from } = await ownMember(etcdOf(undefined, member(1), member(3)), hosts, urlOf(3), signal);
+    const { own, from } = await ownMember(etcdOf(undefined, member(1), member(3)), hosts, machine3, signal);
     expect([from, own?.id]).toEqual(["10.0.0.1", "3"]);
-    expect((await ownMember(etcdOf(undefined, member(1)), hosts, urlOf(3), signal)).own).toBeUndefined();
+    expect((await ownMember(etcdOf(undefined, member(1)), hosts, machine3, signal)).own).toBeUndefined();
+  });
+
+  it("may not have left where another one knows its name at another address", async () => {
+    const etcd = etcdOf(undefined, member(1), member(3, "https://10.9.9.9:2380"));
+    await expect(ownMember(etcd, hosts, machine3, signal)).rejects.toThrow(/ETCD_MEMBER_UNKNOWN.*10\.9\.9\.9/);
   });
 
   it("has not left where etcd here answers, even if that does not name it", async () => {
     const members = () => Promise.resolve({ own: "", members: [member(1)] });
     const etcd = { at: () => ({ members }) } as unknown as EtcdAccess;
-    await expect(ownMember(etcd, hosts, urlOf(3), signal)).rejects.toThrow("ETCD_MEMBER_UNKNOWN");
+    await expect(ownMember(etcd, hosts, machine3, signal)).rejects.toThrow("ETCD_MEMBER_UNKNOWN");
   });
 });
