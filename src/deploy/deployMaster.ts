@@ -246,7 +246,7 @@ async function deploy(
     // Of a further master others have all of it.
     const keepsData = observed.host.etcdData || (accepted !== undefined && !isJoining(options));
     const others = joined?.api;
-    const forget = others && (() => forgetJoined(others, settled, context));
+    const forget = others && (() => forgetJoined(others, settled, options, context));
     const change = { plan, session, api, etcd: own, options, keepsData, forget, context };
     const outcome = await changeNode(change);
     if (isNewEndpoint) await warnOfSilence(helper, endpoint, caPem, context);

@@ -278,9 +278,10 @@ function refuseOtherEndpoint(shown: ClusterConfig, own: ClusterConfig): void {
 export async function forgetJoined(
   api: KubernetesClient,
   { nodeName }: Pick<NodeIdentity, "nodeName">,
+  { timeoutMs }: Pick<MasterOptions, "timeoutMs">,
   context: RunContext,
 ): Promise<void> {
-  await deleteNode(api, nodeName, AbortSignal.timeout(30_000)).catch((error: unknown) => {
+  await deleteNode(api, nodeName, AbortSignal.timeout(timeoutMs)).catch((error: unknown) => {
     context.report({ kind: "warning", message: `node ${nodeName} is still in the cluster: ${messageOf(error)}` });
   });
 }

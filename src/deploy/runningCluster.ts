@@ -120,7 +120,7 @@ async function revokeAll(api: KubernetesClient, ids: string[], signal: AbortSign
 
 /** After a failure, or when the person has stopped the run: the connection of before may be of no use. */
 async function revokeAnew(host: MasterHost, ids: string[], context: RunContext): Promise<void> {
-  const signal = AbortSignal.timeout(30_000);
+  const signal = AbortSignal.timeout(host.options.timeoutMs);
   try {
     await withHelper(host.options, { ...context, signal }, async ({ helper }) => {
       const api = await adminApi(helper, await helper.readFiles());

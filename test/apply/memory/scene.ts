@@ -88,7 +88,7 @@ export async function carryOut(
         options: { overwrite, keepOnFailure, timeoutMs, pullTimeoutMs: timeoutMs },
         keepsData: observed.host.etcdData || (observed.files.has(paths.options) && !joined),
         etcd: host.etcd,
-        forget: joined && (() => forgetJoined(host.others, joined, context)),
+        forget: joined && (() => forgetJoined(host.others, joined, { timeoutMs }, context)),
         context,
       }),
     );
