@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { EtcdClient } from "../api/etcdClient.js";
 import type { EtcdMember } from "../kubernetes/etcdMembers.js";
-import { TsdeployError } from "../model/errors.js";
+import { isProblem, TsdeployError } from "../model/errors.js";
 
 /**
  * Removes the member that is meant; none is fine. etcd refuses while two that vote have known each other for
@@ -33,7 +33,7 @@ export async function removeWhere(
 
 /** Whether etcd has answered, and said no. */
 export function isRefusal(error: unknown): error is TsdeployError {
-  return error instanceof TsdeployError && error.problems[0]?.code === "ETCD_REFUSED";
+  return isProblem(error, "ETCD_REFUSED");
 }
 
 /** Where a member's clients and peers reach it. */

@@ -3,7 +3,7 @@ import type { EtcdAccess } from "../apply/applyContext.js";
 import { hostOf } from "../apply/etcdMembership.js";
 import type { Helper } from "../host/helperSession.js";
 import type { EtcdMember } from "../kubernetes/etcdMembers.js";
-import { TsdeployError } from "../model/errors.js";
+import { isProblem, TsdeployError } from "../model/errors.js";
 import type { ExistingFile } from "../model/hostFacts.js";
 import { etcdPort, paths } from "../model/hostLayout.js";
 import type { ClusterIdentity } from "../model/identity.js";
@@ -75,7 +75,7 @@ export class HostEtcd implements EtcdAccess {
         } catch (error) {
           signal.throwIfAborted();
           // A learner answers, too, that it does not answer such questions.
-          return error instanceof TsdeployError && error.problems[0]?.code === "ETCD_REFUSED" ? [member.id] : [];
+          return isProblem(error, "ETCD_REFUSED") ? [member.id] : [];
         }
       }),
     );

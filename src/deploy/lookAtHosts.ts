@@ -9,7 +9,7 @@ import { defaultVersion, featuresOf, resolveVersion } from "../kubernetes/versio
 import type { ClusterConfig } from "../model/clusterConfig.js";
 import type { ClusterHost, ClusterHosts, MasterHost, WorkerHost } from "../model/clusterHosts.js";
 import { defined } from "../model/defined.js";
-import { TsdeployError } from "../model/errors.js";
+import { isProblem, TsdeployError } from "../model/errors.js";
 import type { EngineFacts, ObservedHost } from "../model/hostFacts.js";
 import { labels } from "../model/hostLayout.js";
 import { kubeletOf } from "../model/ownership.js";
@@ -245,7 +245,7 @@ async function lookAtWorker(
     const extras = { cluster, engineFacts: facts };
     const planned = await joinWorkerOn(engine, options, context, extras).catch((error: unknown) => {
       // Its own credential is good no more: it joins anew.
-      const joinsAnew = error instanceof TsdeployError && error.problems[0]?.code === "TOKEN_MISSING";
+      const joinsAnew = isProblem(error, "TOKEN_MISSING");
       if (joinsAnew || (error instanceof Error && error.message === noCluster)) return undefined;
       throw error;
     });

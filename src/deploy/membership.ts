@@ -12,7 +12,7 @@ import { clusterConfigPath, parseClusterConfig } from "../kubernetes/bootstrapOb
 import { hasBalancers, workerApiserver } from "../kubernetes/networks.js";
 import { type DataOrFile, readKubeconfig, withServer } from "../kubernetes/kubeconfig.js";
 import type { ClusterConfig } from "../model/clusterConfig.js";
-import { TsdeployError } from "../model/errors.js";
+import { isProblem, TsdeployError } from "../model/errors.js";
 import type { ExistingFile, ObservedHost } from "../model/hostFacts.js";
 import type { HostFile } from "../model/hostFile.js";
 import { apiserverPort, paths } from "../model/hostLayout.js";
@@ -216,10 +216,6 @@ function otherCluster(error: unknown, joined: URL, master: string): unknown {
     message: `this host is a node of the cluster at ${joined.origin}, not of that at ${master}`,
     hint: "Run `tsdeploy teardown` here first.",
   });
-}
-
-function isProblem(error: unknown, code: string): boolean {
-  return error instanceof TsdeployError && error.problems[0]?.code === code;
 }
 
 /** The token of this run, or else one that the operator has of that cluster. */

@@ -3,7 +3,7 @@ import { endOwnCordon, leftCordons } from "../apply/ownCordon.js";
 import { isMasterNode, isReadyNode, type Node, nodeVersion } from "../apply/probes.js";
 import type { OperatorKubeconfig } from "../config/operatorKubeconfig.js";
 import type { ClusterHost, MasterHost } from "../model/clusterHosts.js";
-import { TsdeployError } from "../model/errors.js";
+import { isProblem, TsdeployError } from "../model/errors.js";
 import type { UpOptions } from "../model/options.js";
 import { type ClusterPlan, type HostWork, planCluster, type Wave } from "../plan/planCluster.js";
 import { onHost } from "../report/onHost.js";
@@ -276,15 +276,27 @@ class UpRun {
     this.#context.report({ kind: "notice", message: `node ${node}, which an earlier run had drained, takes pods again` });
   }
 
+  /** With its member of etcd: else the others would need one more of themselves for ever. */
+  async #isRemovedAsMaster(node: string, context: RunContext): Promise<boolean> {
+    const isMaster = this.#seen.nodes.some((one) => one.metadata.name === node && isMasterNode(one));
+    const [master] = this.#mastersThere();
+    if (!isMaster || !master) return false;
+    try {
+      await removeLostMember({ ...master.options, name: node }, context);
+      return true;
+    } catch (error) {
+      // A master that has another name now has left this one.
+      if (isProblem(error, "NO_SUCH_MEMBER")) return false;
+      throw error;
+    }
+  }
+
   async #prune(node: string, cluster: RunningCluster): Promise<void> {
     if (this.#context.signal.aborted) return;
     const { timeoutMs } = this.#options;
     const context = onHost(node, this.#context);
-    const isMaster = this.#seen.nodes.some((one) => one.metadata.name === node && isMasterNode(one));
-    const [master] = this.#mastersThere();
     const failure = await workOn(node, "remove", this.#context, async () => {
-      // Its member of etcd goes as well, else the others would need one more of themselves for ever.
-      if (isMaster && master) return removeLostMember({ ...master.options, name: node }, context);
+      if (cluster.config.severalMasters === true && (await this.#isRemovedAsMaster(node, context))) return;
       await drainForWork(node, { cluster, context, timeoutMs });
       await deleteNode(cluster.api, node, context.signal);
     });

@@ -1,5 +1,5 @@
 import pRetry from "p-retry";
-import { aborted, TsdeployError } from "../model/errors.js";
+import { aborted, isProblem, TsdeployError } from "../model/errors.js";
 import { requestTimeoutMs } from "../model/requestTimeoutMs.js";
 import type { Report } from "../report/events.js";
 import { formatDuration } from "../report/formatDuration.js";
@@ -155,7 +155,7 @@ class Patience {
         return await this.#bounded(method, args, isCleanUp);
       } catch (error) {
         const canRepeat = policies[method].repeat ?? method === "createContainer";
-        const isInVain = hasCode(error, "DOCKER_HUNG") ? this.#silent : this.#isGivenUp;
+        const isInVain = isProblem(error, "DOCKER_HUNG") ? this.#silent : this.#isGivenUp;
         if (!canRepeat || !isAway(error) || isInVain || performance.now() > giveUpMs) throw error;
         // Nobody hears it any more: its connection ends with the run.
         if (this.#isClosed) throw error;
@@ -254,7 +254,7 @@ class Patience {
       try {
         return await this.#within(answer, this.#options.timeoutMs, call);
       } catch (error) {
-        if (!(error instanceof TsdeployError) || error.problems[0]?.code !== "DOCKER_HUNG") throw error;
+        if (!isProblem(error, "DOCKER_HUNG")) throw error;
         await this.#within(this.#inner.info(), this.#answerMs, call);
       }
     }
@@ -290,11 +290,7 @@ function isLong(method: Method, args: readonly unknown[]): boolean {
 
 /** The daemon is not there, or no more. */
 function isAway(error: unknown): boolean {
-  return hasCode(error, "DOCKER_UNREACHABLE") || hasCode(error, "DOCKER_HUNG");
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof TsdeployError && error.problems.some((problem) => problem.code === code);
+  return isProblem(error, "DOCKER_UNREACHABLE") || isProblem(error, "DOCKER_HUNG");
 }
 
 /** `docker exec kube_helper_lock`; of what is sent along nothing is said. */

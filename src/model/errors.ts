@@ -57,6 +57,11 @@ export function unreachable(value: never): never {
   throw new Error(`unreachable: ${JSON.stringify(value)}`);
 }
 
+/** Whether it is a report that begins with this problem. */
+export function isProblem(error: unknown, code: string): error is TsdeployError {
+  return error instanceof TsdeployError && error.problems[0]?.code === code;
+}
+
 /** The message of whatever was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
