@@ -1,4 +1,4 @@
-import { minor } from "semver";
+import { minor, parse } from "semver";
 import { ApiError, type KubernetesClient } from "../api/kubernetesClient.js";
 import type { Helper } from "../host/helperSession.js";
 import { type AddressRanges, isIpv6 } from "../model/addressRanges.js";
@@ -83,8 +83,9 @@ export async function probeApiServes(
   await helper.run(script, [], { signal });
   return tolerant("the API server", async () => {
     const { gitVersion } = await api.get<{ readonly gitVersion: string }>("/version", { signal });
+    const there = parse(gitVersion);
     // What was built without a version calls itself v0.0.0.
-    if (!/^v[1-9]\d*\.\d+\.\d/.test(gitVersion) || minor(gitVersion) === minor(version)) return { done: true };
+    if (!there || there.major === 0 || there.minor === minor(version)) return { done: true };
     return { done: false, seen: `the API server is of ${gitVersion}, not of ${version}: see its manifest in ${paths.manifests}` };
   });
 }
