@@ -1,10 +1,8 @@
 import { coerce, lt } from "semver";
 import type { SeveralMembers } from "../model/plan.js";
+import { requestTimeoutMs } from "../model/requestTimeoutMs.js";
 import { hostOf } from "./etcdMembership.js";
 import type { PlanRun } from "./planRun.js";
-
-/** How long another member may take to say its version. */
-const answerMs = 10_000;
 
 /**
  * Decides, while all still runs, how an etcd that may have other members comes back from a run that has failed:
@@ -42,7 +40,7 @@ export async function dataGoesBack(run: PlanRun, { goesTo }: SeveralMembers): Pr
 
 async function here(run: PlanRun): Promise<PlanRun["otherMembers"]> {
   try {
-    const { own, members } = await run.etcd.at("127.0.0.1").members({ signal: AbortSignal.timeout(answerMs) });
+    const { own, members } = await run.etcd.at("127.0.0.1").members({ signal: patience(run) });
     return members.filter(({ id }) => id !== own);
   } catch {
     return undefined;
@@ -50,7 +48,12 @@ async function here(run: PlanRun): Promise<PlanRun["otherMembers"]> {
 }
 
 async function versionAt(run: PlanRun, host: string): Promise<string | undefined> {
-  return run.etcd.at(host).version({ signal: AbortSignal.timeout(answerMs) }).catch(() => undefined);
+  return run.etcd.at(host).version({ signal: patience(run) }).catch(() => undefined);
+}
+
+/** The run's own signal may have aborted, which led here. */
+function patience({ context }: PlanRun): AbortSignal {
+  return AbortSignal.timeout(requestTimeoutMs(context.timeoutMs));
 }
 
 /** @param minorVersion such as `3.6` */

@@ -27,8 +27,8 @@ function write(name: string, object: unknown): void {
   writeFileSync(join(folder, name), typeof object === "string" ? object : JSON.stringify(object));
 }
 
-function configMap(name: string, data = "1"): object {
-  return { apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace: "default" }, data: { data } };
+function configMap(name: string, data = "1", labels = {}): object {
+  return { apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace: "default", labels }, data: { data } };
 }
 
 async function dataOf(name: string): Promise<string> {
@@ -104,7 +104,9 @@ describe("a master with objects of the person's own", () => {
     });
   });
 
-  it("follows the folder: what changes is changed, what has left is removed", async () => {
+  it("follows the folder: what changes is changed, what has left is removed, and nothing else", async () => {
+    // As upstream's add-ons say it, which people apply by themselves.
+    await apply(configMap("applied-by-hand", "1", { "kubernetes.io/cluster-service": "true" }));
     write("one.yaml", configMap("one", "2"));
     rmSync(join(folder, "three.json"));
     await tsdeploy(["master", "--addons", folder], { machine: machine1 });
@@ -113,6 +115,7 @@ describe("a master with objects of the person's own", () => {
     });
     await isGone("two");
     await isGone("three");
+    expect(await dataOf("applied-by-hand")).toBe("1");
     expect(await machine1.sh(`ls ${addonsOnHost}`)).not.toContain("three.json");
   });
 
