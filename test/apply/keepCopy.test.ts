@@ -50,7 +50,7 @@ function runHere(more: Partial<StepTools["run"]> = {}): { readonly tools: StepTo
   const leave = (aftermath: Aftermath): void => {
     left = aftermath;
   };
-  const context = { helper: { run }, signal, report: () => undefined };
+  const context = { helper: { run }, signal, report: () => undefined, timeoutMs: 60_000 };
   return { tools: { run: { context, ...more }, leave } as unknown as StepTools, left: () => left };
 }
 
