@@ -19,6 +19,7 @@ const world = vi.hoisted(() => ({
   silent: new Set<string>(),
   joinWorker: (options: unknown): Promise<unknown> => Promise.resolve({ kind: "changed", options }),
   drain: (): Promise<void> => Promise.resolve(),
+  removeMember: (): Promise<void> => Promise.resolve(),
 }));
 
 vi.mock("../../src/deploy/lookAtHosts.js", () => ({ lookAtHosts: () => Promise.resolve(world.looks.shift()) }));
@@ -67,7 +68,16 @@ vi.mock("../../src/deploy/hostApi.js", () => ({
 }));
 vi.mock("../../src/kubernetes/bootstrapObjects.js", () => ({
   clusterConfigPath: "/",
-  parseClusterConfig: () => ({ version: "v1.20.2", image: "hyperkube", apiserver: "https://10.0.0.1:6443" }),
+  parseClusterConfig: () => ({
+    ...{ version: "v1.20.2", image: "hyperkube", apiserver: "https://10.0.0.1:6443" },
+    severalMasters: true,
+  }),
+}));
+vi.mock("../../src/deploy/etcdMembers.js", () => ({
+  removeLostMember: ({ name }: { name: string }) => {
+    world.done.push(`remove member ${name}`);
+    return world.removeMember();
+  },
 }));
 vi.mock("../../src/deploy/joinTokens.js", () => ({
   makeToken: () => {
@@ -145,6 +155,7 @@ beforeEach(() => {
   world.deployMaster = () => Promise.resolve({ kind: "changed" });
   world.joinWorker = () => Promise.resolve({ kind: "changed" });
   world.drain = () => Promise.resolve();
+  world.removeMember = () => Promise.resolve();
 });
 
 async function run(look: LookedAtCluster, options: Partial<UpOptions> = {}, confirmed = true) {
@@ -308,6 +319,33 @@ describe("up", () => {
     await expect(run(seen(same, {}, ["m", "old"]), { prune: true }, false)).rejects.toThrow("nothing was changed");
     const { text } = await run(seen(same, {}, ["m", "old"]));
     expect(text).toContain("in the cluster and not in the file: old");
+  });
+
+  describe("prunes a master that is not in the file", () => {
+    const withLostMaster = (): LookedAtCluster => {
+      const look = seen(same, {}, ["m", "lost"]);
+      const labels = { "node-role.kubernetes.io/control-plane": "" };
+      const nodes = look.nodes.map((node, n) => (n === 1 ? { metadata: { ...node.metadata, labels } } : node));
+      return { ...look, nodes };
+    };
+    const problem = (code: string) => () => Promise.reject(new TsdeployError("usage", { code, message: "no", hint: "Look." }));
+
+    it("with its member of etcd, without waiting for pods of a machine that is gone", async () => {
+      const { pruned } = await run(withLostMaster(), { prune: true });
+      expect([pruned, world.done]).toEqual([["lost"], ["remove member lost"]]);
+    });
+
+    it("as any node where etcd has no such member any more", async () => {
+      world.removeMember = problem("NO_SUCH_MEMBER");
+      const { pruned } = await run(withLostMaster(), { prune: true });
+      expect([pruned, world.done]).toEqual([["lost"], ["remove member lost", "drain lost", "delete lost"]]);
+    });
+
+    it("not where its etcd answers after all", async () => {
+      world.removeMember = problem("MEMBER_LIVES");
+      const { pruned, exitCode } = await run(withLostMaster(), { prune: true });
+      expect([pruned, exitCode, world.done]).toEqual([[], 2, ["remove member lost"]]);
+    });
   });
 
   it("a node that cannot be drained stays in the cluster, cordoned only if it was so before; the exit code says so", async () => {
