@@ -10,7 +10,7 @@ import { unreachable } from "../model/errors.js";
 import type { Finding } from "../model/finding.js";
 import type { ObservedHost } from "../model/hostFacts.js";
 import { kubeletOf } from "../model/ownership.js";
-import { paths } from "../model/hostLayout.js";
+import { etcdCopy, etcdMember, paths } from "../model/hostLayout.js";
 import type { Check } from "./check.js";
 
 /** What must not be done to the data that an earlier master left. */
@@ -46,8 +46,9 @@ export const dataChecks: readonly Check<ObservedHost>[] = [
         code: "ETCD_DATA_LOST",
         message: `This master of several has run before, and its etcd's data is not in ${paths.etcd} any more`,
         hint:
-          "Bring it back (is its disk mounted?). If it is lost for good: `tsdeploy teardown --purge --force` here, `tsdeploy " +
-          "member remove` with this node's name on a master that lives, and join this host anew by `tsdeploy master --join`.",
+          `Bring it back (is its disk mounted?)${copyThere(host)}. If it is lost for good: \`tsdeploy teardown --purge --force\` here, ` +
+          "`tsdeploy member remove` with this node's name on a master that lives, and join this host anew by " +
+          "`tsdeploy master --join`.",
       };
     },
   },
@@ -117,6 +118,12 @@ export const dataChecks: readonly Check<ObservedHost>[] = [
     },
   },
 ];
+
+/** An undo cut off between its two renames has left the copy alone, which is good only for a cluster of one. */
+function copyThere({ entries }: ObservedHost["host"]): string {
+  if (!entries.includes(etcdCopy)) return "";
+  return `; if it was the cluster's only master, \`mv ${etcdCopy} ${etcdMember}\` does`;
+}
 
 /** What stands against bringing a cluster from one version to another; nothing is known of an undefined one. */
 export function versionChange(before: string | undefined, after: string | undefined): Finding | undefined {

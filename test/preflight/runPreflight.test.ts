@@ -592,6 +592,18 @@ describe("existing data", () => {
     expect(on([kubelet], { severalMasters: false })).toEqual([]);
   });
 
+  it("that an undo has left as a copy alone is named by what brings it back", () => {
+    const hint = (entries: readonly string[]) => {
+      const several = { ...master, accepted: { ...accepted, severalMasters: true } };
+      const engine = { ...engineFacts, containers: [kubelet] };
+      return onHost({ imageVersion: accepted.version, entries }, several, { engine }).errors[0]?.hint;
+    };
+    expect(hint(["/var/lib/etcd/member-before-upgrade"])).toContain(
+      "`mv /var/lib/etcd/member-before-upgrade /var/lib/etcd/member`",
+    );
+    expect(hint([])).not.toContain("mv");
+  });
+
   it("is not given up for another cluster's node", () => {
     const key = new Map([["/etc/kubernetes/pki/ca.key", file()]]);
     expect(codes(onHost({ etcdData: true }, worker, { files: ours }))).toEqual(["CLUSTER_KEPT"]);
