@@ -127,21 +127,27 @@ END
   done
 }
 
-# jump_first prints what has iptables-restore make CHAIN begin with the jump to OUR_CHAIN; other chains of ours may be
-# before it.
-jump_first() { # IPTABLES TABLE CHAIN OUR_CHAIN
-  local rule misplaced='' leads=yes
+# jump_early prints what has iptables-restore make CHAIN begin with the jump to OUR_CHAIN. Those to other chains of ours may
+# be before it, and those of Kubernetes have to be: kube-proxy says there which Services have no endpoints, puts its jumps
+# first when it makes them, and never moves them again.
+jump_early() { # IPTABLES TABLE CHAIN OUR_CHAIN
+  local rule others=0 kubernetes=0 ours=0 place=-1 misplaced=''
   while read -r rule; do
     case $rule in
       "-A $3 -j $4")
-        [[ $leads == no ]] || return 0
+        place=$others
         misplaced+="-D $3 -j $4"$'\n'
+        continue
         ;;
-      "-A $3"*' -j TSDEPLOY-'*) ;;
-      "-A $3 "*) leads=no ;;
+      "-A $3 "*'-j KUBE-'*) kubernetes=$((others + 1)) ours=0 ;;
+      "-A $3 -j TSDEPLOY-"*) if ((others == kubernetes + ours)); then ours=$((ours + 1)); fi ;;
+      "-A $3 "*) ;;
+      *) continue ;;
     esac
+    others=$((others + 1))
   done < <("$1" -w -t "$2" -S "$3")
-  echo "$misplaced-I $3 1 -j $4"
+  if ((place >= kubernetes && place <= kubernetes + ours)); then return; fi
+  echo "$misplaced-I $3 $((kubernetes + 1)) -j $4"
 }
 
 # keep_rules writes our rules again when they are gone: a firewall of the owner's that is loaded anew begins with
@@ -182,20 +188,23 @@ restore() { # IPTABLES RULES; before 1.6.2 iptables-restore knew no -w
 }
 
 forward() { # CIDR
-  local tool=iptables multicast=224.0.0.0/4 family=4
+  local tool=iptables multicast=224.0.0.0/4 family=4 random=''
   if [[ $1 == *:* ]]; then tool=ip6tables multicast=ff00::/8 family=6; fi
+  # Else two connections to the same place that begin at once may be given the same port, and one loses its first packet.
+  # Since 1.6.2.
+  if [[ $("$tool" -j MASQUERADE --help 2>/dev/null) == *--random-fully* ]]; then random=' --random-fully'; fi
   # Docker's FORWARD policy is DROP where it has turned forwarding on itself.
   restore $tool "*filter
 :TSDEPLOY-FORWARD - [0:0]
 -A TSDEPLOY-FORWARD -s $1 -j ACCEPT
 -A TSDEPLOY-FORWARD -d $1 -j ACCEPT
-$(jump_first $tool filter FORWARD TSDEPLOY-FORWARD)
+$(jump_early $tool filter FORWARD TSDEPLOY-FORWARD)
 COMMIT
 *nat
 :TSDEPLOY-POSTROUTING - [0:0]
 -A TSDEPLOY-POSTROUTING -s $1 -d $1 -j RETURN
--A TSDEPLOY-POSTROUTING -s $1 ! -d $multicast -j MASQUERADE
-$(jump_first $tool nat POSTROUTING TSDEPLOY-POSTROUTING)
+-A TSDEPLOY-POSTROUTING -s $1 ! -d $multicast -j MASQUERADE$random
+$(jump_early $tool nat POSTROUTING TSDEPLOY-POSTROUTING)
 COMMIT"
   jumps[$tool filter FORWARD TSDEPLOY-FORWARD]=1 jumps[$tool nat POSTROUTING TSDEPLOY-POSTROUTING]=1
   # A Service that answers from the client's own node is translated back only if bridged packets pass iptables.
@@ -244,8 +253,8 @@ close_port() { # IPTABLES [EXCEPTION]
 -A TSDEPLOY-KUBELET -i lo -j RETURN
 ${2:+$2
 }-A TSDEPLOY-KUBELET -p tcp -m tcp --dport 10250 -j DROP
-$(jump_first "$1" filter INPUT TSDEPLOY-KUBELET)
-$(jump_first "$1" filter FORWARD TSDEPLOY-KUBELET)
+$(jump_early "$1" filter INPUT TSDEPLOY-KUBELET)
+$(jump_early "$1" filter FORWARD TSDEPLOY-KUBELET)
 COMMIT"
   jumps[$1 filter INPUT TSDEPLOY-KUBELET]=1 jumps[$1 filter FORWARD TSDEPLOY-KUBELET]=1
 }
@@ -256,7 +265,7 @@ close_loopback() { # CIDR
   restore iptables "*filter
 :TSDEPLOY-LOOPBACK - [0:0]
 -A TSDEPLOY-LOOPBACK ! -s $1 -d $1 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP
-$(jump_first iptables filter INPUT TSDEPLOY-LOOPBACK)
+$(jump_early iptables filter INPUT TSDEPLOY-LOOPBACK)
 COMMIT"
   jumps[iptables filter INPUT TSDEPLOY-LOOPBACK]=1
 }

@@ -234,6 +234,38 @@ esac
     ]);
   });
 
+  test("has pods' traffic go through kube-proxy's chains before ours lets it through, whoever came first", async () => {
+    const [jump, other] = ["-A INPUT -j TSDEPLOY-KUBELET", "-A INPUT -j DOCKER-USER"];
+    const services = '-A INPUT -m comment --comment "kubernetes service portals" -j KUBE-SERVICES';
+    const moved = async (...listed: string[]): Promise<string[]> => {
+      const bin = await programs({ ...all, rules: ["-P INPUT ACCEPT", ...listed, ""].join("\n") });
+      await start(bin, "--close-kubelet", "10.0.0.5");
+      const found = (await rules(bin)).flatMap((line) => /^iptables-restore: (-[DI] INPUT.*)/.exec(line)?.[1] ?? []);
+      await rm(bin, { recursive: true });
+      return found;
+    };
+    const ours = "-j TSDEPLOY-KUBELET";
+    expect(await moved(services, "-A INPUT -j TSDEPLOY-LOOPBACK", jump, other)).toEqual([]);
+    expect(await moved(services, other)).toEqual([`-I INPUT 2 ${ours}`]);
+    // As Docker leaves it when it starts anew.
+    expect(await moved(other, services, jump)).toEqual([]);
+    expect(await moved(jump, other, services)).toEqual([`-D INPUT ${ours}`, `-I INPUT 3 ${ours}`]);
+    expect(await moved(services, other, jump)).toEqual([`-D INPUT ${ours}`, `-I INPUT 2 ${ours}`]);
+  });
+
+  test.each([
+    ["knows ports that nobody guesses", "--random-fully", "-j MASQUERADE --random-fully"],
+    ["is older", "", "-j MASQUERADE"],
+  ])("masquerades as well as it can where it %s", async (_, help, rule) => {
+    const knows = `${log}case "$*" in *MASQUERADE*) echo "${help}" ;; esac\n`;
+    const bin = await programs({ ...all, iptables: knows });
+    const script = `until grep -q MASQUERADE$ ${bin}/log || grep -q fully$ ${bin}/log; do sleep 0.05; done`;
+    await startScript("start", ["--forward", "10.244.0.0/16", "--", "bash", "-c", script], bin).done;
+    expect(await rules(bin)).toContain(
+      `iptables-restore: -A TSDEPLOY-POSTROUTING -s 10.244.0.0/16 ! -d 224.0.0.0/4 ${rule}`,
+    );
+  }, 60_000);
+
   test("lets pods through while the program starts, and ends a program whose pods nobody would let through", async () => {
     // It waits for the program.
     const restore = `#!/bin/sh
