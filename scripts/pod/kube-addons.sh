@@ -3,19 +3,21 @@ set -euo pipefail
 
 addons=/etc/kubernetes/addons
 kubeconfig=/etc/kubernetes/addon-manager.conf
+keeper=
 interval=60
 once=
 
 usage() {
   cat <<END
-usage: kube-addons.sh [--addons=DIR] [--kubeconfig=FILE] [--interval=SECONDS] [--once]
+usage: kube-addons.sh [--addons=DIR] [--kubeconfig=FILE] [--keeper=NODE] [--interval=SECONDS] [--once]
 
 Keeps the cluster to what the addon folder holds, by upstream's contract: objects labelled
 addonmanager.kubernetes.io/mode=Reconcile are created, updated, and deleted when they leave the folder (then only with
 kubernetes.io/cluster-service=true); EnsureExists: created, then left alone. cluster-service=true without a mode counts
 as Reconcile. Looks at the cluster every SECONDS (default $interval), at the folder every 5.
 
-What it has applied is in ConfigMap kube-system/tsdeploy-addons; it deletes nothing else, whatever its labels.
+What it has applied is in ConfigMap kube-system/tsdeploy-addons; it deletes nothing else, whatever its labels, nor what
+the folder of another NODE had.
 
 A Deployment with the annotation io.tsdeploy.replicas=MIN-MAX and the label kubernetes.io/cluster-service=true gets a
 replica for each node, within these bounds, as soon as a node that has joined is Ready.
@@ -29,12 +31,17 @@ mode=addonmanager.kubernetes.io/mode
 service=kubernetes.io/cluster-service
 replicas=io.tsdeploy.replicas
 # Not those that controllers make, with labels of ours, from what is applied: Endpoints, ReplicaSets, …
-prunable='configmaps persistentvolumeclaims persistentvolumes pods podtemplates replicationcontrollers secrets
+# In this order: a webhook whose Service is gone would have the API server refuse what it is asked about.
+prunable='validatingwebhookconfigurations.admissionregistration.k8s.io
+mutatingwebhookconfigurations.admissionregistration.k8s.io validatingadmissionpolicybindings.admissionregistration.k8s.io
+validatingadmissionpolicies.admissionregistration.k8s.io configmaps persistentvolumeclaims persistentvolumes pods podtemplates replicationcontrollers secrets
 serviceaccounts services resourcequotas limitranges namespaces daemonsets.apps deployments.apps statefulsets.apps
 petsets.apps jobs.batch cronjobs.batch horizontalpodautoscalers.autoscaling ingresses.networking.k8s.io
 ingresses.extensions networkpolicies.networking.k8s.io poddisruptionbudgets.policy podsecuritypolicies.policy
 roles.rbac.authorization.k8s.io rolebindings.rbac.authorization.k8s.io clusterroles.rbac.authorization.k8s.io
-clusterrolebindings.rbac.authorization.k8s.io storageclasses.storage.k8s.io priorityclasses.scheduling.k8s.io
+clusterrolebindings.rbac.authorization.k8s.io storageclasses.storage.k8s.io csidrivers.storage.k8s.io priorityclasses.scheduling.k8s.io
+ingressclasses.networking.k8s.io runtimeclasses.node.k8s.io flowschemas.flowcontrol.apiserver.k8s.io
+prioritylevelconfigurations.flowcontrol.apiserver.k8s.io
 apiservices.apiregistration.k8s.io customresourcedefinitions.apiextensions.k8s.io'
 identity='{{.kind}}/{{if .metadata.namespace}}{{.metadata.namespace}}{{end}}/{{.metadata.name}}{{"\n"}}'
 label='{{or (index . "%s") "-"}} '
@@ -154,12 +161,16 @@ read_folder() {
 # Prints the lines of all arguments, each once.
 union() { printf '%s\n' "$@" | sort -u | sed '/^$/d'; }
 
-# read_report says in $applied what this manager has applied so far, as report has written it. One of an earlier tsdeploy
-# wrote no such list: what is in the folder now is then the beginning.
+# read_report says in $applied what has been applied so far from this node's folder, as report has written it. Of another
+# node's folder, which was the one before that node was lost, nobody here knows what should be in it. One of an earlier
+# tsdeploy wrote no such list: what is in the folder now is then the beginning.
 read_report() {
-  local template='{{with .data}}{{or (index . "applied") ""}}{{end}}'
+  local template said
+  template='{{with .data}}{{or (index . "keeper") ""}}{{"\n"}}{{or (index . "applied") ""}}{{end}}'
   template="{{range .items}}{{if eq .metadata.name \"tsdeploy-addons\"}}$template{{end}}{{end}}"
-  applied=$(k get configmaps --namespace=kube-system -o "go-template=$template")
+  said=$(k get configmaps --namespace=kube-system -o "go-template=$template") || return
+  applied=
+  if [[ $said == "$keeper"$'\n'* ]]; then applied=${said#*$'\n'}; fi
 }
 
 # report keeps the identities of what was applied, so that nothing else is ever deleted. Its revision tells whoever has
@@ -171,7 +182,7 @@ report() {
   [[ $now != "$reported" ]] || return 0
   {
     printf '%s\n' 'apiVersion: v1' 'kind: ConfigMap' 'metadata: {name: tsdeploy-addons, namespace: kube-system}'
-    printf '%s\n' 'data:' "  revision: \"$read_revision\"" '  applied: |'
+    printf '%s\n' 'data:' "  revision: \"$read_revision\"" "  keeper: \"$keeper\"" '  applied: |'
     sed -n 's/^./    &/p' <<<"$applied"
   } >"$work/report.yaml"
   k apply -f "$work/report.yaml" >/dev/null || return
@@ -214,14 +225,24 @@ in_cluster() {
     sed -n 's/^+//p'
 }
 
-# Old kubectls call everything configured each time: only news are shown.
+# apply notes what it has applied, also where something else of the folder cannot be. Old kubectls call everything
+# configured each time: only news are shown.
 shown=
 apply() {
-  local said status=0
+  local said status=0 made=$reconciled
   said=$(k apply -f "$work/Reconcile") || status=1
+  if [[ $status != 0 ]]; then made=$(named "$said"); fi
+  applied=$(union "$applied" "$made")
   if [[ $said != "$shown" ]]; then grep -v 'unchanged$' <<<"$said" || true; fi
   shown=$said
   return $status
+}
+
+# Prints the identities of what a kubectl says that it has applied: `deployment.apps/dns created`, before v1.9
+# `deployment "dns" created`. It says no namespace.
+named() { # SAID
+  awk -v FS=/ 'FNR == NR { said[$0]; next } tolower($1) "/" $3 in said' \
+    <(sed -nE 's,^([a-z0-9]+)[^ /]*[ /]"?([^" ]+)"? .*,\1/\2,p' <<<"$1") <(echo "$reconciled")
 }
 
 # Those that are there already answer that they are.
@@ -231,14 +252,15 @@ create() {
 
 # has tells whether an object is among others. Old kubectls do not say that what names no namespace is in `default`.
 has() { # IDENTITIES IDENTITY
-  grep -Fxq -e "$2" -e "${2/\/default\///\/}" <<<"$1"
+  grep -Fxq -e "$2" -e "${2/\/default\///\/}" -e "${2/\/\///default/}" <<<"$1"
 }
 
-# prune deletes what has left the folder, if it was applied by this manager. What only looks as if is named: a person may
-# have applied it, or an earlier tsdeploy whose folder had it.
+# prune deletes what has left the folder, if it was applied from there. What only looks as if is named: a person may have
+# applied it, or an earlier tsdeploy or another master whose folder had it. So is what has left and cannot be found by its
+# kind, such as a custom resource.
 strangers=
 prune() {
-  local names found object kind namespace name others='' status=0
+  local names found object kind namespace name others='' stays='' status=0
   names=$(cut -d ' ' -f 3- <<<"$wanted")
   found=$(in_cluster) || return
   while IFS= read -r object; do
@@ -254,6 +276,11 @@ prune() {
   done <<<"$found"
   if [[ -n $others && $others != "$strangers" ]]; then log "left alone, because they were not applied from here:$others"; fi
   strangers=$others
+  while IFS= read -r object; do
+    if [[ -z $object ]] || has "$names" "$object" || has "$found" "$object"; then continue; fi
+    stays+=" $object"
+  done <<<"$applied"
+  if [[ -n $stays ]]; then log "not in the folder any more, and not deleted here; if it is still there, it stays:$stays"; fi
   return $status
 }
 
@@ -275,6 +302,8 @@ scale() {
   all=$(grep -c . <<<"$nodes" || true)
   usable=$(grep -c . "$work/nodes" || true)
   while read -r range now namespace name; do
+    # More than we would ever ask for are a person's, or an autoscaler's.
+    ((now <= ${range#*-})) || continue
     wanted=$now
     if ((wanted < usable)); then wanted=$usable; fi
     if ((wanted > all)); then wanted=$all; fi
@@ -325,7 +354,7 @@ reconcile() { # STATE
     knows_applied=yes
   fi
   if [[ -n $(ls "$work/Reconcile") ]]; then
-    if apply; then applied=$(union "$applied" "$reconciled"); else status=1; fi
+    apply || status=1
   fi
   if [[ -n $(ls "$work/EnsureExists") ]]; then create; fi
   report || status=1
@@ -343,6 +372,7 @@ while [[ $# -gt 0 ]]; do
   case $1 in
     --addons=*) addons=${1#*=} ;;
     --kubeconfig=*) kubeconfig=${1#*=} ;;
+    --keeper=*) keeper=${1#*=} ;;
     --interval=*) interval=${1#*=} ;;
     --once) once=yes ;;
     --help) usage && exit ;;

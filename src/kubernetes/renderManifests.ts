@@ -56,6 +56,7 @@ export interface RenderInput {
   readonly manifests: BundledManifests;
   readonly config: ClusterConfig;
   readonly features: VersionFeatures;
+  readonly nodeName: string;
   readonly nodeIp: string;
   /** What `setup-files.sh` makes server certificates for that are missing: DNS names and IP addresses. */
   readonly certificateNames: { readonly apiserver: readonly string[]; readonly etcdServer: readonly string[] };
@@ -208,6 +209,7 @@ function placeholders(input: RenderInput): Values {
   const hasPasswords = features.flag("apiserver", "basic-auth-file", config.insecureApi)?.kind === "present";
   return {
     image: config.image,
+    nodeName: input.nodeName,
     nodeIp: input.nodeIp,
     apiserver: apiserverOf("master", config),
     apiserverPort: String(apiserverPort),

@@ -247,6 +247,7 @@ function masterPods({ input, features, node, common, keeps }: MasterParts, sched
     manifests: keeps ? bundled.manifests : withoutManager(bundled.manifests),
     config,
     features,
+    nodeName: node.nodeName,
     nodeIp: node.nodeIp,
     certificateNames: serverNames({
       ...node,

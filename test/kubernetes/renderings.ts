@@ -101,6 +101,7 @@ export function renderPods(
     manifests,
     config: configOf(features, scenario),
     features,
+    nodeName: "node-1",
     nodeIp: "10.0.0.5",
     certificateNames: serverNames({
       nodeName: "node-1",

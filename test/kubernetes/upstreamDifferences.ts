@@ -306,6 +306,10 @@ export const differences: readonly Difference[] = [
     }),
   ),
   ...because(
+    "What the folder of another master had is not deleted when this one takes over.",
+    added(addonManager, { "--keeper": "10.0.0.5" }),
+  ),
+  ...because(
     "Addons are the host's, where administrators add their own; upstream's are those in the image.",
     added(addonData, { "mount /etc/kubernetes/addons": "host's /etc/kubernetes/addons, read-only" }),
     at([addonData], "mount /srv/kubernetes", { upstream: "empty folder addons" }),

@@ -83,6 +83,8 @@ export class FakeKubectl {
   dialect: Dialect = "v1.20";
   /** An API that somebody has added, as metrics-server does, does not answer: its kinds are not listed. */
   lacksAnApi = false;
+  /** Identities of what the API server refuses to apply. */
+  readonly refuses = new Set<string>();
   readonly #server: Server;
   /** Those who want to be told of nodes. */
   readonly #watches = new Set<Socket>();
@@ -96,7 +98,7 @@ export class FakeKubectl {
         if (!asked.endsWith("\0\0")) return;
         const words = asked.slice(0, -2).split("\0");
         try {
-          const isPartial = this.lacksAnApi && words.includes("api-resources") && !words.includes("--help");
+          const isPartial = this.#isPartial(words);
           const said = `${isPartial ? "partial" : "0"}\n${this.#run(words)}`;
           if (words.includes("--watch-only")) this.#watch(socket, said);
           else socket.end(said);
@@ -120,7 +122,7 @@ read -r code <&3
 if [[ $code == 0 ]]; then exec cat <&3; fi
 if [[ $code == partial ]]; then
   cat <&3
-  echo 'error: unable to retrieve the complete list of server APIs' >&2
+  echo 'error: not all of it' >&2
   exit 1
 fi
 cat <&3 >&2
@@ -196,6 +198,13 @@ exit "$code"
     }
   }
 
+  /** Whether the command does what it can, and ends with code 1. */
+  #isPartial([, command, ...rest]: readonly string[]): boolean {
+    if (rest.includes("--help")) return false;
+    if (command === "apply") return objectsIn(parse(rest, ["-f"]).flags).some((object) => this.refuses.has(idOf(object)));
+    return command === "api-resources" && this.lacksAnApi;
+  }
+
   #create(words: readonly string[], flags: Flags): string {
     const [kind, name] = words;
     if (kind === "namespace" && name !== undefined) {
@@ -213,15 +222,22 @@ exit "$code"
   }
 
   #apply(flags: Flags): string {
-    const said = objectsIn(flags).map((object) => {
+    const objects = objectsIn(flags).filter((object) => !this.refuses.has(idOf(object)));
+    const said = objects.map((object) => {
       const before = this.objects.get(idOf(object));
       const after = withReplicas({ ...object, applied: true }, before);
       this.put(after);
-      if (!before) return `${idOf(object)} created\n`;
       const isKept = this.dialect === "v1.20" && JSON.stringify(before) === JSON.stringify(after);
-      return `${idOf(object)} ${isKept ? "unchanged" : "configured"}\n`;
+      return this.#said(object, before ? (isKept ? "unchanged" : "configured") : "created");
     });
     return said.join("");
+  }
+
+  /** What a kubectl says of an object that it has applied. */
+  #said({ kind, metadata: { name } }: FakeObject, what: string): string {
+    const type = kind.toLowerCase();
+    if (this.dialect !== "v1.20") return `${type} "${name}" ${what}\n`;
+    return `${type}${kind === "Deployment" ? ".apps" : ""}/${name} ${what}\n`;
   }
 
   #get([kinds = "", name]: readonly string[], flags: Flags): string {
@@ -244,10 +260,11 @@ exit "$code"
       .join("");
   }
 
-  /** What it finds of its own list of what it has applied. */
+  /** What it finds of its own list of what it has applied, and of whose folder. */
   #applied(): string {
     const report = this.objects.get("ConfigMap/kube-system/tsdeploy-addons");
-    return (report?.data as { readonly applied?: string } | undefined)?.applied ?? "";
+    const { keeper = "", applied = "" } = (report?.data ?? {}) as { readonly keeper?: string; readonly applied?: string };
+    return report ? `${keeper}\n${applied}` : "";
   }
 
   /** What kube-addons.sh's other template makes of them. */

@@ -25,10 +25,10 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** One pass of the addon manager: `code output`. */
-function pass(): Promise<{ code: number | null; output: string }> {
+/** One pass of the addon manager of a node: `code output`. */
+function pass(keeper = "m1"): Promise<{ code: number | null; output: string }> {
   const env = { PATH: `${join(folder, "bin")}:${process.env["PATH"] ?? ""}`, TMPDIR: join(folder, "tmp") };
-  const options = ["--once", `--addons=${join(folder, "addons")}`, "--kubeconfig=/none"];
+  const options = ["--once", `--keeper=${keeper}`, `--addons=${join(folder, "addons")}`, "--kubeconfig=/none"];
   const child = spawn("bash", [scriptPath("kube-addons"), ...options], { env, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text: string) => (output += text));
@@ -98,7 +98,7 @@ function until(what: () => unknown): Promise<void> {
 }
 
 // Dozens of short programs each, on machines that have other things to do.
-describe.each(dialects)("with kubectl of %s", { timeout: 30_000 }, (dialect) => {
+describe.each(dialects)("with kubectl of %s", { timeout: 60_000 }, (dialect) => {
   beforeEach(() => {
     kubectl.dialect = dialect;
   });
@@ -210,6 +210,41 @@ describe.each(dialects)("with kubectl of %s", { timeout: 30_000 }, (dialect) => 
     expect(names()).toEqual(["ConfigMap/default/a"]);
   });
 
+  test("what another master's folder had stays when that master is lost, and what this one's has is its own", async () => {
+    for (const name of ["a", "b"]) await addon(`${name}.json`, configMap(name, reconcile));
+    await pass("m1");
+    await noAddon("a.json");
+    expect((await pass("m2")).output).toContain("not applied from here: ConfigMap/default/a\n");
+    expect(names()).toEqual(["ConfigMap/default/a", "ConfigMap/default/b"]);
+    await noAddon("b.json");
+    expect((await pass("m2")).output).toContain("ConfigMap/default/b deleted");
+    expect(names()).toEqual(["ConfigMap/default/a"]);
+  });
+
+  test("what was applied beside something that the API refuses goes with its file", async () => {
+    for (const name of ["a", "b"]) await addon(`${name}.json`, configMap(name, reconcile));
+    kubectl.refuses.add("ConfigMap/default/b");
+    expect(await pass()).toMatchObject({ code: 1 });
+    const metadata = { name: "b", namespace: "default", labels: reconcile };
+    kubectl.put({ kind: "ConfigMap", metadata, applied: true });
+    for (const name of ["a", "b"]) await noAddon(`${name}.json`);
+    const { output } = await pass();
+    expect(output).toContain("ConfigMap/default/a deleted");
+    expect(output).toContain("not applied from here: ConfigMap/default/b\n");
+    expect(names()).toEqual(["ConfigMap/default/b"]);
+  });
+
+  test("what has left the folder and is of no kind that is deleted is named once", async () => {
+    await addon("a.json", JSON.stringify({ apiVersion: "v1", kind: "Node", metadata: { name: "a", labels: reconcile } }));
+    await addon("b.json", configMap("b", reconcile));
+    await pass();
+    for (const name of ["a", "b"]) await noAddon(`${name}.json`);
+    const { output } = await pass();
+    // A kubectl without a cluster takes the Node for one of a namespace.
+    expect(output).toMatch(/ not deleted here; if it is still there, it stays: Node\/(default)?\/a\n/);
+    expect((await pass()).output).not.toContain("Node/");
+  });
+
   test.each([
     ["is broken", "x: ["],
     ["is of a kind that the cluster does not know", '{"kind":"Widget","metadata":{"name":"w"}}'],
@@ -259,6 +294,15 @@ describe.each(dialects)("with kubectl of %s", { timeout: 30_000 }, (dialect) => 
     expect(await pass()).toMatchObject({ code: 0 });
     expect(replicas() ?? 1).toBe(1);
     expect(kubectl.objects.get("Deployment/kube-system/other")?.spec).toBeUndefined();
+  });
+
+  test("replicas beyond what is asked for are a person's", async () => {
+    await scaledAddons();
+    await pass();
+    const dns = kubectl.objects.get("Deployment/kube-system/dns");
+    if (dns) kubectl.put({ ...dns, spec: { replicas: 6 } });
+    expect(await pass()).toMatchObject({ code: 0 });
+    expect(replicas()).toBe(6);
   });
 
   test("what has left the folder goes, though an API that somebody has added does not answer", async () => {
