@@ -100,7 +100,7 @@ export async function probeApi(api: KubernetesClient, signal: AbortSignal): Prom
 export async function probeNodeRegistered(api: KubernetesClient, name: string, signal: AbortSignal): Promise<Sight> {
   return tolerant(`node ${name}`, async () => {
     const node = await nodeOf(api, name, signal);
-    return node ? { done: true } : { done: false, seen: `node ${name} has not registered` };
+    return node ? { done: true } : { done: false, seen: `node ${name} has not registered`, isMissing: true };
   });
 }
 
@@ -141,7 +141,8 @@ export async function probeNodeAnnotations(
     const missing = Object.entries(annotations).find(([key, value]) => now[key] !== value);
     if (!missing) return { done: true };
     const [key, value] = missing;
-    return { done: false, seen: `node ${name} has ${key} ${now[key] ?? "not yet"}, not ${value}` };
+    const seen = `node ${name} has ${key} ${now[key] ?? "not yet"}, not ${value}`;
+    return { done: false, seen, ...(now[key] === undefined && { isMissing: true }) };
   });
 }
 

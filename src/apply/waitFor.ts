@@ -5,7 +5,13 @@ import { withAnySignal } from "../model/signals.js";
 /** What a probe saw: `done`, or a few words on how far it is. */
 export type Sight =
   | { readonly done: true }
-  | { readonly done: false; readonly seen: string; readonly trouble?: Trouble };
+  | {
+      readonly done: false;
+      readonly seen: string;
+      readonly trouble?: Trouble;
+      /** Whoever knows has said that it is not there: he does answer, and it is not another one than is waited for. */
+      readonly isMissing?: true;
+    };
 
 /** Why pods are not ready that are more than slow: a kubelet cannot pull their image, or they end. */
 export type Trouble = "image" | "crash";

@@ -104,7 +104,11 @@ export type Action =
    * another master. `force`: go on if that cannot be.
    */
   | { readonly kind: "remove-member"; readonly member: KnownMember; readonly from: string; readonly force: boolean }
-  | { readonly kind: "wait"; readonly probe: Probe }
+  /**
+   * `madeBy`: programs that make it when they start, and never again. Where it has been removed since, those that this
+   * run has not started start anew, the last one after all others.
+   */
+  | { readonly kind: "wait"; readonly probe: Probe; readonly madeBy?: readonly Component[] }
   /** Create or bring to this state, in order. Configuration that a person has edited stays. */
   | { readonly kind: "apply-objects"; readonly objects: readonly KubernetesObject[] }
   /** Those that are there. Configuration that a person has edited stays. */

@@ -70,6 +70,8 @@ export function bridgeNetworkFile(features: VersionFeatures, { podCidrs, mtu }: 
     isGateway: true,
     ipMasq: false,
     hairpinMode: true,
+    // A node that was removed and has come back has other addresses for its pods than its bridge still has.
+    forceAddress: true,
     // Leaves it out where it is not known.
     mtu,
     ...(isFilledIn && { capabilities: { ipRanges: true } }),

@@ -183,6 +183,12 @@ export function kubeletSteps(
   ];
 }
 
+/** A kubelet registers its node once, when it starts; and tells cri-dockerd of the node's pod CIDR once. */
+export function nodeRegistered(node: string, needs: readonly string[]): Step {
+  const probe = { kind: "node-registered", node } as const;
+  return step("node-registered", "node", needs, { kind: "wait", probe, madeBy: ["cri", "kubelet"] });
+}
+
 /**
  * The steps that run the pod network's program, if it has one. It ends where its node has no pod CIDR.
  *
@@ -208,7 +214,11 @@ export function networkSteps(
       health: { port: healthPort },
       restartsWith,
     }),
-    step(`${component}-ready`, phase, [component], { kind: "wait", probe: { kind: "node-annotated", node, annotations } }),
+    step(`${component}-ready`, phase, [component], {
+      kind: "wait",
+      probe: { kind: "node-annotated", node, annotations },
+      madeBy: [component],
+    }),
   ];
 }
 

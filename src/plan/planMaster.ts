@@ -35,6 +35,7 @@ import {
   networkSteps,
   nodePlan,
   type NodePlan,
+  nodeRegistered,
   staleNodeFiles,
 } from "./nodePlan.js";
 import { manifestsWithStartupTime } from "./startupTime.js";
@@ -296,7 +297,7 @@ function masterNodeSteps({ input, node, common }: MasterParts): Step[] {
   const cidr = isNewCluster(input) ? ["pod-cidr"] : [];
   const network = podNetworkFile ? ["pod-network"] : [];
   return [
-    step("node-registered", phase, ["api-serves"], { kind: "wait", probe: { kind: "node-registered", node: nodeName } }),
+    nodeRegistered(nodeName, ["api-serves"]),
     ...when(
       cidr.length > 0,
       step("pod-cidr", phase, ["node-registered"], {

@@ -25,6 +25,7 @@ import {
   networkSteps,
   nodePlan,
   type NodePlan,
+  nodeRegistered,
   staleNodeFiles,
 } from "./nodePlan.js";
 import { warningsOf } from "./planMaster.js";
@@ -121,7 +122,7 @@ export function planWorker(input: WorkerPlanInput): Plan {
       // Which API server theirs is, programs read when they start.
       restartsWith: [...when(bootstraps, paths.bootstrapKubeletConf), paths.kubeletConf],
     }),
-    step("node-registered", "node", ["kubelet"], { kind: "wait", probe: { kind: "node-registered", node: nodeName } }),
+    nodeRegistered(nodeName, ["kubelet"]),
     // It asks for its node, and for the kubelet's certificate: before, it would only take the kubelet's time.
     step("proxy", "node", ["node-registered"], {
       kind: "run-container",

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "./support/eventually.js";
 import { type Machine, machine1, machine2, machine3, machines } from "./support/machine.js";
-import { kubectl } from "./support/operator.js";
-import { everythingIsBack, nodesReady, readyWebPods, secretContent, webPodOn } from "./support/workload.js";
+import { kubectl, said, tsdeploy } from "./support/operator.js";
+import { everythingIsBack, nodesReady, readyWebPods, routePods, secretContent, webPodOn } from "./support/workload.js";
 
 beforeAll(() => nodesReady(machines));
 
@@ -89,5 +89,17 @@ describe("everything is back without a hand", () => {
     expect(await kubectl(["exec", "toolbox", "--", "bash", "-c", script])).toContain(
       "system:serviceaccount:default:default",
     );
+  });
+});
+
+describe("a node that somebody has deleted", () => {
+  it("is there again by the same command, with pods that the others reach", async () => {
+    await kubectl(["delete", "node", machine3.name]);
+    const join = ["worker", "--master", machine1.address];
+    expect(said(await tsdeploy(join, { machine: machine3 }))).toContain("starting anew");
+    await routePods();
+    await everythingIsBack(machines);
+    // By topology its pods have to be spread over all three.
+    await webPodOn(machine3);
   });
 });

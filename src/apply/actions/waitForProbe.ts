@@ -10,12 +10,19 @@ import {
   probeNodeReady,
   probeNodeRegistered,
 } from "../probes.js";
+import { StartAnew } from "../startAnew.js";
 import { probeRestarted } from "../staticPods.js";
 import type { Sight } from "../waitFor.js";
 import { probeObjectsGone, probeWorkloads } from "../workloadProbes.js";
 
-export async function waitForProbe({ probe }: ActionOf<"wait">, { run, step }: StepTools): Promise<void> {
-  await run.wait(step, (signal) => look(probe, run, signal));
+export async function waitForProbe({ probe, madeBy = [] }: ActionOf<"wait">, tools: StepTools): Promise<void> {
+  const { run, step } = tools;
+  const startAnew = new StartAnew(madeBy, tools);
+  await run.wait(step, async (signal) => {
+    const sight = await look(probe, run, signal);
+    await startAnew.afterSight(sight);
+    return sight;
+  });
 }
 
 async function look(probe: Probe, run: PlanRun, signal: AbortSignal): Promise<Sight> {
