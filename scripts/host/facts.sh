@@ -277,22 +277,34 @@ done
 # and the kernel then lists all mounts again.
 resolve /var/lib/kubelet
 kubelet_root=$resolved
-longest='' propagation=private
+# Those that the kubelet's container sees, where users keep what their pods get (kubeletContainer.ts).
+user_folders=(/home /media /mnt /opt /srv /tmp)
+declare -A place=([/var/lib/kubelet]=/var/lib/kubelet) longest=() propagation=()
+for path in "${user_folders[@]}"; do
+  resolve "$path"
+  place[$path]=$resolved
+done
 while read -r _ _ _ _ mount_point _ optional; do
   printf -v mount_point %b "$mount_point"
   if [[ $mount_point == /var/lib/kubelet/* || $mount_point == "$kubelet_root"/* ]]; then
     one_line "mountBelow $mount_point"
   fi
-  prefix=${mount_point%/}/
-  [[ /var/lib/kubelet/ == "$prefix"* && ${#prefix} -ge ${#longest} ]] || continue
-  longest=$prefix
   case ${optional%% - *} in
-    shared:* | *' shared:'*) propagation=shared ;;
-    master:* | *' master:'*) propagation=slave ;;
-    *) propagation=private ;;
+    shared:* | *' shared:'*) kind=shared ;;
+    master:* | *' master:'*) kind=slave ;;
+    *) kind=private ;;
   esac
+  prefix=${mount_point%/}/
+  for path in "${!place[@]}"; do
+    known=${longest[$path]:-}
+    [[ ${place[$path]%/}/ == "$prefix"* && ${#prefix} -ge ${#known} ]] || continue
+    longest[$path]=$prefix propagation[$path]=$kind
+  done
 done < <(cat /proc/1/mountinfo)
-echo "propagation $propagation"
+echo "propagation ${propagation[/var/lib/kubelet]:-private}"
+for path in "${user_folders[@]}"; do
+  [[ ${propagation[$path]:-private} != private ]] || echo "privateFolder $path"
+done
 
 # listeners LINES prints what `ss` says; fails if a process that matters started or ended while it was read.
 kubernetes_port=':(6443|8080|2379|2380|10248|10249|1025[0-2]|10256|10257|10259)[[:space:]]'
@@ -417,6 +429,12 @@ for file in /proc/sys/net/ipv6/conf/*/accept_ra; do
   name=${file#/proc/sys/net/ipv6/conf/} name=${name%/accept_ra}
   case $name in all | default | lo | veth* | cni0 | docker* | br-* | flannel* | kube-*) continue ;; esac
   if [[ -r $file ]] && read -r value <"$file"; then echo "sysctl net.ipv6.conf.${name//./\/}.accept_ra $value"; fi
+done
+
+# By which a host says what it is. Docker would make a folder of one that is missing.
+for path in /etc/machine-id /etc/os-release; do
+  resolve "$path"
+  if [[ -s $host$resolved ]]; then echo "identity $path"; fi
 done
 
 # All that a teardown or an undo may remove when it is empty: what was there stays.

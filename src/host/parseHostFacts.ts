@@ -60,6 +60,8 @@ export function parseHostFacts(output: string): Omit<HostFacts, "defaultIpcMode"
     links: all("link"),
     mtus: Object.fromEntries(all("mtu").map(parsePair).map(([name, mtu]) => [name, Number(mtu)])),
     podCgroups: all("podCgroups").map((driver) => z.enum(["cgroupfs", "systemd"]).parse(driver)),
+    privateFolders: all("privateFolder"),
+    identityFiles: all("identity"),
     networkDrivers: all("networkDriver"),
     firewalls: all("firewall").map(parseFirewall),
     clockMs: clock,

@@ -41,6 +41,8 @@ export function unknownHost(engine: EngineFacts): ObservedHost {
       cgroupVersion: info.cgroupVersion,
       podCgroups: [],
       propagation: "shared",
+      privateFolders: [],
+      identityFiles: ["/etc/machine-id", "/etc/os-release"],
       listeningPorts: [],
       udpPorts: [],
       iptablesBackend: "nft",

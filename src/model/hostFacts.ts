@@ -85,6 +85,10 @@ export interface HostFacts {
   readonly podCgroups: readonly ("cgroupfs" | "systemd")[];
   /** Of the mount that holds /var/lib/kubelet. */
   readonly propagation: "shared" | "private" | "slave";
+  /** Folders of users that are on mounts of which Docker passes on nothing that is mounted there later: `/srv`. */
+  readonly privateFolders: readonly string[];
+  /** Those of `/etc/machine-id` and `/etc/os-release` that are there and not empty. */
+  readonly identityFiles: readonly string[];
   /** Of TCP. */
   readonly listeningPorts: readonly ListeningPort[];
   /** Somebody's, the kernel's own among them; nobody knows whose. */

@@ -70,7 +70,10 @@ export function kubeletContainer(input: KubeletInput): ContainerSpec {
 const userFolders = ["/home", "/media", "/mnt", "/opt", "/srv", "/tmp"];
 
 function kubeletBinds({ engine, host }: ObservedHost, features: VersionFeatures): Bind[] {
-  const { imageCniDir } = host;
+  const { imageCniDir, privateFolders } = host;
+  // A disk that is mounted while the kubelet runs has to be there for it as for Docker, and go when it is unmounted.
+  const following = (path: string): Bind =>
+    privateFolders.includes(path) ? same(path) : { ...same(path), propagation: "rslave" };
   // With dockershim a kubelet runs containers and makes pods' networks itself.
   const isRuntime = features.runtime === "dockershim";
   const same = (path: string): Bind => ({ source: path, target: path });
@@ -90,7 +93,9 @@ function kubeletBinds({ engine, host }: ObservedHost, features: VersionFeatures)
       ({ source }) => source !== paths.cniBin || features.kubeletCniBinDir,
     ),
     { ...same("/lib/modules"), readOnly: true },
-    ...userFolders.filter((folder) => folder !== "/opt" || !hidesPlugins(imageCniDir, features)).map(same),
+    ...userFolders.filter((folder) => folder !== "/opt" || !hidesPlugins(imageCniDir, features)).map(following),
+    // A kubelet says of its node what it finds there; the image has its own, or none.
+    ...host.identityFiles.map((path): Bind => ({ ...same(path), readOnly: true })),
     // Without its checkpoints a replaced container would forget its sandboxes.
     ...(isRuntime ? [same("/var/lib/dockershim")] : []),
   ];

@@ -7,7 +7,7 @@ import { machine1, machine2, machine3, machines } from "./support/machine.js";
 import { kubectl, said, tryKubectl, tryTsdeploy, tsdeploy, version, workFolder } from "./support/operator.js";
 import { run, runOk } from "./support/run.js";
 import { leaked, secretsOf } from "./support/secrets.js";
-import { capacityOf, names, nodesReady, readyWebPods, service } from "./support/workload.js";
+import { capacityOf, names, nodesReady, readyWebPods, service, toolbox } from "./support/workload.js";
 
 const joinMaster = ["worker", "--master", machine1.address];
 const manifest = "/etc/kubernetes/manifests-multi/master-multi.json";
@@ -45,6 +45,28 @@ describe("running the commands again", () => {
       expect(leaked(said(result), secrets)).toEqual([]);
     }
     expect(await stateOf(machine1)).toBe(before);
+  });
+});
+
+describe("a disk that is mounted while the cluster runs", () => {
+  // The kubelet itself mounts a part of a volume for a pod; of a whole one Docker does.
+  it("is what a pod gets a part of, and can be taken off again", async () => {
+    await machine2.sh("mkdir /mnt/late && mount -t tmpfs late /mnt/late && mkdir /mnt/late/part && echo disk >/mnt/late/part/file");
+    const pod = toolbox("late", machine2, { hostNetwork: false }) as { spec: { containers: object[] } };
+    const mount = { name: "late", mountPath: "/late", subPath: "part" };
+    const containers = pod.spec.containers.map((container) => ({ ...container, volumeMounts: [mount] }));
+    const volumes = [{ name: "late", hostPath: { path: "/mnt/late", type: "Directory" } }];
+    const input = JSON.stringify({ ...pod, spec: { ...pod.spec, containers, volumes } });
+    await kubectl(["apply", "-f", "-"], { input });
+    try {
+      await eventually("the pod sees the disk", async () => {
+        expect(await kubectl(["exec", "late", "--", "cat", "/late/file"])).toBe("disk\n");
+      });
+    } finally {
+      await kubectl(["delete", "pod", "late", "--wait"]);
+    }
+    await eventually("nobody has it mounted any more", () => machine2.sh("umount /mnt/late && rmdir /mnt/late"));
+    expect(await machine2.sh("grep -l ' /mnt/late ' /proc/[0-9]*/mountinfo || true")).toBe("");
   });
 });
 

@@ -66,6 +66,8 @@ export const hostFacts: HostFacts = {
   cgroupVersion: "2",
   podCgroups: [],
   propagation: "shared",
+  privateFolders: [],
+  identityFiles: ["/etc/machine-id", "/etc/os-release"],
   listeningPorts: [{ port: 22, address: "0.0.0.0" }],
   udpPorts: [53],
   iptablesBackend: "nft",

@@ -21,6 +21,8 @@ route unreachable 10.9.0.0/16
 link eth0
 link lo
 propagation shared
+privateFolder /srv
+identity /etc/os-release
 listening 0.0.0.0:22 - - -
 listening 127.0.0.53%lo:53 - - -
 listening [::]:80 - - -
@@ -69,6 +71,8 @@ describe("parseHostFacts", () => {
       cgroupVersion: "2",
       podCgroups: ["systemd"],
       propagation: "shared",
+      privateFolders: ["/srv"],
+      identityFiles: ["/etc/os-release"],
       resolverLines: ["nameserver 10.0.0.1", "search lan example.com"],
       iptablesBackend: "nft",
       conntrackMaxWritable: false,

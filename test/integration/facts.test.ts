@@ -39,6 +39,7 @@ describe("facts", () => {
       defaultAddress: machineAddress,
       cpus: Number(await sh("nproc")),
       propagation: "shared",
+      privateFolders: [],
       iptablesBackend: "nft",
       imageVersion: "v1.20.2",
       imageCniDir: "/usr/lib/cni",
@@ -89,6 +90,26 @@ describe("facts", () => {
     }
     const facts = await helper.collectFacts({ dockerRootDir: "/var/lib/docker" });
     expect([facts.symlinks, facts.entries, facts.mountsBelowKubelet]).toEqual([[], [], []]);
+  });
+
+  it("know folders to which nobody passes on what is mounted there later", async () => {
+    await sh(`mkdir -p /data/home && mount -t tmpfs --make-private x /data && mkdir -p /data/home
+      mount -t tmpfs --make-private x /srv && mount -t tmpfs --make-shared x /media`);
+    try {
+      const facts = await helper.collectFacts({ dockerRootDir: "/var/lib/docker" });
+      expect([facts.propagation, facts.privateFolders]).toEqual(["shared", ["/srv"]]);
+      await sh("mount --bind /data/home /mnt && mount --make-private /mnt");
+      expect((await helper.collectFacts({ dockerRootDir: "/var/lib/docker" })).privateFolders).toEqual(["/mnt", "/srv"]);
+    } finally {
+      await sh("umount /mnt 2>/dev/null; umount /srv /media /data && rmdir /data/home /data");
+    }
+  });
+
+  it("know the files by which the host says what it is", async () => {
+    const present = await sh("for file in /etc/machine-id /etc/os-release; do [ ! -s $file ] || echo $file; done");
+    const facts = await helper.collectFacts({ dockerRootDir: "/var/lib/docker" });
+    expect(facts.identityFiles).toContain("/etc/os-release");
+    expect(facts.identityFiles.join("\n")).toBe(present);
   });
 
   it("know etcd's data from what an etcd of ours leaves that has lost it, and take no other for lost", async () => {

@@ -341,7 +341,14 @@ export const differences: readonly Difference[] = [
   ),
   ...because(
     "Devices and folders that people mount into pods: the kubelet itself looks at them.",
-    ...["/dev", "/home", "/media", "/mnt", "/srv", "/tmp"].map((folder) => at(kubelets, `bind ${folder}`, { ours: folder })),
+    at(kubelets, "bind /dev", { ours: "/dev" }),
+    ...["/home", "/media", "/mnt", "/srv", "/tmp"].map((folder) =>
+      at(kubelets, `bind ${folder}`, { ours: `${folder}, rslave` }),
+    ),
+  ),
+  ...because(
+    "A node says of itself what its host is, not what the image is.",
+    ...["/etc/machine-id", "/etc/os-release"].map((file) => at(kubelets, `bind ${file}`, { ours: `${file}, ro` })),
   ),
   ...because(
     "With what is mounted below it already.",
