@@ -30,7 +30,15 @@ const answerSchema = z.object({
   header: z.object({ member_id: z.string().default("") }),
   members: z.array(memberSchema).default([]),
 });
-const versionSchema = z.object({ etcdserver: z.string() });
+const versionSchema = z.object({ etcdserver: z.string(), etcdcluster: z.string() });
+
+/** What an etcd says at `/version`. */
+export interface EtcdVersions {
+  /** Of the etcd that answers, such as `3.5.26`. */
+  readonly server: string;
+  /** What it writes by, as it knows: that of the oldest member, such as `3.5.0`; `not_decided` at first. */
+  readonly cluster: string;
+}
 
 /**
  * The membership of an etcd, by the gateway of its gRPC API that each etcd since 3.4 has at /v3 (`rpc.proto` says the
@@ -61,9 +69,12 @@ export class EtcdClient {
     return { own: header.member_id, members: members.map(memberOf) };
   }
 
-  /** Of the etcd that answers, such as `3.5.26`. A learner says it, too. */
-  async version(options: RequestOptions = {}): Promise<string> {
-    return this.#asked(async () => versionSchema.parse(await this.#client.get("/version", options)).etcdserver);
+  /** A learner says it, too, and one without a majority. */
+  async versions(options: RequestOptions = {}): Promise<EtcdVersions> {
+    return this.#asked(async () => {
+      const { etcdserver: server, etcdcluster: cluster } = versionSchema.parse(await this.#client.get("/version", options));
+      return { server, cluster };
+    });
   }
 
   /** @returns all members, the new one too */

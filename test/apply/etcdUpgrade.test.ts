@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { EngineError } from "../../src/docker/containerEngine.js";
 import { paths } from "../../src/model/hostLayout.js";
 import type { ReportEvent } from "../../src/report/events.js";
 import type { MemoryHost } from "./memory/memoryHost.js";
@@ -68,6 +69,37 @@ describe("an upgrade of etcd that is stopped", () => {
     const { warnings } = await stopAt("files", await furtherMasterScene(host, newer), host);
     expect(warnings.join()).not.toContain("stays");
     expect(etcdStates(host)).toEqual([`${oldImage} running`]);
+  });
+
+  it("on the last of several brings the old one back where Docker does not start the new one", async () => {
+    const host = await oneOfTwo();
+    host.state.etcd.version = newer.etcd;
+    const start = host.engine.startContainer.bind(host.engine);
+    const refusing = async (id: string): Promise<void> => {
+      const { name, image } = host.state.containers.get(id) ?? {};
+      if (name?.startsWith("kube_etcd") && image === newImage) throw new EngineError(500, "OCI runtime create failed");
+      await start(id);
+    };
+    Object.assign(host.engine, { startContainer: refusing });
+    const { error, warnings } = await carryOut(await furtherMasterScene(host, newer), host);
+    expect(error).toMatchObject({ message: "OCI runtime create failed" });
+    expect(warnings.join()).not.toContain("stays");
+    expect(etcdStates(host)).toEqual([`${oldImage} running`]);
+  });
+
+  it.each([
+    { risen: false, cluster: old.etcd, states: [`${oldImage} running`] },
+    { risen: true, cluster: newer.etcd, states: [`${oldImage} exited`, `${newImage} restarting`] },
+  ])("on the last of several, whose new etcd never comes up (cluster's version risen: $risen)", async (given) => {
+    const host = await oneOfTwo();
+    Object.assign(host.state.etcd, { version: newer.etcd, clusterVersion: given.cluster });
+    const scene = await furtherMasterScene(host, newer);
+    // Too old for the data, it ends again and again.
+    Object.assign(host.state.images.get(newImage) ?? {}, { etcd: "3.3.27" });
+    const { error, warnings } = await carryOut(scene, host, { timeoutMs: 500 });
+    expect(error).toMatchObject({ kind: "failed" });
+    expect(warnings.join().includes("etcd of this master stays at 3.5")).toBe(given.risen);
+    expect(etcdStates(host).sort()).toEqual(given.states);
   });
 
   it("on the first of several, while it is alone, puts the data back", async () => {

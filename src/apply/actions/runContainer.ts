@@ -1,3 +1,4 @@
+import { EngineError } from "../../docker/containerEngine.js";
 import type { ContainerSpec, RestartPolicy } from "../../model/containerSpec.js";
 import type { ContainerSummary } from "../../model/dockerObjects.js";
 import { containerName, helperHostRoot, labels } from "../../model/hostLayout.js";
@@ -57,9 +58,12 @@ export async function runContainer(action: ActionOf<"run-container">, tools: Ste
     if (policyBefore !== spec.restartPolicy) await engine.setRestartPolicy(id, spec.restartPolicy);
   }
   if (same && isOutdated) await engine.stopContainer(id, spec.stopGraceSeconds ?? 10);
-  // Said before: the answer may be lost.
+  // Said before: the answer may be lost. What Docker refuses to start has not run.
   if (!wasRunning || isOutdated) run.fresh.add(spec.component);
-  await engine.startContainer(id);
+  await engine.startContainer(id).catch((error: unknown) => {
+    if (error instanceof EngineError) run.fresh.delete(spec.component);
+    throw error;
+  });
   if (!same) run.started.push(id);
   if (spec.component === "kubelet") await run.noteKubelet(id);
   if (others.length > 0 && health !== undefined) await run.wait(step, () => accepts(health, run));
@@ -71,7 +75,7 @@ export function filled(spec: ContainerSpec, values: Readonly<Record<string, stri
   return { ...spec, command: spec.command.map(fill) };
 }
 
-function ran({ state }: ContainerSummary): boolean {
+export function ran({ state }: ContainerSummary): boolean {
   return state === "running" || state === "restarting";
 }
 

@@ -8,6 +8,8 @@ export interface EtcdCluster {
   members: EtcdMember[];
   /** Of the etcd that all members run which are elsewhere. */
   version: string;
+  /** What all members write by; undefined: the same. */
+  clusterVersion?: string;
   /** Id of the next one. */
   next: number;
   /** How often it is still refused to remove one that has begun to vote: for five seconds it does not count as well. */
@@ -57,7 +59,8 @@ export function memoryEtcd(cluster: EtcdCluster, { faults, here, lives }: EtcdSu
     const client = {
       host,
       members: () => look("list", ({ id }) => ({ own: id, members: [...cluster.members] })),
-      version: () => look("version", () => cluster.version),
+      versions: () =>
+        look("version", () => ({ server: cluster.version, cluster: cluster.clusterVersion ?? cluster.version })),
       addLearner: async (peerUrl: string) => {
         await write(`add ${peerUrl}`, () => {
           if (cluster.members.some(({ isLearner }) => isLearner)) throw fault("ETCD_REFUSED", "too many learner members in cluster");
