@@ -18,7 +18,7 @@ import type { ExistingFile, HostFacts, InterfaceAddress } from "../model/hostFac
 import type { HostFile } from "../model/hostFile.js";
 import { cniConfigFiles, containerName, helperHostRoot, labels, lockName, paths } from "../model/hostLayout.js";
 import { imageLabels, labelledVersions } from "../model/imageLabels.js";
-import { withAnySignal } from "../model/signals.js";
+import { controllerForMany, withAnySignal } from "../model/signals.js";
 import type { Report } from "../report/events.js";
 import { HelperProgram, type Script } from "./helperProgram.js";
 import { type HostLock, lockLabels, takeLock } from "./hostLock.js";
@@ -157,7 +157,7 @@ class HelperSession implements Helper {
   #runsUnheard = false;
   #opening: Promise<void> | undefined;
   /** Aborts when our connection to the container has ended, and so the container, or soon. */
-  #ended = new AbortController().signal;
+  #ended = controllerForMany().signal;
   #forget: (() => void) | undefined;
   #isClosed = false;
 
@@ -334,7 +334,7 @@ class HelperSession implements Helper {
       }
       throw unfit(this.#image, error);
     });
-    const ended = new AbortController();
+    const ended = controllerForMany();
     this.#ended = ended.signal;
     const { id, stdin } = this.#container;
     stdin.on("error", () => undefined);

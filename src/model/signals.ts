@@ -1,3 +1,12 @@
+import { setMaxListeners } from "node:events";
+
+/** Its signal may have any number of listeners, one a request: of more than ten Node.js warns on the terminal. */
+export function controllerForMany(): AbortController {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  return controller;
+}
+
 /**
  * Does the work with a signal that aborts as soon as one of these does, for the same reason.
  *
@@ -8,7 +17,7 @@ export async function withAnySignal<T>(
   signals: readonly (AbortSignal | undefined)[],
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const any = new AbortController();
+  const any = controllerForMany();
   const followed = signals
     .filter((signal) => signal !== undefined)
     .map((signal) => ({ signal, follow: () => { any.abort(signal.reason); } }));

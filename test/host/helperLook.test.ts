@@ -43,3 +43,26 @@ it("a helper whose connection broke while it was started is known to have ended"
   await expect(helper.run("true")).rejects.toThrow("the helper container helper has ended");
   await helper.close();
 });
+
+it("many connections end with the helper, without a warning on the terminal", async () => {
+  const streams: PassThrough[] = [];
+  const stdin = new PassThrough();
+  const engine: Partial<ContainerEngine> = {
+    endpoint: "unix:///fake.sock",
+    runAttached: () => Promise.resolve({ id: "helper", stdin }),
+    execStream: () => Promise.resolve(streams[streams.push(new PassThrough()) - 1] ?? stdin),
+    waitUntilRemoved: () => Promise.resolve(),
+  };
+  const warnings: Error[] = [];
+  const note = (warning: Error): void => void warnings.push(warning);
+  process.on("warning", note);
+  const helper = await openHelper(engine as ContainerEngine, "sha256:1");
+  for (let count = 0; count < 12; count++) (await helper.openTcp("127.0.0.1", 6443)).on("error", () => undefined);
+  await setImmediate();
+  process.off("warning", note);
+  expect(warnings).toEqual([]);
+  stdin.destroy();
+  await once(stdin, "close");
+  expect(streams.filter(({ destroyed }) => destroyed)).toHaveLength(12);
+  await helper.close();
+});

@@ -41,4 +41,17 @@ describe("withAnySignal", () => {
     source.abort();
     expect(given.map(({ aborted }) => aborted)).toEqual([false, false]);
   });
+
+  it("may have many listeners, without a warning on the terminal", async () => {
+    const warnings: Error[] = [];
+    const note = (warning: Error): void => void warnings.push(warning);
+    process.on("warning", note);
+    await withAnySignal([new AbortController().signal], async (signal) => {
+      for (let count = 0; count < 12; count++) signal.addEventListener("abort", () => undefined);
+      // Node.js says it in its next turn.
+      await delay(10);
+    });
+    process.off("warning", note);
+    expect(warnings).toEqual([]);
+  });
 });
