@@ -1,7 +1,7 @@
 import { ApiError, type KubernetesClient } from "../api/kubernetesClient.js";
 import { messageOf, TsdeployError } from "../model/errors.js";
 import { isPassingRefusal } from "./passingRefusal.js";
-import { isReadyNode, nodeOf, tolerant } from "./probes.js";
+import { isReadyNode, nodeOf } from "./probes.js";
 import { DeadlineError, type Sight, waitFor } from "./waitFor.js";
 
 interface Pod {
@@ -16,6 +16,9 @@ interface Pod {
   readonly status?: { readonly phase?: string };
 }
 
+/** `isRefused`: there is nothing to wait for, unless who refuses thinks better of it. */
+type Look = Sight & { readonly isRefused?: boolean };
+
 export interface DrainOptions {
   readonly node: string;
   /** `policy/v1` from Kubernetes v1.22 on, `policy/v1beta1` before. */
@@ -28,38 +31,55 @@ export interface DrainOptions {
 /**
  * What `kubectl drain --ignore-daemonsets --delete-emptydir-data` does, with the node's own credential: no new pods,
  * and those that are there are evicted, which respects disruption budgets. An API server that is away for a moment, and
- * a refusal that passes, are waited for: what would come after is that the pods are killed.
+ * a refusal that passes, are waited for: what would come after is that the pods are killed. One that is about rights,
+ * or a webhook's, may pass as well, where roles are just being made. It ends the drain when there has been nothing else
+ * to wait for during a twelfth of the time.
  *
- * @throws TsdeployError DRAIN_TIMEOUT with the pods that stayed
+ * @throws TsdeployError DRAIN_TIMEOUT with the pods that stayed; DRAIN_REFUSED with what was refused, and why
  */
 export async function drainNode(api: KubernetesClient, options: DrainOptions): Promise<void> {
   const { node, timeoutMs, onSeen } = options;
   const evicted = new Set<string>();
   let isCordoned = false;
-  const look = async (signal: AbortSignal): Promise<Sight> => {
+  let refusedSinceMs: number | undefined;
+  const look = async (signal: AbortSignal): Promise<Look> => {
     if (!isCordoned) await setUnschedulable(api, node, true, signal);
     isCordoned = true;
     const pods = await evictablePods(api, node, signal);
     if (pods.length === 0) return { done: true };
     const staying = pods.filter(({ metadata: { uid, deletionTimestamp } }) => !evicted.has(uid) && !deletionTimestamp);
-    const refused: string[] = [];
+    const refused: { readonly pod: Pod; readonly refusal: TsdeployError }[] = [];
     await Promise.all(
       staying.map(async (pod) => {
         const refusal = await evict(api, pod, { ...options, signal });
-        if (refusal === undefined) evicted.add(pod.metadata.uid);
-        else refused.push(`${nameOf(pod)} (${refusal})`);
+        if (refusal) refused.push({ pod, refusal });
+        else evicted.add(pod.metadata.uid);
       }),
     );
-    if (refused.length > 0) return { done: false, seen: `pods that may not be evicted yet: ${refused.join(", ")}` };
+    if (refused.length > 0) {
+      const why = refused.map(({ pod, refusal }) => `${nameOf(pod)} (${messageOf(refusal)})`);
+      const isRefused = refused.filter(({ refusal }) => mayLast(refusal)).length === pods.length;
+      return { done: false, seen: `pods that may not be evicted yet: ${why.join(", ")}`, isRefused };
+    }
     // Without a kubelet nobody ends them.
     if (staying.length === 0 && !(await isReady(api, node, signal))) return { done: true };
     return { done: false, seen: `pods on their way: ${pods.map(nameOf).join(", ")}` };
   };
+  const lookAgain = async (signal: AbortSignal): Promise<Sight> => {
+    const sight = await look(signal).catch((error: unknown): Look => {
+      if (!isRefusal(error)) throw error;
+      return { done: false, seen: `the API server: ${messageOf(error)}`, isRefused: mayLast(error) };
+    });
+    if (sight.done || sight.isRefused !== true) {
+      refusedSinceMs = undefined;
+      return sight;
+    }
+    refusedSinceMs ??= performance.now();
+    if (performance.now() - refusedSinceMs >= timeoutMs / 12) throw drainRefused(node, sight.seen);
+    return sight;
+  };
   try {
-    await waitFor(
-      async (signal) => tolerant("the API server", async () => look(signal)),
-      { timeoutMs, signal: options.signal, onSeen, intervalMs: 250 },
-    );
+    await waitFor(lookAgain, { timeoutMs, signal: options.signal, onSeen, intervalMs: 250 });
   } catch (error) {
     if (!(error instanceof DeadlineError)) throw error;
     throw new TsdeployError("failed", {
@@ -113,7 +133,7 @@ async function isReady(api: KubernetesClient, name: string, signal: AbortSignal)
 }
 
 /** @returns why it may not be evicted now, such as a disruption budget; undefined if it is on its way */
-async function evict(api: KubernetesClient, pod: Pod, options: DrainOptions): Promise<string | undefined> {
+async function evict(api: KubernetesClient, pod: Pod, options: DrainOptions): Promise<TsdeployError | undefined> {
   const { name, namespace } = pod.metadata;
   try {
     await api.post(
@@ -128,9 +148,28 @@ async function evict(api: KubernetesClient, pod: Pod, options: DrainOptions): Pr
       await deleteIfThere(api, `/api/v1/namespaces/${namespace}/pods/${name}`, options.signal);
       return undefined;
     }
-    if (!isPassingRefusal(error)) throw error;
-    return messageOf(error);
+    if (!isRefusal(error)) throw error;
+    return error;
   }
+}
+
+/** The API server refuses, or is away. */
+function isRefusal(error: unknown): error is TsdeployError {
+  return error instanceof ApiError || isPassingRefusal(error);
+}
+
+/** Not a budget, a conflict or a server's failure. A namespace that is ending takes no evictions until its pods end. */
+function mayLast(error: unknown): boolean {
+  if (!(error instanceof ApiError) || error.message.includes("being terminated")) return false;
+  return error.status < 500 && error.status !== 409 && error.status !== 429;
+}
+
+function drainRefused(node: string, seen: string): TsdeployError {
+  return new TsdeployError("failed", {
+    code: "DRAIN_REFUSED",
+    message: `node ${node} may not be drained; ${seen}`,
+    hint: "Look at the role of who drains (`kubectl auth can-i create pods/eviction`), or at the webhook that is named.",
+  });
 }
 
 function nameOf({ metadata }: Pod): string {

@@ -72,12 +72,50 @@ describe("a drain", () => {
     ["GET /api/v1/pods", "a list that is not answered", unreachable],
     ["POST", "an eviction that is not answered", unreachable],
     ["POST", "a webhook that fails", new ApiError(500, "InternalError", "failed calling webhook")],
+    ["POST", "a role that is just being made", new ApiError(403, "Forbidden", "User cannot create pods/eviction")],
     ["POST", "a namespace that is ending", new ApiError(403, "Forbidden", "is being terminated")],
   ])("(%s) waits for %s", async (which, _, error) => {
     const cluster = new Cluster();
     cluster.fault = once(which, error);
     await cluster.drain();
     expect(cluster.cordoned).toBe(true);
+    expect(cluster.pods).toEqual([]);
+  });
+
+  it.each([
+    ["PATCH", "the API server: ", new ApiError(403, "Forbidden", "User \"system:node:worker-1\" cannot patch nodes")],
+    ["GET /api/v1/pods?", "the API server: ", new ApiError(401, "Unauthorized", "Unauthorized")],
+    ["POST", "default/a (", new ApiError(403, "Forbidden", "User cannot create pods/eviction")],
+    ["POST", "default/b (", new ApiError(400, "Denied", "admission webhook denied the request")],
+  ])("(%s) that is refused for good ends long before its deadline, and says why", async (which, what, error) => {
+    const cluster = new Cluster();
+    cluster.fault = (request) => {
+      if (request.startsWith(which)) throw error;
+    };
+    const began = performance.now();
+    const drained = cluster.drain(6_000);
+    await expect(drained).rejects.toMatchObject({ problems: [{ code: "DRAIN_REFUSED" }] });
+    await expect(drained).rejects.toThrow(`${what}${error.message}`);
+    expect(performance.now() - began).toBeLessThan(3_000);
+  });
+
+  it("that is refused one pod for good still waits for another that a budget holds back", async () => {
+    const cluster = new Cluster();
+    cluster.evict = (name) => {
+      if (name === "a") throw new ApiError(403, "Forbidden", "User cannot create pods/eviction");
+      throw new ApiError(429, "TooManyRequests", "would violate the disruption budget");
+    };
+    await expect(cluster.drain(1_000)).rejects.toMatchObject({ problems: [{ code: "DRAIN_TIMEOUT" }] });
+  });
+
+  it("waits as long as a pod's namespace is ending", async () => {
+    const cluster = new Cluster();
+    const began = performance.now();
+    cluster.fault = (what) => {
+      const isEnding = performance.now() - began < 1_000;
+      if (what.includes("/pods/a/") && isEnding) throw new ApiError(403, "Forbidden", "default is being terminated");
+    };
+    await cluster.drain();
     expect(cluster.pods).toEqual([]);
   });
 
@@ -104,10 +142,15 @@ describe("a drain", () => {
 });
 
 describe("the step that drains", () => {
-  const toolsFor = (cluster: Cluster): { tools: StepTools; run: { clusterIsGone: boolean }; warnings: unknown[] } => {
+  interface Tools {
+    readonly tools: StepTools;
+    readonly run: { readonly clusterIsGone: boolean };
+    readonly warnings: readonly unknown[];
+  }
+  const toolsFor = (cluster: Cluster, timeoutMs = 400): Tools => {
     const warnings: unknown[] = [];
     const report = (event: unknown): unknown => warnings.push(event);
-    const context = { signal: new AbortController().signal, timeoutMs: 400, report };
+    const context = { signal: new AbortController().signal, timeoutMs, report };
     const run = { clusterIsGone: false, api: cluster.api, context };
     return { tools: { run, step: { phase: "drain" }, leave: () => undefined } as unknown as StepTools, run, warnings };
   };
@@ -121,6 +164,17 @@ describe("the step that drains", () => {
     const { tools, run } = toolsFor(cluster);
     await expect(drainAction(action, tools)).rejects.toThrow("DRAIN_TIMEOUT");
     expect(run.clusterIsGone).toBe(false);
+  });
+
+  it("goes on, with a warning, if its evictions are refused for good, and the Node can still be deleted", async () => {
+    const cluster = new Cluster();
+    cluster.fault = (what) => {
+      if (what.startsWith("POST")) throw new ApiError(403, "Forbidden", "User cannot create pods/eviction");
+    };
+    const { tools, run, warnings } = toolsFor(cluster, 1_000);
+    await drainAction(action, tools);
+    expect(run.clusterIsGone).toBe(false);
+    expect(JSON.stringify(warnings)).toContain("cannot create pods/eviction");
   });
 
   it("goes on, with a warning, if no cluster answers at all", async () => {

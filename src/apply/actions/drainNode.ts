@@ -1,4 +1,5 @@
 import type { ActionOf } from "../../model/plan.js";
+import { isProblem, messageOf } from "../../model/errors.js";
 import { drainNode as drain, setUnschedulable } from "../leaveCluster.js";
 import type { StepTools } from "../planRun.js";
 import { type Node, nodeOf } from "../probes.js";
@@ -25,5 +26,9 @@ export async function drainNode(action: ActionOf<"drain-node">, { run, step, lea
   const onSeen = (seen: string): void => {
     report({ kind: "waiting", phase: step.phase, seen });
   };
-  await drain(api, { node, evictionApiVersion, timeoutMs, signal, onSeen });
+  await drain(api, { node, evictionApiVersion, timeoutMs, signal, onSeen }).catch((error: unknown) => {
+    // Old clusters' nodes may evict nothing, and one that is to leave is not to stay for that.
+    if (!isProblem(error, "DRAIN_REFUSED")) throw error;
+    report({ kind: "warning", message: `${messageOf(error)}. What pods it has end with it` });
+  });
 }
