@@ -1,12 +1,18 @@
+import type { KubernetesClient } from "../api/kubernetesClient.js";
+import { hostOf, removeWhere } from "../apply/etcdMembership.js";
 import { deleteNode } from "../apply/leaveCluster.js";
-import { hostOf } from "../apply/etcdMembership.js";
+import { isMasterNode, isReadyNode, nodeOf } from "../apply/probes.js";
 import { type EtcdMember, removalRefusal } from "../kubernetes/etcdMembers.js";
 import { TsdeployError } from "../model/errors.js";
 import type { CommonOptions, MemberRemoveOptions } from "../model/options.js";
+import { withAnySignal } from "../model/signals.js";
 import type { RunContext } from "../report/runContext.js";
 import { adminApi } from "./hostApi.js";
 import { HostEtcd } from "./hostEtcd.js";
 import { withHelper } from "./withHelper.js";
+
+/** For etcd to let a member go, which it does not while it elects. */
+const timeoutMs = 120_000;
 
 /** A member of etcd, as this host's master sees it. */
 export interface ListedMember {
@@ -25,17 +31,24 @@ export async function listMembers(options: CommonOptions, context: RunContext): 
 }
 
 /**
- * Removes a master that is lost for good from the cluster: etcd's member and the Node.
+ * Removes a master that is lost for good from the cluster: etcd's member and the Node. The member first: `up --prune`
+ * looks for no member without a Node, and it would count for ever among those whose majority has to live. A Node
+ * without a member is found by the same command and by `up --prune`.
  *
  * @throws TsdeployError `conflict`, `MEMBER_LIVES`, `ETCD_QUORUM`; `usage`, `NO_SUCH_MEMBER`
  */
 export async function removeLostMember(options: MemberRemoveOptions, context: RunContext): Promise<void> {
   const { name } = options;
   const { signal } = context;
-  await onEtcd(options, context, async ({ etcd, forgetNode }) => {
-    const { members } = await etcd.at("127.0.0.1").members({ signal });
+  await onEtcd(options, context, async ({ etcd, api }) => {
+    const here = etcd.at("127.0.0.1");
+    const { members } = await here.members({ signal });
     const member = members.find((one) => nameOf(one) === name);
-    if (!member) throw noSuchMember(name, members);
+    if (!member) {
+      if (!(await isLostMaster(api, name, signal))) throw noSuchMember(name, members);
+      await deleteNode(api, name, signal);
+      return;
+    }
     const living = await etcd.living(members, signal);
     if (living.has(member.id)) throw memberLives(name);
     const refusal = removalRefusal(members, living, member.id);
@@ -46,15 +59,21 @@ export async function removeLostMember(options: MemberRemoveOptions, context: Ru
         hint: "Bring the other masters back first.",
       });
     }
-    // The member last: by it the same command finds again what it has to do, should the first fail.
-    await forgetNode(name);
-    await etcd.at("127.0.0.1").remove(member.id, { signal });
+    const deadline = AbortSignal.timeout(timeoutMs);
+    await withAnySignal([signal, deadline], (either) => removeWhere(here, ({ id }) => id === member.id, either));
+    await deleteNode(api, name, signal);
   });
+}
+
+/** Whether there is a Node of this name that was a master, and whose kubelet does not report. */
+async function isLostMaster(api: KubernetesClient, name: string, signal: AbortSignal): Promise<boolean> {
+  const node = await nodeOf(api, name, signal);
+  return node !== undefined && isMasterNode(node) && !isReadyNode(node);
 }
 
 interface OnEtcd {
   readonly etcd: HostEtcd;
-  readonly forgetNode: (name: string) => Promise<void>;
+  readonly api: KubernetesClient;
 }
 
 async function onEtcd<T>(options: CommonOptions, context: RunContext, use: (on: OnEtcd) => Promise<T>): Promise<T> {
@@ -62,9 +81,9 @@ async function onEtcd<T>(options: CommonOptions, context: RunContext, use: (on: 
     const files = await helper.readFiles();
     const api = await adminApi(helper, files);
     try {
-      const etcd = HostEtcd.byFiles(helper, files, { timeoutMs: 120_000 });
+      const etcd = HostEtcd.byFiles(helper, files, { timeoutMs });
       try {
-        return await use({ etcd, forgetNode: (name) => deleteNode(api, name, context.signal) });
+        return await use({ etcd, api });
       } finally {
         etcd.close();
       }
