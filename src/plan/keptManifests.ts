@@ -26,7 +26,10 @@ export function editedManifests(files: ReadonlyMap<string, ExistingFile>, versio
 
 /** @throws TsdeployError `conflict`, `MANIFEST_EDITED`, where the version changes and a manifest would not */
 export function refuseKeptManifests(plan: Plan, { containers, files }: Present, overwrite: boolean): void {
-  const changesVersion = containers.some((container) => container.labels[labels.version] !== plan.version);
+  // A stopped one beside those that run is what an earlier version has left.
+  const running = containers.filter(({ state }) => state === "running" || state === "restarting");
+  const known = running.length > 0 ? running : containers;
+  const changesVersion = known.some((container) => container.labels[labels.version] !== plan.version);
   if (overwrite || !changesVersion) return;
   const problems = editedManifests(files, plan.version);
   if (problems.length > 0) throw new TsdeployError("conflict", problems);

@@ -10,9 +10,13 @@ import { masterInput, masterOptions, observed } from "./fixtures.js";
 const manifest = `${paths.manifests}/master-multi.json`;
 const plan = planMaster(masterInput);
 
+function containerOf(version: string, state: string): Present["containers"][number] {
+  return { state, labels: { [labels.version]: version } } as unknown as Present["containers"][number];
+}
+
 /** A host that runs this version by these files, of which one was edited. */
 function hostOf(version: string, edited?: string): Present {
-  const containers = [{ labels: { [labels.version]: version } }] as unknown as Present["containers"];
+  const containers = [containerOf(version, "running")];
   const text = (path: string, content: string): string => (path === edited ? content.replace("cpu", "memory") : content);
   const files = filesOf(plan).map(({ path, content, mode }) => [path, { content: text(path, content), mode }] as const);
   return { containers, files: new Map(files) };
@@ -33,6 +37,15 @@ test("an edited manifest is no bar to anything but another version of Kubernetes
   expect(refusals(plan, hostOf("v1.19.16"))).toEqual([]);
   expect(refusals(plan, hostOf("v1.19.16", manifest))).toEqual([`MANIFEST_EDITED ${manifest}`]);
   expect(refusals(plan, hostOf("v1.19.16", manifest), true)).toEqual([]);
+});
+
+test("an edited manifest is no bar where only what has stopped is of another version, unless nothing runs", () => {
+  const host = hostOf("v1.20.2", manifest);
+  const left = containerOf("v1.19.16", "exited");
+  expect(refusals(plan, { ...host, containers: [left, ...host.containers] })).toEqual([]);
+  expect(refusals(plan, { ...host, containers: [left] })).toEqual([`MANIFEST_EDITED ${manifest}`]);
+  const failing = containerOf("v1.19.16", "restarting");
+  expect(refusals(plan, { ...host, containers: [failing] })).toEqual([`MANIFEST_EDITED ${manifest}`]);
 });
 
 test("a manifest of one's own, beside ours, is no bar", () => {
