@@ -102,6 +102,7 @@ interface Change {
 async function carryOut(change: Change): Promise<void> {
   const { engine, helper, files, accepted, options, context } = change;
   const { report, signal } = context;
+  const { timeoutMs, pullTimeoutMs = timeoutMs } = options;
   const observed = await observe(change);
   const api = await adminApi(helper, files);
   try {
@@ -110,7 +111,7 @@ async function carryOut(change: Change): Promise<void> {
     const dnsFromImage = accepted.dns && ownCoredns(features, observed) !== undefined;
     const config = { ...known, addons: addonsOf(accepted), dnsFromImage };
     const isOn = config.addons.includes(options.addon);
-    const settled = { config, features, options: accepted };
+    const settled = { config, features, options: { ...accepted, timeoutMs } };
     const plan = planAddon({
       name: options.addon,
       config,
@@ -125,7 +126,6 @@ async function carryOut(change: Change): Promise<void> {
     });
     refuseForeignFiles(plan, observed);
     for (const warning of plan.warnings) report({ kind: "warning", ...warning });
-    const { timeoutMs, pullTimeoutMs = timeoutMs } = options;
     await applyPlan(plan, {
       engine,
       helper,

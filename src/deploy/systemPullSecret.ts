@@ -7,11 +7,12 @@ import { pullLogins } from "../image/pullLogins.js";
 import { pullSecret, pullSecretPath } from "../kubernetes/pullSecret.js";
 import type { ObservedHost } from "../model/hostFacts.js";
 import type { MasterOptions } from "../model/options.js";
+import { withAnySignal } from "../model/signals.js";
 import type { PullSecret } from "../plan/addonSteps.js";
 import type { RunContext } from "../report/runContext.js";
 import type { Settled } from "./settleMaster.js";
 
-type NamedRegistries = Pick<MasterOptions, "registry" | "registryMirrors">;
+type PullOptions = Pick<MasterOptions, "registry" | "registryMirrors" | "timeoutMs">;
 
 /**
  * Decides for a master how kubelets log in for add-ons' images that are not on every node already.
@@ -20,15 +21,19 @@ type NamedRegistries = Pick<MasterOptions, "registry" | "registryMirrors">;
  * @throws TsdeployError `usage` if the operator's Docker configuration cannot be read
  */
 export async function systemPullSecret(
-  { config, features, options }: Pick<Settled, "config" | "features"> & { readonly options: NamedRegistries },
+  { config, features, options }: Pick<Settled, "config" | "features"> & { readonly options: PullOptions },
   observed: ObservedHost,
   api: KubernetesClient | undefined,
   { env, report, signal }: RunContext,
 ): Promise<PullSecret> {
   const images = addonImages({ config, features, observed, mirrors: options.registryMirrors });
-  const lookUp = async (registry: string): Promise<RegistryAuth | undefined> =>
-    operatorCredentials(registry, env, signal);
-  const { registries, logins, warnings } = await pullLogins(images, options, lookUp);
+  // A credential helper may hang, while this run holds the host's lock.
+  const deadline = AbortSignal.timeout(options.timeoutMs);
+  const { registries, logins, warnings } = await withAnySignal([signal, deadline], (any) => {
+    const lookUp = async (registry: string): Promise<RegistryAuth | undefined> =>
+      operatorCredentials(registry, env, any);
+    return pullLogins(images, options, lookUp);
+  });
   signal.throwIfAborted();
   for (const message of warnings) report({ kind: "warning", message });
   if (logins.length > 0) return { objects: [pullSecret(logins)], isThere: true };

@@ -80,7 +80,7 @@ async function fromHelper(
     child.on("error", (error) => {
       // What it has started may hold its output, which would keep this process.
       child.stdout.destroy();
-      reject(new Error(`${program}: ${messageOf(error)}`));
+      reject(new Error(`${program}: ${messageOf(error.cause ?? error)}`));
     });
     child.on("close", resolve);
   });

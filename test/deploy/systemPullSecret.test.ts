@@ -25,16 +25,22 @@ interface Asked {
   readonly addons?: readonly AddonName[];
   readonly registry?: string | undefined;
   readonly auths?: Record<string, object>;
+  /** What the credential helper for all registries does, in place of `auths`. */
+  readonly helper?: string;
+  readonly timeoutMs?: number;
   /** What the API server says of the Secret; undefined: there is no cluster yet. */
   readonly answer?: object | Error;
 }
 
-async function decide({ addons = ["metrics-server"], registry = "lab:5000/k8s", auths = {}, answer }: Asked) {
-  await writeFile(join(folder, "config.json"), JSON.stringify({ auths }));
+async function decide({ addons = ["metrics-server"], registry = "lab:5000/k8s", auths = {}, ...asks }: Asked) {
+  const { answer, helper, timeoutMs = 60_000 } = asks;
+  await writeFile(join(folder, "config.json"), JSON.stringify({ auths, ...(helper && { credsStore: "all" }) }));
+  await writeFile(join(folder, "docker-credential-all"), `#!/bin/sh\n${helper ?? ""}\n`, { mode: 0o755 });
+  const env = { DOCKER_CONFIG: folder, PATH: `${folder}:${process.env["PATH"] ?? ""}` };
   const said: string[] = [];
   const signal = new AbortController().signal;
   const report = (event: object): void => void said.push(JSON.stringify(event));
-  const context = { env: { DOCKER_CONFIG: folder }, report, signal } as unknown as RunContext;
+  const context = { env, report, signal } as unknown as RunContext;
   const asked: string[] = [];
   const api = {
     get: async (path: string) => {
@@ -43,7 +49,7 @@ async function decide({ addons = ["metrics-server"], registry = "lab:5000/k8s", 
     },
   } as unknown as KubernetesClient;
   const config = { ...clusterConfig, version: "v1.36.2", addons, registry };
-  const settled = { config, features: featuresOf("v1.36.2"), options: { registry, registryMirrors: {} } };
+  const settled = { config, features: featuresOf("v1.36.2"), options: { registry, registryMirrors: {}, timeoutMs } };
   const decided = await systemPullSecret(settled, observed, answer === undefined ? undefined : api, context);
   return { ...decided, asked, said: said.join() };
 }
@@ -73,6 +79,12 @@ describe("the Secret by which add-ons are pulled", () => {
     expect(await decide({ answer: new Error("the API server is away") })).toMatchObject({ isThere: true });
     expect(await decide({ answer: {}, registry: "registry.k8s.io", addons: [] })).toMatchObject({ asked: [] });
   });
+
+  it("is not waited for without end where a credential helper hangs, which a warning tells", async () => {
+    const { objects, said } = await decide({ helper: "exec sleep 20", timeoutMs: 300 });
+    expect(objects).toEqual([]);
+    expect(said).toMatch(/from lab:5000 without credentials: docker-credential-all: .* due to timeout/);
+  }, 10_000);
 
   it("cannot be made of a token, which is told without it", async () => {
     const { objects, said } = await decide({ auths: { "lab:5000": { identitytoken: "s-e-c-r-e-t" } } });
