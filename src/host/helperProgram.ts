@@ -48,6 +48,8 @@ export class HelperProgram {
   /** Nobody else knows it, so no output holds it. */
   readonly #end = nanoid();
   #said: Record<"stdout" | "stderr", Buffer> = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
+  /** Somebody is about to run a script. */
+  #isClaimed = false;
   /** What runs. */
   #current: Promise<ExecResult> | undefined;
   #resolve: ((result: ExecResult) => void) | undefined;
@@ -59,8 +61,19 @@ export class HelperProgram {
     this.#first = this.#nextResult();
   }
 
-  get isIdle(): boolean {
-    return this.#current === undefined;
+  /**
+   * Whether another script may be run: nobody else's is, until it has ended or is released. At once, because between a
+   * look and the run somebody else may have looked.
+   */
+  claim(): boolean {
+    if (this.#isClaimed || this.#current) return false;
+    this.#isClaimed = true;
+    return true;
+  }
+
+  /** Of a claim whose script has perhaps not been run; nothing if it has. */
+  release(): void {
+    this.#isClaimed = false;
   }
 
   /** Takes what the container says. */
@@ -88,7 +101,7 @@ export class HelperProgram {
     if (this.#current) await unlessEnded(this.#current, ended);
   }
 
-  /** Another script, if it `isIdle`. @param input of the container @throws what `ended` aborts with */
+  /** Another script, of who has a `claim`. @param input of the container @throws what `ended` aborts with */
   async run(
     { script, name, args }: Script,
     stdin: Buffer,

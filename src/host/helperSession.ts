@@ -408,12 +408,17 @@ class HelperSession implements Helper {
         await this.#engine.answerOf(container.id, async () => program.untilIdle(signal));
         this.#runsUnheard = false;
       }
-      if (isBrief && container && program?.isIdle === true) {
+      if (isBrief && container && program?.claim() === true) {
         const brief = async () => program.run({ script, name, args }, stdin, container.stdin, signal);
-        const answer = await this.#engine.answerOf(container.id, brief).catch((error: unknown) => {
-          this.#runsUnheard = true;
-          throw error;
-        });
+        const answer = await this.#engine
+          .answerOf(container.id, brief)
+          .catch((error: unknown) => {
+            this.#runsUnheard = true;
+            throw error;
+          })
+          .finally(() => {
+            program.release();
+          });
         return this.#succeeded(name, answer);
       }
       const root = this.#container ? "" : `export HOST_ROOT=${rootOfFirstProcess}\n`;

@@ -35,10 +35,10 @@ it.each([1, 7, 100_000])("each script is heard to its end, in pieces of %d bytes
   const program = new HelperProgram(echo);
   const { input, end } = start(program, pieceBytes);
   const said = { exitCode: 3, stdout: Buffer.from("a\0b\necho.sh-one two-$three--"), stderr: "careful\n" };
-  expect(program.isIdle).toBe(false);
+  expect(program.claim()).toBe(false);
   expect(await program.takeFirst()?.(never)).toEqual(said);
   expect(program.takeFirst()).toBeUndefined();
-  expect(program.isIdle).toBe(true);
+  expect([program.claim(), program.claim()]).toEqual([true, false]);
 
   const bytes = Buffer.from(Array.from({ length: 200_000 }, (_, byte) => byte % 256));
   const copied = Buffer.concat([said.stdout, bytes]);
