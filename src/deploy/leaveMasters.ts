@@ -6,7 +6,7 @@ import { hostOf } from "../apply/etcdMembership.js";
 import { isMasterOptions, parseAcceptedOptions } from "../config/acceptedOptions.js";
 import { type EtcdMember, memberAt, removalRefusal } from "../kubernetes/etcdMembers.js";
 import { featuresOf } from "../kubernetes/versions.js";
-import { messageOf, TsdeployError } from "../model/errors.js";
+import { isProblem, messageOf, TsdeployError } from "../model/errors.js";
 import { apiserverPort, labels, paths } from "../model/hostLayout.js";
 import type { TeardownOptions } from "../model/options.js";
 import { isOurs } from "../model/ownership.js";
@@ -72,8 +72,11 @@ export async function masterToLeave(
     api?.close();
     signal.throwIfAborted();
     if (!options.force && hasEtcd) throw withHint(error, nodeName);
+    // One of this name may have taken its place, and is not to be removed.
+    const isUnknown = isProblem(error, "ETCD_MEMBER_UNKNOWN");
+    const command = isUnknown ? "tsdeploy member list" : `tsdeploy member remove ${nodeName}`;
     const message = `etcd's member ${nodeName} could not be removed: ${messageOf(error)}`;
-    context.report({ kind: "warning", message: `${message}. On a master that lives, run: tsdeploy member remove ${nodeName}` });
+    context.report({ kind: "warning", message: `${message}. On a master that lives, run: ${command}` });
     return undefined;
   }
 }
