@@ -37,6 +37,8 @@ export async function observe(host: MemoryHost, fixture: ObservedHost): Promise<
       ...fixture.host,
       etcdData: files.has(etcdMember),
       existingPaths: [...folders.keys()],
+      // It has none, and its Docker makes folders of what is missing.
+      identityFiles: [],
       entries: [...files.keys(), ...folders.keys()].filter((path) => holders.includes(parentOf(path))),
       sysctls: {},
       iptables: [],
