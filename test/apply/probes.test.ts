@@ -77,6 +77,7 @@ describe("a node", () => {
     expect(await probeNodeRegistered(host.api, "other", never)).toEqual({
       done: false,
       seen: "node other has not registered",
+      isMissing: true,
     });
     expect(await nodeOf(host.api, "other", never)).toBeUndefined();
   });
