@@ -20,16 +20,22 @@ export class StartAnew {
     this.#tools = tools;
   }
 
-  /** Once, when it has been missing for a twelfth of `--timeout`: a program that is about to make it takes seconds. */
-  async afterSight(sight: Sight): Promise<void> {
-    if (this.#isOver || sight.done || sight.isMissing !== true) return;
+  /**
+   * Once, when it has been missing for a twelfth of `--timeout`: a program that is about to make it takes seconds.
+   *
+   * @returns whether it was now
+   */
+  async afterSight(sight: Sight): Promise<boolean> {
+    if (this.#isOver || sight.done || sight.isMissing !== true) return false;
     const { run } = this.#tools;
     const now = performance.now();
     this.#missingSince ??= now;
-    if (now - this.#missingSince < run.context.timeoutMs / 12) return;
+    if (now - this.#missingSince < run.context.timeoutMs / 12) return false;
     this.#isOver = true;
     const programs = this.#programs();
-    if (programs.length > 0) await this.#restart(programs, sight.seen);
+    if (programs.length === 0) return false;
+    await this.#restart(programs, sight.seen);
+    return true;
   }
 
   /** Those that run since before this run; none, if it has started one of them: that makes it. */

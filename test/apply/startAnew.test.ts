@@ -80,6 +80,7 @@ it("a kubelet whose Node somebody has deleted starts anew, after its runtime, an
   expect(done).toEqual(["stop kubelet", "stop cri", "start cri", "start kubelet", "note kubelet"]);
   expect([ended, fresh]).toEqual(["there", ["cri", "kubelet"]]);
   expect(notices.join()).toContain("node w1 has not registered, though kube_cri and kube_kubelet ran before");
+  expect(notices.at(-1)).toContain("kubectl delete pods --all-namespaces --field-selector spec.nodeName=w1");
 });
 
 it("flannel whose annotations have gone with the Node starts anew", async () => {

@@ -20,9 +20,19 @@ export async function waitForProbe({ probe, madeBy = [] }: ActionOf<"wait">, too
   const startAnew = new StartAnew(madeBy, tools);
   await run.wait(step, async (signal) => {
     const sight = await look(probe, run, signal);
-    await startAnew.afterSight(sight);
+    const hasStarted = await startAnew.afterSight(sight);
+    if (hasStarted && probe.kind === "node-registered") run.context.report({ kind: "warning", message: cutOff(probe.node) });
     return sight;
   });
+}
+
+/** Kubernetes deletes a node's pods some time after the Node, but not if it is back by then. */
+function cutOff(node: string): string {
+  const command = `kubectl delete pods --all-namespaces --field-selector spec.nodeName=${node}`;
+  return (
+    `node ${node} had been deleted and gets another pod CIDR: pods that it still has from before are out of the others' ` +
+    `reach until they are made anew. To have that done: ${command}`
+  );
 }
 
 async function look(probe: Probe, run: PlanRun, signal: AbortSignal): Promise<Sight> {
