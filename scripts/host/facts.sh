@@ -434,7 +434,7 @@ done
 # By which a host says what it is. Docker would make a folder of one that is missing.
 for path in /etc/machine-id /etc/os-release; do
   resolve "$path"
-  if [[ -s $host$resolved ]]; then echo "identity $path"; fi
+  if [[ -f $host$resolved && -s $host$resolved ]]; then echo "identity $path"; fi
 done
 
 # All that a teardown or an undo may remove when it is empty: what was there stays.

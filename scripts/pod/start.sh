@@ -127,27 +127,47 @@ END
   done
 }
 
-# jump_early prints what has iptables-restore make CHAIN begin with the jump to OUR_CHAIN. Those to other chains of ours may
-# be before it, and those of Kubernetes have to be: kube-proxy says there which Services have no endpoints, puts its jumps
-# first when it makes them, and never moves them again.
-jump_early() { # IPTABLES TABLE CHAIN OUR_CHAIN
-  local rule others=0 kubernetes=0 ours=0 place=-1 misplaced=''
+# jump_first prints what has iptables-restore make CHAIN begin with the jump to OUR_CHAIN; other chains of ours may be
+# before it.
+jump_first() { # IPTABLES TABLE CHAIN OUR_CHAIN
+  local rule misplaced='' leads=yes
   while read -r rule; do
     case $rule in
       "-A $3 -j $4")
-        place=$others
+        [[ $leads == no ]] || return 0
         misplaced+="-D $3 -j $4"$'\n'
-        continue
         ;;
-      "-A $3 "*'-j KUBE-'*) kubernetes=$((others + 1)) ours=0 ;;
-      "-A $3 -j TSDEPLOY-"*) if ((others == kubernetes + ours)); then ours=$((ours + 1)); fi ;;
-      "-A $3 "*) ;;
-      *) continue ;;
+      "-A $3"*' -j TSDEPLOY-'*) ;;
+      "-A $3 "*) leads=no ;;
     esac
-    others=$((others + 1))
   done < <("$1" -w -t "$2" -S "$3")
-  if ((place >= kubernetes && place <= kubernetes + ours)); then return; fi
-  echo "$misplaced-I $3 $((kubernetes + 1)) -j $4"
+  echo "$misplaced-I $3 1 -j $4"
+}
+
+# jump_after_kubernetes has CHAIN begin with the jumps to chains of Kubernetes, and then that to OUR_CHAIN: kube-proxy says
+# there which Services have no endpoints. It puts its jumps first when it makes them, and never moves them again, as when
+# a dockerd that starts puts its own before them.
+jump_after_kubernetes() { # IPTABLES TABLE CHAIN OUR_CHAIN
+  local rule is_there=no others=no is_right=yes removed='' inserted='' place=0
+  while read -r rule; do
+    case $rule in
+      "-A $3 -j $4")
+        if [[ $is_there == yes || $others == yes ]]; then is_right=no; fi
+        is_there=yes
+        removed+="-D ${rule#-A }"$'\n'
+        ;;
+      "-A $3 "*'-j KUBE-'*)
+        if [[ $is_there == yes || $others == yes ]]; then is_right=no; fi
+        removed+="-D ${rule#-A }"$'\n'
+        place=$((place + 1))
+        inserted+="-I $3 $place ${rule#"-A $3 "}"$'\n'
+        ;;
+      "-A $3 -j TSDEPLOY-"*) ;;
+      "-A $3 "*) others=yes ;;
+    esac
+  done < <("$1" -w -t "$2" -S "$3")
+  [[ $is_there == no || $is_right == no ]] || return 0
+  echo "$removed$inserted-I $3 $((place + 1)) -j $4"
 }
 
 # keep_rules writes our rules again when they are gone: a firewall of the owner's that is loaded anew begins with
@@ -198,13 +218,13 @@ forward() { # CIDR
 :TSDEPLOY-FORWARD - [0:0]
 -A TSDEPLOY-FORWARD -s $1 -j ACCEPT
 -A TSDEPLOY-FORWARD -d $1 -j ACCEPT
-$(jump_early $tool filter FORWARD TSDEPLOY-FORWARD)
+$(jump_after_kubernetes $tool filter FORWARD TSDEPLOY-FORWARD)
 COMMIT
 *nat
 :TSDEPLOY-POSTROUTING - [0:0]
 -A TSDEPLOY-POSTROUTING -s $1 -d $1 -j RETURN
 -A TSDEPLOY-POSTROUTING -s $1 ! -d $multicast -j MASQUERADE$random
-$(jump_early $tool nat POSTROUTING TSDEPLOY-POSTROUTING)
+$(jump_after_kubernetes $tool nat POSTROUTING TSDEPLOY-POSTROUTING)
 COMMIT"
   jumps[$tool filter FORWARD TSDEPLOY-FORWARD]=1 jumps[$tool nat POSTROUTING TSDEPLOY-POSTROUTING]=1
   # A Service that answers from the client's own node is translated back only if bridged packets pass iptables.
@@ -253,8 +273,8 @@ close_port() { # IPTABLES [EXCEPTION]
 -A TSDEPLOY-KUBELET -i lo -j RETURN
 ${2:+$2
 }-A TSDEPLOY-KUBELET -p tcp -m tcp --dport 10250 -j DROP
-$(jump_early "$1" filter INPUT TSDEPLOY-KUBELET)
-$(jump_early "$1" filter FORWARD TSDEPLOY-KUBELET)
+$(jump_first "$1" filter INPUT TSDEPLOY-KUBELET)
+$(jump_first "$1" filter FORWARD TSDEPLOY-KUBELET)
 COMMIT"
   jumps[$1 filter INPUT TSDEPLOY-KUBELET]=1 jumps[$1 filter FORWARD TSDEPLOY-KUBELET]=1
 }
@@ -265,7 +285,7 @@ close_loopback() { # CIDR
   restore iptables "*filter
 :TSDEPLOY-LOOPBACK - [0:0]
 -A TSDEPLOY-LOOPBACK ! -s $1 -d $1 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP
-$(jump_early iptables filter INPUT TSDEPLOY-LOOPBACK)
+$(jump_first iptables filter INPUT TSDEPLOY-LOOPBACK)
 COMMIT"
   jumps[iptables filter INPUT TSDEPLOY-LOOPBACK]=1
 }

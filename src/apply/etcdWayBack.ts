@@ -61,9 +61,13 @@ async function endsUnheard(run: PlanRun, hosts: readonly string[], goesTo: strin
   const { engine } = run.context;
   const held = new HeldContainers(engine);
   const running = (await engine.listContainers([`${labels.component}=etcd`])).filter(ran);
-  for (const { id } of running) await held.stop(id, 10);
-  const versions = await versionsAt(run, hosts);
-  if (versions.length > 0 && versions.every(({ cluster }) => isOlder(cluster, goesTo))) return true;
+  try {
+    for (const { id } of running) await held.stop(id, 10);
+    const versions = await versionsAt(run, hosts);
+    if (versions.length > 0 && versions.every(({ cluster }) => isOlder(cluster, goesTo))) return true;
+  } catch {
+    // It may have stopped all the same.
+  }
   for (const { id } of running) await held.start(id);
   return false;
 }

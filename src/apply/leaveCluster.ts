@@ -31,9 +31,9 @@ export interface DrainOptions {
 /**
  * What `kubectl drain --ignore-daemonsets --delete-emptydir-data` does, with the node's own credential: no new pods,
  * and those that are there are evicted, which respects disruption budgets. An API server that is away for a moment, and
- * a refusal that passes, are waited for: what would come after is that the pods are killed. One that is about rights,
- * or a webhook's, may pass as well, where roles are just being made. It ends the drain when there has been nothing else
- * to wait for during a twelfth of the time.
+ * a refusal that passes, are waited for: what would come after is that the pods are killed. One that is about rights
+ * may pass as well, where roles are just being made. It ends the drain when there has been nothing else to wait for
+ * during a twelfth of the time.
  *
  * @throws TsdeployError DRAIN_TIMEOUT with the pods that stayed; DRAIN_REFUSED with what was refused, and why
  */
@@ -85,7 +85,7 @@ export async function drainNode(api: KubernetesClient, options: DrainOptions): P
     throw new TsdeployError("failed", {
       code: "DRAIN_TIMEOUT",
       message: `node ${node} could not be drained in ${Math.round(options.timeoutMs / 1000)} s; ${error.seen}`,
-      hint: `See \`kubectl get poddisruptionbudgets -A\`; \`kubectl uncordon ${node}\` keeps the node, --force does not drain it.`,
+      hint: `See \`kubectl get poddisruptionbudgets -A\` and what else is named; \`kubectl uncordon ${node}\` keeps the node, --force does not drain it.`,
     });
   }
 }
@@ -158,17 +158,20 @@ function isRefusal(error: unknown): error is TsdeployError {
   return error instanceof ApiError || isPassingRefusal(error);
 }
 
-/** Not a budget, a conflict or a server's failure. A namespace that is ending takes no evictions until its pods end. */
+/**
+ * It is about rights. What protects a pod, a budget or a webhook, is waited for: it may take minutes until another pod
+ * does its work. A namespace that is ending takes no evictions until its pods end.
+ */
 function mayLast(error: unknown): boolean {
-  if (!(error instanceof ApiError) || error.message.includes("being terminated")) return false;
-  return error.status < 500 && error.status !== 409 && error.status !== 429;
+  if (!(error instanceof ApiError) || ![401, 403].includes(error.status)) return false;
+  return !/being terminated|denied (the )?request/.test(error.message);
 }
 
 function drainRefused(node: string, seen: string): TsdeployError {
   return new TsdeployError("failed", {
     code: "DRAIN_REFUSED",
     message: `node ${node} may not be drained; ${seen}`,
-    hint: "Look at the role of who drains (`kubectl auth can-i create pods/eviction`), or at the webhook that is named.",
+    hint: "Look at the role of who drains: `kubectl auth can-i create pods/eviction`.",
   });
 }
 

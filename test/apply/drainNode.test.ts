@@ -86,7 +86,6 @@ describe("a drain", () => {
     ["PATCH", "the API server: ", new ApiError(403, "Forbidden", "User \"system:node:worker-1\" cannot patch nodes")],
     ["GET /api/v1/pods?", "the API server: ", new ApiError(401, "Unauthorized", "Unauthorized")],
     ["POST", "default/a (", new ApiError(403, "Forbidden", "User cannot create pods/eviction")],
-    ["POST", "default/b (", new ApiError(400, "Denied", "admission webhook denied the request")],
   ])("(%s) that is refused for good ends long before its deadline, and says why", async (which, what, error) => {
     const cluster = new Cluster();
     cluster.fault = (request) => {
@@ -97,6 +96,18 @@ describe("a drain", () => {
     await expect(drained).rejects.toMatchObject({ problems: [{ code: "DRAIN_REFUSED" }] });
     await expect(drained).rejects.toThrow(`${what}${error.message}`);
     expect(performance.now() - began).toBeLessThan(3_000);
+  });
+
+  it.each([
+    new ApiError(403, "Forbidden", 'admission webhook "w" denied the request: replicas are on their way'),
+    new ApiError(422, "Invalid", "ValidatingAdmissionPolicy 'p' denied request: replicas are on their way"),
+  ])("waits for what protects a pod, and kills none: %s", async (error) => {
+    const cluster = new Cluster();
+    cluster.fault = (what) => {
+      if (what.startsWith("POST")) throw error;
+    };
+    await expect(cluster.drain(1_000)).rejects.toThrow(/DRAIN_TIMEOUT.*replicas are on their way/);
+    expect(cluster.pods).toHaveLength(2);
   });
 
   it("that is refused one pod for good still waits for another that a budget holds back", async () => {

@@ -26,12 +26,15 @@ export async function waitForProbe({ probe, madeBy = [] }: ActionOf<"wait">, too
   });
 }
 
-/** Kubernetes deletes a node's pods some time after the Node, but not if it is back by then. */
+/**
+ * Kubernetes deletes a node's pods some time after the Node, but not if it is back by then. Where a first run was cut
+ * short the Node may never have been there.
+ */
 function cutOff(node: string): string {
   const command = `kubectl delete pods --all-namespaces --field-selector spec.nodeName=${node}`;
   return (
-    `node ${node} had been deleted and gets another pod CIDR: pods that it still has from before are out of the others' ` +
-    `reach until they are made anew. To have that done: ${command}`
+    `node ${node} registers anew. If it had been deleted, it gets another pod CIDR, and pods that it still has from ` +
+    `before are out of the others' reach until they are made anew. To have that done: ${command}`
   );
 }
 

@@ -234,24 +234,29 @@ esac
     ]);
   });
 
-  test("has pods' traffic go through kube-proxy's chains before ours lets it through, whoever came first", async () => {
-    const [jump, other] = ["-A INPUT -j TSDEPLOY-KUBELET", "-A INPUT -j DOCKER-USER"];
-    const services = '-A INPUT -m comment --comment "kubernetes service portals" -j KUBE-SERVICES';
+  test("has pods' traffic go through kube-proxy's chains before ours lets it through, and through ours before others", async () => {
+    const [jump, other] = ["-A FORWARD -j TSDEPLOY-FORWARD", "-A FORWARD -j DOCKER-USER"];
+    const services = '-m comment --comment "kubernetes service portals" -j KUBE-SERVICES';
+    const marked = '-m comment --comment "kubernetes forwarding rules" -j KUBE-FORWARD';
+    const [first, second] = [`-A FORWARD ${services}`, `-A FORWARD ${marked}`];
     const moved = async (...listed: string[]): Promise<string[]> => {
-      const bin = await programs({ ...all, rules: ["-P INPUT ACCEPT", ...listed, ""].join("\n") });
-      await start(bin, "--close-kubelet", "10.0.0.5");
-      const found = (await rules(bin)).flatMap((line) => /^iptables-restore: (-[DI] INPUT.*)/.exec(line)?.[1] ?? []);
+      const bin = await programs({ ...all, rules: ["-P FORWARD DROP", ...listed, ""].join("\n") });
+      const script = `until grep -q "restore: COMMIT" ${bin}/log; do sleep 0.05; done`;
+      await startScript("start", ["--forward", "10.244.0.0/16", "--", "bash", "-c", script], bin).done;
+      const found = (await rules(bin)).flatMap((line) => /^iptables-restore: (-[DI] FORWARD.*)/.exec(line)?.[1] ?? []);
       await rm(bin, { recursive: true });
       return found;
     };
-    const ours = "-j TSDEPLOY-KUBELET";
-    expect(await moved(services, "-A INPUT -j TSDEPLOY-LOOPBACK", jump, other)).toEqual([]);
-    expect(await moved(services, other)).toEqual([`-I INPUT 2 ${ours}`]);
-    // As Docker leaves it when it starts anew.
-    expect(await moved(other, services, jump)).toEqual([]);
-    expect(await moved(jump, other, services)).toEqual([`-D INPUT ${ours}`, `-I INPUT 3 ${ours}`]);
-    expect(await moved(services, other, jump)).toEqual([`-D INPUT ${ours}`, `-I INPUT 2 ${ours}`]);
-  });
+    expect(await moved(first, second, "-A FORWARD -j TSDEPLOY-KUBELET", jump, other)).toEqual([]);
+    expect(await moved(jump, other)).toEqual([]);
+    expect(await moved(other)).toEqual(["-I FORWARD 1 -j TSDEPLOY-FORWARD"]);
+    const ordered = [`-I FORWARD 1 ${services}`, `-I FORWARD 2 ${marked}`, "-I FORWARD 3 -j TSDEPLOY-FORWARD"];
+    const removed = (...lines: string[]): string[] => lines.map((line) => line.replace("-A", "-D"));
+    // As Docker leaves it when it starts anew, and as we did.
+    expect(await moved(other, first, second, jump)).toEqual([...removed(first, second, jump), ...ordered]);
+    expect(await moved(jump, first, second, other)).toEqual([...removed(jump, first, second), ...ordered]);
+    expect(await moved(first, second, other, jump)).toEqual([...removed(first, second, jump), ...ordered]);
+  }, 60_000);
 
   test.each([
     ["knows ports that nobody guesses", "--random-fully", "-j MASQUERADE --random-fully"],
