@@ -1,11 +1,10 @@
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import type { ContainerEngine } from "../../src/docker/containerEngine.js";
-import { openHelper } from "../../src/host/helperSession.js";
+import { helperHere } from "./helperHere.js";
 
 let folder: string;
 
@@ -22,31 +21,13 @@ it.each([true, false])("what undoes a run does not meet a script that was given 
   execFileSync("mkfifo", [release]);
   writeFileSync(log, "");
   let giveUp: (error: Error) => void = () => undefined;
-  let lookHasEnded: () => void = () => undefined;
-  const looked = new Promise<void>((resolve) => (lookHasEnded = resolve));
-  const engine: Partial<ContainerEngine> = {
-    endpoint: "unix:///fake.sock",
-    runAttached: (_name, { command }, onOutput) => {
-      const [program = "", ...args] = command;
-      const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"] });
-      const ended = new Set<string>();
-      for (const stream of ["stdout", "stderr"] as const) {
-        child[stream].on("data", (chunk: Buffer) => {
-          onOutput?.(chunk, stream);
-          if (chunk.toString().endsWith(" 000\n") && ended.add(stream).size === 2) lookHasEnded();
-        });
-      }
-      return Promise.resolve({ id: "helper", stdin: child.stdin });
-    },
+  const helper = await helperHere({
     answerOf: async (_id, answer) => Promise.race([answer(), new Promise<never>((_, reject) => (giveUp = reject))]),
     exec: () => {
       writeFileSync(log, "undone\n", { flag: "a" });
       return Promise.resolve({ exitCode: 0, stdout: Buffer.alloc(0), stderr: "" });
     },
-    waitUntilRemoved: () => Promise.resolve(),
-  };
-  const helper = await openHelper(engine as ContainerEngine, "a:1", { look: { script: "true", name: "look", args: [] } });
-  await looked;
+  });
   const slow = helper.run('cat "$1"; echo done >>"$2"', [release, log], { isBrief: true });
   giveUp(new Error("given up"));
   await expect(slow).rejects.toThrow("given up");
